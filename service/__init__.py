@@ -1,0 +1,1 @@
+"""Everything with a socket, a database or a clock. Stands on keys and risk."""
