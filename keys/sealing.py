@@ -1,6 +1,8 @@
 """Secrets at rest: authenticated encryption bound to a place. Never seals without a place."""
 
-from typing import Final
+from typing import Final, NoReturn
+
+from typing_extensions import override
 
 from keys.entropy import Entropy
 from keys.hazmat import aes_gcm, xaes
@@ -72,6 +74,14 @@ class Sealer:
             return self._cipher.decrypt(sealed[1:_NONCE_ENDS], sealed[_NONCE_ENDS:], associated)
         except aes_gcm.TagMismatch:
             raise NotOpened from None
+
+    @override
+    def __repr__(self) -> str:
+        return "Sealer(key not shown)"
+
+    @override
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a sealer is not pickled: its key would leave the process")
 
 
 def _associated(form: bytes, bound_to: str) -> bytes:
