@@ -64,6 +64,14 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Return the names, in the order of a vector."""
         return tuple(feature.name for feature in self.features)
 
+    def feature(self, name: str) -> Feature:
+        """Return one feature.
+
+        Raises:
+            ValueError: The set has no feature of this name.
+        """
+        return self.features[self.names.index(name)]
+
 
 def load_features() -> FeatureSet:
     """Return the set of every `FEATURE` in the files of `risk.features`.

@@ -125,5 +125,5 @@ def is_sound(found: FeatureVector, features: FeatureSet) -> bool:
     )
 
 
-def _is_sound(value: int | float | Missing) -> bool:
+def _is_sound(value: float | Missing) -> bool:
     return isinstance(value, Missing) or (math.isfinite(value) and value >= 0)

@@ -10,6 +10,7 @@ import datetime as dt
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
@@ -102,10 +103,7 @@ class _Series:
         if self.floor is not None and key < self.floor:
             return
         keys = self.keys
-        if not keys or key > keys[-1]:
-            place = len(keys)
-        else:
-            place = bisect_left(keys, key)
+        place = len(keys) if not keys or key > keys[-1] else bisect_left(keys, key)
         if place == len(keys) or keys[place] != key:
             keys.insert(place, key)
             self.counts.insert(place, 0)
@@ -176,10 +174,12 @@ class EntityState:
 
     __slots__ = ("_has_other_currencies", "_series")
 
-    def __init__(self) -> None:
-        self._series = tuple(_Series() for _ in TIERS)
+    def __init__(
+        self, *, series: tuple[_Series, ...] | None = None, has_other_currencies: bool = False
+    ) -> None:
+        self._series = series or tuple(_Series() for _ in TIERS)
         # Set once a currency came that had no place; sums of absent currencies are then unknown.
-        self._has_other_currencies = False
+        self._has_other_currencies = has_other_currencies
 
     def add(self, at: dt.datetime, amount_minor: int, currency: str) -> None:
         """Count one event in the bucket of its own time, where that bucket is still kept.
@@ -226,10 +226,10 @@ class EntityState:
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
-        other = self.__class__.__new__(self.__class__)
-        other._series = tuple(series.copy() for series in self._series)
-        other._has_other_currencies = self._has_other_currencies
-        return other
+        return self.__class__(
+            series=tuple(series.copy() for series in self._series),
+            has_other_currencies=self._has_other_currencies,
+        )
 
     def pack(self) -> bytes:
         """Return the state as bytes that every later version reads; equal states pack equal."""
@@ -256,10 +256,10 @@ class EntityState:
             body = msgspec.convert(raw, type=_Packed)
         if len(body.series) != len(TIERS):
             raise ValueError("a packed state has one series per tier")
-        state = cls.__new__(cls)
-        state._series = tuple(_unpack_series(series) for series in body.series)
-        state._has_other_currencies = body.has_other_currencies
-        return state
+        return cls(
+            series=tuple(_unpack_series(series) for series in body.series),
+            has_other_currencies=body.has_other_currencies,
+        )
 
     @property
     def size_bytes(self) -> int:
@@ -298,7 +298,7 @@ def upcast(body: list[Any], *, to: int, upcasters: Mapping[int, Upcaster]) -> li
 
 def _pack_series(series: _Series) -> _PackedSeries:
     keys = series.keys
-    steps = [key - before for before, key in zip(keys, keys[1:], strict=False)]
+    steps = [key - before for before, key in pairwise(keys)]
     return _PackedSeries(
         series.floor,
         [keys[0], *steps] if keys else [],
