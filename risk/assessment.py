@@ -57,11 +57,14 @@ class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exponent: int
 
 
+Slots = dict[str, int | str | Amount]
+
+
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Why, as a code and typed slots; risk/reasons.py has the words."""
 
     code: ReasonCode
-    slots: dict[str, int | str | Amount] = {}
+    slots: Slots = {}
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -12,8 +12,9 @@ def features_markdown(features: FeatureSet) -> str:
     lines = [
         "# Features",
         "",
-        "Generated from `risk/features`; a test compares. Values are as of the payment's own time,"
-        " from what was counted before it. A value that is not known carries its reason.",
+        "Generated from `risk/features`; a test compares.",
+        "Values are as of the payment's own time, from what was counted before it.",
+        "A value that is not known carries its reason.",
         "",
         "| name | of | window | unit | version | meaning | 含义 |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -44,8 +45,8 @@ def policy_markdown(strategy: Strategy) -> str:
     by_risk = ", ".join(f"{risk} {level}" for risk, level in strategy.ladder.risk.items())
     lines += [
         "",
-        f"Lowest level by risk: {by_risk}. While there is no score, a challenge asks at least"
-        f" level {strategy.ladder.degraded.level}.",
+        f"Lowest level by risk: {by_risk}.",
+        f"While there is no score, a challenge asks at least level {strategy.ladder.degraded.level}.",
         "",
         "| hold | lasts | a challenge at its end asks at least |",
         "| --- | --- | --- |",
@@ -62,18 +63,10 @@ def policy_markdown(strategy: Strategy) -> str:
 
 def _velocity(strategy: Strategy) -> list[str]:
     limit = strategy.velocity
-    lines = ["", "## The limit on speed", "", f"`{limit.code}` version {limit.version}."]
-    lines += [
-        limit.why.en,
-        "",
-        limit.why.zh,
-        "",
-        "| stage | from | outcome |",
-        "| --- | --- | --- |",
-    ]
-    lines += [
-        f"| {at.stage} | {limit.feature} >= {at.at_least} | {at.outcome} |" for at in limit.at
-    ]
+    lines = ["", "## The limit on speed", "", f"`{limit.code}` version {limit.version}.", ""]
+    lines += [limit.why.en, "", limit.why.zh, ""]
+    lines += [f"| stage | {limit.feature} from | outcome |", "| --- | --- | --- |"]
+    lines += [f"| {at.stage} | {at.at_least} | {at.outcome} |" for at in limit.at]
     return lines
 
 
@@ -87,17 +80,20 @@ def _preset(preset: Preset) -> list[str]:
         "",
         f"Not covered: {preset.not_covered.en}",
         "",
-        f"不在范围内：{preset.not_covered.zh}",
+        f"不在范围内：{preset.not_covered.zh}",  # noqa: RUF001  Chinese punctuation
     ]
     if preset.levels is None:
         return lines
     levels = preset.levels
     lines += [
         "",
-        f"At least level {levels.above} above the day limits, {levels.new_payee} for a new payee,"
-        f" {levels.protected_over_limit} for a protected payer above their own limit,"
-        f" {levels.other_currency} in a currency without limits, {levels.verification} for a"
-        " verification.",
+        "| circumstance | at least level |",
+        "| --- | --- |",
+        f"| above the day limits | {levels.above} |",
+        f"| new payee | {levels.new_payee} |",
+        f"| protected payer above their own limit | {levels.protected_over_limit} |",
+        f"| currency without limits | {levels.other_currency} |",
+        f"| verification | {levels.verification} |",
     ]
     for currency in sorted(preset.limits):
         lines += _limits(currency, preset.limits[currency])

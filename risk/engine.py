@@ -1,8 +1,8 @@
-"""The judgement of one payment at one stage. Pure: equal inputs give an equal assessment, always."""
+"""The judgement of one payment at one stage. Never impure: equal inputs, equal assessment."""
 
 from typing import Literal
 
-from risk.assessment import Amount, Assessment, DegradedCode, Reason, RuleResult
+from risk.assessment import Assessment, DegradedCode, Reason, RuleResult, Slots
 from risk.facts import Circumstances, Facts
 from risk.policy.asking import Ask, Setting, ask
 from risk.policy.settling import (
@@ -37,18 +37,16 @@ def assess(
     sound = is_sound(features, strategy.features)
     at = next((at for at in strategy.velocity.at if at.stage == facts.stage), None)
     value = features.value(strategy.velocity.feature) if sound else None
-    rules = () if at is None else (_look(strategy.velocity, at, value),)
-    degraded = _degraded(circumstances, is_sound=sound, rules=rules)
+    looked = None if at is None else _look(strategy.velocity, at, value)
+    degraded = _degraded(circumstances, is_sound=sound, looked=looked)
 
     asked = ask(setting)
     verdict = settle_forced(setting, asked)
     if verdict is None:
         verdict = settle_degraded(setting, asked) if degraded else settle(setting, asked)
-        if at is not None and rules[0].result == "hit":
-            count = value if isinstance(value, int) else 0
-            verdict = strongest(
-                _hit(setting, asked, at=at, count=count, strategy=strategy), verdict
-            )
+        if at is not None and looked is not None and looked.result == "hit":
+            limited = _hit(setting, asked, at=at, value=value, strategy=strategy)
+            verdict = strongest(limited, verdict)
     return Assessment(
         stage=facts.stage,
         outcome=verdict.outcome,
@@ -56,7 +54,7 @@ def assess(
         any_of=verdict.any_of,
         reason_code=verdict.reasons[0].code,
         reasons=verdict.reasons,
-        rules=rules,
+        rules=() if looked is None else (looked,),
         degraded=degraded,
         score=None,
         risk_level=setting.risk_level,
@@ -91,7 +89,7 @@ def _result(
 
 
 def _degraded(
-    circumstances: Circumstances, *, is_sound: bool, rules: tuple[RuleResult, ...]
+    circumstances: Circumstances, *, is_sound: bool, looked: RuleResult | None
 ) -> tuple[DegradedCode, ...]:
     """Return what was missing; anything here sends the payment to the degraded policy.
 
@@ -104,16 +102,22 @@ def _degraded(
         found.append("scorer_late")
     if not is_sound:
         found.append("features_invalid")
-    if any(rule.result == "error" for rule in rules):
+    if looked is not None and looked.result == "error":
         found.append("velocity_unknown")
     return tuple(found)
 
 
 def _hit(
-    setting: Setting, asked: Ask, *, at: VelocityAt, count: int, strategy: Strategy
+    setting: Setting,
+    asked: Ask,
+    *,
+    at: VelocityAt,
+    value: float | Missing | None,
+    strategy: Strategy,
 ) -> Verdict:
     window_s = strategy.features.feature(strategy.velocity.feature).window_s
-    slots: dict[str, int | str | Amount] = {"count": count, "window": window_s}
+    count = int(value) if isinstance(value, int | float) else at.at_least
+    slots: Slots = {"count": count, "window": window_s}
     reasons = (Reason("too_many_payments", slots),)
     if at.outcome == "decline":
         return refuse(asked, reasons)

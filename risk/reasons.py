@@ -1,4 +1,4 @@
-"""The words of reasons, in English and Chinese, from codes and typed slots. Never the code's job."""
+"""The words of reasons, in both languages, from codes and typed slots. Never decides anything."""
 
 from importlib import resources
 from typing import Final, Literal, get_args
@@ -99,9 +99,7 @@ def _in(language: Language, text: Text) -> str:
 
 
 def _duration(seconds: int, language: Language) -> str:
-    for unit, one, many, chinese in DURATIONS:
-        if seconds % unit == 0:
-            break
+    unit, one, many, chinese = next(row for row in DURATIONS if seconds % row[0] == 0)
     count = seconds // unit
     if language == "zh":
         return f"{count} {chinese}"

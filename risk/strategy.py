@@ -79,7 +79,8 @@ def make_strategy(
         raise ValueError(f"velocity limit {velocity.code} names no feature")
     by_code = {preset.code: preset for preset in presets}
     content = [ENGINE_VERSION, features.id, ladder, by_code, velocity]
-    digest = hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
+    plain = msgspec.to_builtins(content, str_keys=True)
+    digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
     return Strategy(
         id=f"str_{digest[:12]}",
         engine_version=ENGINE_VERSION,
@@ -92,7 +93,7 @@ def make_strategy(
 
 def figures(preset: Preset) -> set[str]:
     """Return the names of a preset's legal figures, each of which needs a source line."""
-    found = set()
+    found: set[str] = set()
     for limits in preset.limits.values():
         found.update(f"days.{day.level}" for day in limits.days)
         if limits.exemption is not None:

@@ -15,6 +15,6 @@ FEATURE: Final = Feature(
     version=1,
     meaning=Text(
         en="How much this device paid in the last 24 hours, in this payment's currency.",
-        zh="该设备在过去24 小时内以本次付款的币种支付的总额。",
+        zh="该设备在过去 24 小时内以本次付款的币种支付的总额。",
     ),
 )

@@ -15,6 +15,6 @@ FEATURE: Final = Feature(
     version=1,
     meaning=Text(
         en="How many payments this payer made in the last 24 hours.",
-        zh="该付款人在过去24 小时内发起的付款笔数。",
+        zh="该付款人在过去 24 小时内发起的付款笔数。",
     ),
 )

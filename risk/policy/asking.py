@@ -1,10 +1,10 @@
-"""Which level of proof a payment needs, by ladder and preset. Asks; never says what then happens."""
+"""Which level of proof a payment needs, by ladder and preset. Never says what then happens."""
 
 import datetime as dt
 
 import msgspec
 
-from risk.assessment import Amount, ExemptionUse, Reason
+from risk.assessment import Amount, ExemptionUse, Reason, Slots
 from risk.facts import Circumstances, Facts
 from risk.policy.shapes import (
     CurrencyLimits,
@@ -61,7 +61,7 @@ def ask(setting: Setting) -> Ask:
         return Ask(level=reached, reasons=(Reason("approval_stands"),))
     limits = setting.preset.limits.get(setting.facts.currency)
     if limits is not None and _is_over_static_qr(setting, limits):
-        slots = {"limit": _amount(setting, limits, limits.static_qr_day_minor_max or 0)}
+        slots: Slots = {"limit": _amount(setting, limits, limits.static_qr_day_minor_max or 0)}
         return Ask(level=None, reasons=(Reason("static_qr_day_limit", slots),), is_refused=True)
 
     raised = _by_amount(setting, levels, limits) + _by_circumstance(setting, levels)
@@ -169,7 +169,7 @@ def _spent_counters(
             found.append(Reason("small_uncountable", {"scope": scope}))
             continue
         if counter.count + 1 > policy.count_max:
-            slots: dict[str, int | str | Amount] = {"scope": scope, "count": policy.count_max}
+            slots: Slots = {"scope": scope, "count": policy.count_max}
             found.append(Reason("small_count_spent", slots))
         if counter.amount_minor + setting.facts.amount_minor > policy.sum_minor_max:
             limit = _amount(setting, limits, policy.sum_minor_max)
