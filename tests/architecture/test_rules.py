@@ -172,6 +172,8 @@ def test_a_room_holds_one_registry_at_most() -> None:
         match path.parts:
             case ("service", "rooms", room, folder, _):
                 folders[room].add(folder)
+            case _:
+                pass
 
     assert not {room: found for room, found in folders.items() if len(found) > 1}
 
