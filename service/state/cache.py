@@ -131,11 +131,11 @@ class EntityCache:
         """Return the last sequence that an entity's state holds."""
         return self._cells[key].sequence
 
-    def commit(self, states: Mapping[EntityKey, State], *, sequence: int) -> None:
-        """Take the states of a committed batch, which ended with this sequence."""
+    def commit(self, states: Mapping[EntityKey, State], *, first: int, last: int) -> None:
+        """Take the states of a committed batch, whose commands had these sequences."""
         for key, state in states.items():
-            self._changed.setdefault(key, sequence)
-            self._put(key, state, sequence)
+            self._changed.setdefault(key, first)
+            self._put(key, state, last)
 
     def write_back(self, limit: int = WRITE_BACK_AT_ONCE) -> list[tuple[EntityKey, Bound]]:
         """Return the statements that write the longest waiting states, oldest first."""
@@ -143,20 +143,30 @@ class EntityCache:
         return [(key, self._statement(key)) for key in chosen]
 
     def written(self, keys: Iterable[EntityKey]) -> None:
-        """Forget that these waited, now that their rows are committed; make room."""
+        """Forget that these waited, now that their rows are committed."""
         for key in keys:
             self._changed.pop(key, None)
-        self._make_room()
 
-    def folded(self, newest: int) -> int:
+    def folded(self, newest: int, *, written: Iterable[EntityKey]) -> int:
         """Return the sequence up to which every event is in the rows.
 
         Args:
             newest: The last committed sequence.
+            written: Those whose rows are written in the same transaction.
         """
-        if not self._changed:
-            return newest
-        return min(self._changed.values()) - 1
+        done = set(written)
+        waiting = [first for key, first in self._changed.items() if key not in done]
+        return min([newest + 1, *waiting]) - 1
+
+    def trim(self) -> None:
+        """Forget the least recently used states until the limit holds; between batches only."""
+        if self._bytes <= self._bytes_max:
+            return
+        for key in list(self._cells):
+            if self._bytes <= self._bytes_max:
+                return
+            if key not in self._changed:
+                self._bytes -= self._cells.pop(key).size_bytes
 
     def _statement(self, key: EntityKey) -> Bound:
         cell = self._cells[key]
@@ -179,16 +189,6 @@ class EntityCache:
         self._cells[key] = _Cell(state, sequence, size)
         self._cells.move_to_end(key)
         self._bytes += size
-        self._make_room()
-
-    def _make_room(self) -> None:
-        if self._bytes <= self._bytes_max:
-            return
-        for key in list(self._cells):
-            if self._bytes <= self._bytes_max:
-                return
-            if key not in self._changed:
-                self._bytes -= self._cells.pop(key).size_bytes
 
 
 class Overlay:

@@ -43,4 +43,4 @@ def _fold(store: Store, cache: EntityCache, row: Row) -> None:
             cache.load(key, found)
         if cache.sequence_of(key) < sequence or key in overlay.states:
             overlay.add(key, observation)
-    cache.commit(overlay.states, sequence=sequence)
+    cache.commit(overlay.states, first=sequence, last=sequence)

@@ -50,6 +50,20 @@ class Done:
     reply: Reply | None = None
 
 
+class NotWritable(Exception):  # noqa: N818  names the mistake
+    """What a handler returned cannot be written down.
+
+    Attributes:
+        done: The command it belongs to.
+        cause: What went wrong.
+    """
+
+    def __init__(self, done: Done, cause: Exception) -> None:
+        super().__init__(done.ticket.command.__class__.__name__)
+        self.done = done
+        self.cause = cause
+
+
 class Steps:
     """The statements of one transaction in order, each with the command it belongs to."""
 
@@ -72,17 +86,20 @@ class Assembly:
         self._fence = fence
         self._transaction = transaction
         self._log = log
-        self._base = fence.base(transaction)
+        self.base = fence.base(transaction)
         self.numbers: dict[tuple[str, str], tuple[int, int]] = {}
         self.written = 0
 
     def steps(self, done: list[Done], *, folded: int, now: dt.datetime) -> Steps:
         """Return every statement of the batch, the fence first, and set the replies."""
         rows = Steps()
-        batch = self._base.sequence + len(done)
+        batch = self.base.sequence + len(done)
         for offset, one in enumerate(done, start=1):
-            stamp = events.Stamp(sequence=self._base.sequence + offset, batch=batch, at=now)
-            self._add(rows, one, stamp)
+            stamp = events.Stamp(sequence=self.base.sequence + offset, batch=batch, at=now)
+            try:
+                self._add(rows, one, stamp)
+            except Exception as error:
+                raise NotWritable(one, error) from error
         for (tenant, merchant), (before, after) in self.numbers.items():
             rows.add(_raise_number(tenant, merchant, before, after), None)
         steps = Steps()
@@ -94,6 +111,10 @@ class Assembly:
         steps.owners += rows.owners
         steps.changes += rows.changes
         return steps
+
+    def last_numbers(self) -> dict[tuple[str, str], int]:
+        """Return the last entry number of each merchant that got one."""
+        return {owner: after for owner, (_, after) in self.numbers.items()}
 
     def _add(self, rows: Steps, one: Done, stamp: events.Stamp) -> None:
         call = one.ticket.call
@@ -117,7 +138,7 @@ class Assembly:
         for entry in one.outcome.entries:
             place = entries.Place(
                 log=self._log,
-                position=self._base.entries + self.written,
+                position=self.base.entries + self.written,
                 number=self._number(call.tenant_id, call.merchant_id),
                 sequence=stamp.sequence,
                 batch=stamp.batch,

@@ -3,19 +3,24 @@
 import datetime as dt
 import traceback
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
-from keys.sealing import Sealer
 
-from service.db.statements import Bound, Row, Statement
+from keys.entropy import Entropy
+from keys.sealing import Sealer
+from service.db.statements import Row, Statement
+from service.kernel.errors import Problem
 from service.unit_of_work import schemas
 from service.unit_of_work.commands import Call, Command
+from service.unit_of_work.outcome import Change, Entry, Refused
 from service.unit_of_work.tables import FAULTS
 
 CAUSE_LENGTH: Final = 400
 FRAMES_NAMED: Final = 3
+
+FAULTED: Final = Problem("internal_error", 500)
 
 INSERT_FAULT: Final = Statement(sa.insert(FAULTS), rows=1, name="insert faulted command")
 FAULT_BY_ID: Final = Statement(
@@ -62,20 +67,13 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__} at {places}"[:CAUSE_LENGTH]
 
 
-def seal(sealed: SealedCommand, *, fault_id: str, sealer: Sealer, entropy: Any) -> bytes:
-    """Return the command sealed and bound to its row."""
-    return sealer.seal(
-        msgspec.msgpack.encode(sealed), bound_to=f"faulted_commands.{fault_id}", entropy=entropy
-    )
-
-
 def unseal(row: Row, *, sealer: Sealer) -> SealedCommand:
     """Return the sealed command of a row.
 
     Raises:
         keys.sealing.NotOpened: The key is another one, or the row was changed.
     """
-    plain = sealer.open(row["sealed"], bound_to=f"faulted_commands.{row['fault_id']}")
+    plain = sealer.open(row["sealed"], bound_to=_binding(row["fault_id"]))
     return msgspec.msgpack.decode(plain, type=SealedCommand)
 
 
@@ -94,6 +92,29 @@ def sealed_command(
     )
 
 
-def write(row: dict[str, Any]) -> Bound:
-    """Return the statement that stores a faulted command."""
-    return INSERT_FAULT(**row)
+def record(
+    sealed: SealedCommand, *, fault_id: str, cause: str, sealer: Sealer, entropy: Entropy
+) -> Refused:
+    """Return what a fault commits: the sealed command and its entry, nothing else."""
+    row = INSERT_FAULT(
+        tenant_id=sealed.call.tenant_id,
+        fault_id=fault_id,
+        command=sealed.name,
+        sequence=sealed.sequence,
+        at=sealed.now,
+        cause=cause[:CAUSE_LENGTH],
+        sealed=sealer.seal(
+            msgspec.msgpack.encode(sealed), bound_to=_binding(fault_id), entropy=entropy
+        ),
+    )
+    entry = Entry(
+        kind="command.faulted",
+        subject=fault_id,
+        outcome="failure",
+        fields={"command": sealed.name},
+    )
+    return Refused(problem=FAULTED, entries=(entry,), changes=(Change(bound=row),))
+
+
+def _binding(fault_id: str) -> str:
+    return f"faulted_commands.sealed:{fault_id}"

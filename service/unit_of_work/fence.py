@@ -1,6 +1,7 @@
 """The fence: every transaction proves that this writer still holds its epoch. Keeps the clock."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import sqlalchemy as sa
@@ -62,12 +63,16 @@ class Fence(Protocol):
         """Return a merchant's last entry number."""
         ...
 
-    def committed(self, *, commands: int, written: int) -> None:
-        """Count on, now that the commit has happened."""
-        ...
+    def committed(
+        self, *, commands: int, written: int, numbers: Mapping[tuple[str, str], int]
+    ) -> None:
+        """Count on, now that the commit has happened.
 
-    def numbered(self, tenant_id: str, merchant_id: str, number: int) -> None:
-        """Remember a merchant's last entry number, now that the commit has happened."""
+        Args:
+            commands: How many sequence numbers were used.
+            written: How many entries were written.
+            numbers: The last entry number of each merchant that got one.
+        """
         ...
 
 

@@ -106,8 +106,8 @@ FAULTS: Final = sa.Table(
     sa.Column("tenant_id", ID, primary_key=True),
     sa.Column("fault_id", ID, primary_key=True),
     sa.Column("command", sa.String(64), nullable=False),
+    # The last sequence that was committed before it ran.
     sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("batch", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("cause", sa.String(400), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
