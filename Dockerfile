@@ -25,6 +25,7 @@ RUN uv sync --no-dev --extra data --no-editable
 FROM python:3.11.14-slim-bookworm
 
 ENV PATH="/opt/payguard/bin:$PATH" \
+    PAYGUARD_HOST=0.0.0.0 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
