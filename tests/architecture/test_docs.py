@@ -17,6 +17,7 @@ from typing import Final
 import pytest
 
 from tests.architecture.house import PACKAGES, ROOT, python_files, tracked_files
+from tests.architecture.pages import PAGES
 
 pytestmark = pytest.mark.style
 
@@ -120,8 +121,18 @@ CATALOGUES: Final = [
 ]
 
 
+def text_of(page: str) -> str:
+    return (ROOT / page).read_text() if (ROOT / page).is_file() else ""
+
+
 def documented(page: str) -> set[str]:
-    return set(DOCUMENTED.findall((ROOT / page).read_text()))
+    return set(DOCUMENTED.findall(text_of(page)))
+
+
+def test_rendered_pages_are_as_the_code_renders_them() -> None:
+    stale = [page.path for page in PAGES if text_of(page.path) != page.render()]
+
+    assert not stale, f"{', '.join(stale)}: run uv run python -m tests.architecture.pages"
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES, ids=lambda one: one.name)
