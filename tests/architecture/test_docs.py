@@ -5,18 +5,17 @@ documents a name by a table row, or a heading, that begins with the name in back
 document something new, add the row that the failing test asks for.
 """
 
-import ast
 import importlib
 import json
 import re
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
-from tests.architecture.house import PACKAGES, ROOT, python_files, tracked_files
+from tests.architecture import names
+from tests.architecture.house import ROOT, tracked_files
 from tests.architecture.pages import PAGES
 
 pytestmark = pytest.mark.style
@@ -54,39 +53,8 @@ def features() -> set[str]:
     return set(importlib.import_module("risk.feature").load_features().names)
 
 
-def calls(function: str) -> Iterator[tuple[str, ast.Call]]:
-    """Yield each call of a function or class by its plain name, with its file."""
-    for path in python_files(*PACKAGES):
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            match node:
-                case ast.Call(func=ast.Name(id=name)) if name == function:
-                    yield path.as_posix(), node
-                case _:
-                    pass
-
-
-def argument(call: ast.Call, name: str) -> ast.expr:
-    """Return the named argument of a call, or else its first."""
-    return next((one.value for one in call.keywords if one.arg == name), None) or call.args[0]
-
-
-def literals(function: str, name: str) -> set[str]:
-    """Return the values of an argument in all calls; each must be written out where it is used."""
-    found = set()
-    for path, call in calls(function):
-        value = argument(call, name)
-        written_out = isinstance(value, ast.Constant) and isinstance(value.value, str)
-        assert written_out, f"{path}:{call.lineno}: write {function}'s {name} out as text"
-        found.add(ast.literal_eval(value))
-    return found
-
-
-def entries() -> set[str]:
-    return literals("Entry", "kind")
-
-
-def problem_codes() -> set[str]:
-    return literals("Problem", "code")
+def error_codes() -> set[str]:
+    return names.problem_codes() | names.field_codes()
 
 
 CATALOGUES: Final = [
@@ -100,14 +68,14 @@ CATALOGUES: Final = [
         ),
         Catalogue(
             name="error codes",
-            source="service/http/texts/problems.toml",
-            discover=problem_codes,
+            source=names.TEXTS_AT,
+            discover=error_codes,
             page="docs/errors.md",
         ),
         Catalogue(
             name="audit kinds",
             source="service/unit_of_work/outcome.py",
-            discover=entries,
+            discover=names.entry_kinds,
             page="docs/entries.md",
         ),
         Catalogue(
@@ -150,14 +118,22 @@ def test_no_page_documents_what_is_gone(catalogue: Catalogue) -> None:
 
 
 def test_audit_kinds_are_subject_and_action() -> None:
-    assert not [kind for kind in entries() if not KIND.fullmatch(kind)]
+    assert not [kind for kind in names.entry_kinds() if not KIND.fullmatch(kind)]
 
 
-def test_every_problem_has_its_texts() -> None:
-    texts = ROOT / "service" / "http" / "texts" / "problems.toml"
-    described = tomllib.loads(texts.read_text())["problems"] if texts.is_file() else {}
+def test_every_problem_has_its_texts_in_both_languages() -> None:
+    texts = names.problem_texts()
+    described = texts.get("problems", {})
 
-    assert not texts.is_file() or problem_codes() == described.keys()
+    missing = names.problem_codes() - described.keys() if texts else set()
+
+    assert not missing, f"{names.TEXTS_AT}: add {', '.join(sorted(missing))}"
+    assert not described.keys() - names.problem_codes(), f"{names.TEXTS_AT} describes what is gone"
+    assert not [
+        code
+        for code, text in described.items()
+        if not all(text[part].keys() == {"en", "zh"} for part in ("title", "next"))
+    ]
 
 
 def test_only_settings_that_exist_are_named() -> None:
