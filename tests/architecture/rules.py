@@ -42,8 +42,6 @@ NOQA = re.compile(r"#\s*(?:ruff:\s*)?noqa\b")
 NOQA_WITH_REASON = re.compile(r"#\s*(?:ruff:\s*)?noqa:\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*\s+\S+\s+\S+")
 IGNORE = re.compile(r"#\s*type:\s*ignore\b")
 IGNORE_WITH_REASON = re.compile(r"#\s*type:\s*ignore\[[a-z\-, ]+\]\s+#\s*\S+\s+\S+")
-FORMAT_OFF = re.compile(r"#\s*(?:fmt:\s*(?:off|skip)|pragma:\s*no cover)")
-FORMAT_OFF_WITH_REASON = re.compile(FORMAT_OFF.pattern + r"\s+#?\s*\S+\s+\S+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,11 +223,7 @@ def mirrored(folder: Path, subject: str) -> bool:
 @rule
 def suppressions_carry_a_reason(source: Source) -> Iterator[str]:
     """Whoever reads a suppression must be able to judge it."""
-    asked = (
-        (NOQA, NOQA_WITH_REASON),
-        (IGNORE, IGNORE_WITH_REASON),
-        (FORMAT_OFF, FORMAT_OFF_WITH_REASON),
-    )
+    asked = ((NOQA, NOQA_WITH_REASON), (IGNORE, IGNORE_WITH_REASON))
     for line, comment in source.comments:
         for found, wanted in asked:
             if found.search(comment) and not wanted.search(comment):

@@ -95,7 +95,6 @@ PLANTED: Final[dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]] =
             ("keys/a.py", f"{NOQA.replace('# ', '# ruff: ')}: F401\n"),
             ("tests/a.py", f"b = c  {IGNORE}\n"),
             ("tests/a.py", f"b = c  {IGNORE}[assignment]\n"),
-            ("tests/a.py", "b = c  # fmt: " + "skip\n"),
         ],
         [
             ("keys/a.py", f"import b  {NOQA}: F401  others import it from here\n"),
