@@ -1,0 +1,1 @@
+"""What the product does, one capability a room. Holds no code of its own."""
