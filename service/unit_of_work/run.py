@@ -40,10 +40,11 @@ Result = Reply | SubmitFailed
 class UnitOfWork:
     """Runs batches of commands, one transaction each."""
 
-    def __init__(self, handlers: Handlers, ports: Ports) -> None:
+    def __init__(self, handlers: Handlers, ports: Ports, *, sequence: int) -> None:
         self._handlers = handlers
         self._ports = ports
-        self._sequence = 0
+        # The last sequence that was committed, for what belongs to no batch of its own.
+        self._sequence = sequence
 
     def run_batch(self, tickets: Sequence[Ticket]) -> list[Result]:
         """Run commands that touch different keys, commit them together, return their replies.

@@ -1,11 +1,11 @@
 """What may be asked of merchants and their keys. Never carries a key in clear."""
 
-import datetime as dt
 from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
 from service.kernel.errors import Problem
+from service.kernel.money import VALUE_MAX, Currency, Instant
 from service.unit_of_work.commands import Command, Mode
 
 Preset = Literal["judge_only", "CN"]
@@ -19,14 +19,12 @@ Scope = Literal[
     "replay",
 ]
 
-# `\Z`, since `$` lets a newline follow.
-Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}\Z")]
-Label = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}\Z")]
-Id = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
+# `(?![\s\S])` is the end of the text in Python and in ECMA 262 alike; `$` lets a newline follow.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}(?![\s\S])")]
+Label = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}(?![\s\S])")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}(?![\s\S])")]
 SecretHash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
-Currency = Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
-Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
-Minor = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+Minor = Annotated[int, msgspec.Meta(ge=0, le=VALUE_MAX)]
 
 KEYS_ACTIVE_MAX: Final = 2  # a key and its successor, while it is exchanged
 OVERLAP_S_MAX: Final = 30 * 24 * 3_600
