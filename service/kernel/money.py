@@ -1,5 +1,6 @@
 """Money: integer minor units with their currency, always together. Never a float, never mixed."""
 
+import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
@@ -133,6 +134,10 @@ def total(sums: Iterable[Money], *, currency: str) -> Money:
     for one in sums:
         whole += one
     return whole
+
+
+Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+"""A time on the wire: RFC 3339 with an offset. Without it naive times slip in."""
 
 
 class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
