@@ -15,17 +15,17 @@ from keys.sealing import Sealer
 from service.db.metadata import METADATA
 from service.db.reader import Reader
 from service.db.sqlite import SQLiteStore
-from service.db.statements import Bound, Row, Statement
-from service.db.store import Transaction
+from service.db.statements import Row, Statement
 from service.kernel.clock import FrozenClock
 from service.state.cache import EntityCache, State, StateCodec
-from service.unit_of_work import fence, tables
+from service.unit_of_work import tables
 from service.unit_of_work.batch import Ticket
 from service.unit_of_work.commands import HOUSE, Call, Command, Idempotency, Mode, Reply
-from service.unit_of_work.entries import NUMBER_OF
+from service.unit_of_work.fence import WriterClock
 from service.unit_of_work.handlers import Handler, Handlers
 from service.unit_of_work.ports import BatchObserver, Ports
 from service.unit_of_work.run import Result, UnitOfWork
+from service.writer.fence import MemoryFence, take_over
 
 START: Final = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 SECOND_NS: Final = 1_000_000_000
@@ -69,38 +69,6 @@ class TallyCodec(StateCodec):
         return Tally(*json.loads(packed))
 
 
-class PlainFence(fence.Fence):
-    """Counts in memory, as the writer that holds the lock does."""
-
-    shard = 0
-
-    def __init__(self) -> None:
-        self._sequence = 0
-        self._entries = 0
-
-    @override
-    def base(self, transaction: Transaction) -> fence.Base:
-        return fence.Base(sequence=self._sequence, entries=self._entries)
-
-    @override
-    def step(self, *, commands: int, written: int, folded: int, now: dt.datetime) -> Bound:
-        return fence.PASS_FENCE(
-            of_shard=0, of_epoch=1, commands=commands, written=written, folded_to=folded, at=now
-        )
-
-    @override
-    def number(self, transaction: Transaction, tenant_id: str, merchant_id: str) -> int:
-        rows = transaction.fetch(NUMBER_OF(tenant_id=tenant_id, merchant_id=merchant_id))
-        return rows[0]["number"] if rows else 0
-
-    @override
-    def committed(
-        self, *, commands: int, written: int, numbers: Mapping[tuple[str, str], int]
-    ) -> None:
-        self._sequence += commands
-        self._entries += written
-
-
 class House:
     """A store with all tables that were imported, and a writer that runs when it is told to.
 
@@ -118,28 +86,21 @@ class House:
         self.store = SQLiteStore(self.path)
         self.reader = Reader(self.path)
         self.sealer = Sealer(bytes(32))
-        transaction = self.store.begin()
-        transaction.run(
-            [
-                fence.INSERT_WRITER(
-                    shard=0, epoch=1, sequence=0, entries=0, folded=0, now=self.clock.now()
-                )
-            ]
-        )
-        transaction.commit()
+        row = take_over(self.store, shard=0, now=self.clock.now())
         self.cache = EntityCache(codec or TallyCodec(), bytes_max=10_000_000)
         self._entropy = CountingEntropy()
         self.unit = UnitOfWork(
             Handlers(handlers),
             Ports(
                 store=self.store,
-                fence=PlainFence(),
-                clock=fence.WriterClock(self.clock, last=START),
+                fence=MemoryFence(row),
+                clock=WriterClock(self.clock, last=row["now"]),
                 cache=self.cache,
                 sealer=self.sealer,
                 random=self._entropy,
                 observer=BatchObserver(),
             ),
+            sequence=row["sequence"],
         )
 
     def run(self, command: Command, call: Call) -> Reply:

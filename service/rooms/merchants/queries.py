@@ -6,9 +6,9 @@ from typing import Final
 import sqlalchemy as sa
 
 from keys.api_keys import ApiKeyRefused, ApiKeyText
-from service.db.reader import Reader
 from service.db.statements import Row, Statement
-from service.rooms.merchants.model import Principal
+from service.http.ports import Principal, Reader
+from service.kernel.clock import Clock
 from service.rooms.merchants.tables import API_KEYS, MERCHANTS
 
 KEYS_LISTED_MAX: Final = 200
@@ -78,13 +78,15 @@ class Authenticator:
     Args:
         reader: Where keys are looked up.
         index_key: The purpose key under which their hashes were made.
+        clock: Says whether a key has ended.
     """
 
-    def __init__(self, reader: Reader, index_key: bytes) -> None:
+    def __init__(self, reader: Reader, index_key: bytes, clock: Clock) -> None:
         self._reader = reader
         self._index_key = index_key
+        self._clock = clock
 
-    def __call__(self, text: str, *, now: dt.datetime) -> Principal | None:
+    def __call__(self, text: str) -> Principal | None:
         """Return who holds this key, or None: unknown, revoked, ended, or its merchant suspended.
 
         Raises:
@@ -95,15 +97,14 @@ class Authenticator:
         except ApiKeyRefused:
             return None
         row = self._reader.maybe(PRINCIPAL_BY_HASH(secret_hash=secret_hash))
-        if row is None or not _works(row, now):
+        if row is None or not _works(row, self._clock.now()):
             return None
         return Principal(
-            id=row["key_id"],
+            key_id=row["key_id"],
             tenant_id=row["tenant_id"],
             merchant_id=row["merchant_id"],
             mode=row["mode"],
             scopes=frozenset(row["scopes"].split(" ")),
-            expires_at=row["expires_at"],
         )
 
 
