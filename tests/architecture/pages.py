@@ -72,7 +72,7 @@ def entries() -> str:
         "# Kinds of audit entries",
         "",
         "Rendered from `AUDIT_KINDS` in the code; a test compares. The catalogue is closed: a kind",
-        "is `subject.action` in the past tense and is never renamed. Who, when, from where, success",
+        "is `subject.action` in the past tense and never renamed. Who, when, from where, success",
         "or failure, and what was touched stand in every entry besides the fields named here.",
         "",
         "| kind | what it records |",
