@@ -33,7 +33,7 @@ class Xaes:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
         # ECB over whole blocks of our own is the raw AES that CMAC is defined by.
-        self._aes = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305
+        self._aes = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  CMAC, one block at a time
         self._subkey = _double(self._raw(bytes(16)))
 
     def encrypt(self, nonce: bytes, plain: bytes, associated: bytes) -> bytes:

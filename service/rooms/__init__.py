@@ -1,1 +1,1 @@
-"""What the product does: one capability a room."""
+"""Rooms: one capability each. A room reaches only rooms below it, through their public files."""

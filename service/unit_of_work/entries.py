@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from keys.translog import leaf_hash
 
+from keys.translog import leaf_hash
 from service.db.statements import Bound, Statement
 from service.unit_of_work import schemas
 from service.unit_of_work.commands import Call, Receipt

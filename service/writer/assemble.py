@@ -57,6 +57,7 @@ class Parts:
 class Writer:
     """A writer that is ready to run."""
 
+    handlers: Handlers
     inbox: Inbox
     loop: Loop
     work: UnitOfWork
@@ -87,7 +88,7 @@ def assemble(parts: Parts) -> Writer:
     work = UnitOfWork(parts.handlers, ports, sequence=row["sequence"])
     inbox = Inbox(parts.handlers, length_max=parts.queue_length_max)
     return Writer(
-        inbox=inbox, loop=Loop(inbox, work), work=work, cache=cache, rebuilt_events=rebuilt
+        handlers=parts.handlers, inbox=inbox, loop=Loop(inbox, work), work=work, cache=cache, rebuilt_events=rebuilt
     )
 
 
