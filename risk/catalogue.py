@@ -46,7 +46,7 @@ def policy_markdown(strategy: Strategy) -> str:
     lines += [
         "",
         f"Lowest level by risk: {by_risk}.",
-        f"While there is no score, a challenge asks at least level {strategy.ladder.degraded.level}.",
+        f"Without a score, a challenge asks at least level {strategy.ladder.degraded.level}.",
         "",
         "| hold | lasts | a challenge at its end asks at least |",
         "| --- | --- | --- |",

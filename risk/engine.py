@@ -16,7 +16,7 @@ from risk.policy.settling import (
 )
 from risk.policy.shapes import Liability, Velocity, VelocityAt
 from risk.strategy import Strategy
-from risk.vectors import FeatureVector, Missing, is_sound
+from risk.vectors import COUNTED_AT, FeatureVector, Missing, is_sound
 
 
 def assess(
@@ -38,7 +38,7 @@ def assess(
     at = next((at for at in strategy.velocity.at if at.stage == facts.stage), None)
     value = features.value(strategy.velocity.feature) if sound else None
     looked = None if at is None else _look(strategy.velocity, at, value)
-    degraded = _degraded(circumstances, is_sound=sound, looked=looked)
+    degraded = _degraded(facts, circumstances, is_sound=sound, looked=looked)
 
     asked = ask(setting)
     verdict = settle_forced(setting, asked)
@@ -89,14 +89,15 @@ def _result(
 
 
 def _degraded(
-    circumstances: Circumstances, *, is_sound: bool, looked: RuleResult | None
+    facts: Facts, circumstances: Circumstances, *, is_sound: bool, looked: RuleResult | None
 ) -> tuple[DegradedCode, ...]:
     """Return what was missing; anything here sends the payment to the degraded policy.
 
     A limit that could not be looked at counts as missing, not as kept.
     """
     found: list[DegradedCode] = []
-    if circumstances.scorer == "down" or circumstances.forced == "degraded":
+    is_forced = circumstances.forced == "degraded" and facts.stage in COUNTED_AT
+    if circumstances.scorer == "down" or is_forced:
         found.append("scorer_down")
     elif circumstances.scorer == "late":
         found.append("scorer_late")

@@ -22,6 +22,13 @@ FRAMES_NAMED: Final = 3
 
 FAULTED: Final = Problem("internal_error", 500)
 
+AUDIT_KINDS: Final[dict[str, str]] = {
+    "command.faulted": (
+        "A command failed in a way nobody expected and was dropped; it is kept sealed and can be"
+        " run again dry. The fields hold its name."
+    ),
+}
+
 INSERT_FAULT: Final = Statement(sa.insert(FAULTS), rows=1, name="insert faulted command")
 FAULT_BY_ID: Final = Statement(
     sa.select(FAULTS).where(

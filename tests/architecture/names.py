@@ -1,13 +1,16 @@
 """Names that the code offers, found in its syntax trees: problems, audit kinds. Judges nothing."""
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 from tests.architecture.house import PACKAGES, ROOT, python_files
 
 TEXTS_AT: Final = "service/http/texts/problems.toml"
+KIND: Final = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
 def calls(function: str) -> Iterator[tuple[str, ast.Call]]:
@@ -38,8 +41,42 @@ def literals(function: str, name: str) -> set[str]:
 
 
 def entry_kinds() -> set[str]:
-    """Return every kind of audit entry that is made anywhere."""
-    return literals("Entry", "kind")
+    """Return every kind of audit entry that the code makes.
+
+    A kind may reach its entry through a variable. So besides those written out in the call, any
+    text with the form and subject of a kind counts in a file that makes entries; and a described
+    kind counts wherever it is written.
+    """
+    described = described_kinds().keys()
+    subjects = {kind.partition(".")[0] for kind in described}
+    makers = {path for path, _ in calls("Entry")}
+    found = literals_where_written("Entry", "kind")
+    for path in python_files(*PACKAGES):
+        for text in texts_of(path):
+            like_a_kind = KIND.fullmatch(text) and text.partition(".")[0] in subjects
+            if text in described or (like_a_kind and path.as_posix() in makers):
+                found.add(text)
+    return found
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """Yield each text constant of a file, outside the descriptions of kinds."""
+    for top in ast.parse((ROOT / path).read_text()).body:
+        if isinstance(top, ast.AnnAssign) and ast.unparse(top.target) == "AUDIT_KINDS":
+            continue
+        for node in ast.walk(top):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def literals_where_written(function: str, name: str) -> set[str]:
+    """Return the values of an argument in those calls that write it out."""
+    values = (argument(call, name) for _, call in calls(function))
+    return {
+        value.value
+        for value in values
+        if isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
 
 
 def problem_codes() -> set[str]:
@@ -64,3 +101,23 @@ def problem_texts() -> dict[str, Any]:
 def field_codes() -> set[str]:
     """Return the codes that stand in the `errors` of a problem."""
     return set(problem_texts().get("errors", {}))
+
+
+def described_kinds() -> dict[str, str]:
+    """Return the meaning of each kind of entry, as `AUDIT_KINDS` at the top of a file says it.
+
+    Raises:
+        ValueError: Two files describe one kind.
+    """
+    found: dict[str, str] = {}
+    for path in python_files(*PACKAGES):
+        for node in ast.parse((ROOT / path).read_text()).body:
+            match node:
+                case ast.AnnAssign(target=ast.Name(id="AUDIT_KINDS"), value=ast.expr() as value):
+                    kinds: dict[str, str] = ast.literal_eval(value)
+                    if twice := kinds.keys() & found.keys():
+                        raise ValueError(f"{path} describes again: {', '.join(sorted(twice))}")
+                    found.update(kinds)
+                case _:
+                    pass
+    return found

@@ -66,10 +66,28 @@ def errors() -> str:
     return "\n".join([*lines, ""])
 
 
+def entries() -> str:
+    """Return every kind of audit entry with what it records."""
+    lines = [
+        "# Kinds of audit entries",
+        "",
+        "Rendered from `AUDIT_KINDS` in the code; a test compares. The catalogue is closed: a kind",
+        "is `subject.action` in the past tense and never renamed. Who, when, from where, success",
+        "or failure, and what was touched stand in every entry besides the fields named here.",
+        "",
+        "| kind | what it records |",
+        "| --- | --- |",
+    ]
+    described = sorted(names.described_kinds().items())
+    lines += [f"| `{kind}` | {meaning} |" for kind, meaning in described]
+    return "\n".join([*lines, ""])
+
+
 PAGES: Final = [
     page
     for page in (
         Page(path="docs/features.md", source="risk/catalogue.py", render=features),
+        Page(path="docs/entries.md", source="service/unit_of_work/faults.py", render=entries),
         Page(path="docs/errors.md", source=names.TEXTS_AT, render=errors),
         Page(path="docs/policy.md", source="risk/catalogue.py", render=policy),
     )

@@ -18,9 +18,11 @@ from tests.architecture.house import FLOOR_OF, PACKAGES, ROOM_FILES, ROOM_FILES_
 FILE_LINES_MAX: Final = 400
 FUNCTION_LINES_MAX: Final = 60
 
-# Where an unexpected exception ends: it is answered, or its command is dropped, and logged.
+# Where an unexpected exception ends: it is answered, or its command is dropped, and logged. A
+# probe of readiness meets whatever is broken; its answer is "not ready".
 CATCHERS: Final = (
     "service/http/door.py",
+    "service/http/operations.py",
     "service/unit_of_work/",
     "service/writer/loop.py",
     "service/worker/loop.py",

@@ -24,7 +24,6 @@ DOCUMENTED = re.compile(r"^(?:\| |#+ )`([^`]+)`", re.MULTILINE)
 SETTING = re.compile(r"\bPAYGUARD_[A-Z][A-Z0-9_]*[A-Z0-9]\b")
 # Read by the tests and by .ci/run alone.
 TEST_SETTINGS: Final = "PAYGUARD_TEST_"
-KIND = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ def test_no_page_documents_what_is_gone(catalogue: Catalogue) -> None:
 
 
 def test_audit_kinds_are_subject_and_action() -> None:
-    assert not [kind for kind in names.entry_kinds() if not KIND.fullmatch(kind)]
+    assert not [kind for kind in names.entry_kinds() if not names.KIND.fullmatch(kind)]
 
 
 def test_every_problem_has_its_texts_in_both_languages() -> None:

@@ -40,9 +40,10 @@ def test_the_next_start_returns_the_same_key(tmp_path: Path) -> None:
     assert load(path) == first
 
 
-def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path) -> None:
+@pytest.mark.parametrize("umask", [0, 0o022, 0o777])
+def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "root.key"
-    before = os.umask(0)
+    before = os.umask(umask)
     try:
         load_or_create(path, CountingEntropy())
     finally:
