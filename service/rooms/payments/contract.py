@@ -22,7 +22,7 @@ from service.unit_of_work.commands import Command, Receipt
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
-CURSOR_CHARS_MAX: Final = 512
+CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
 
 Status = Literal[

@@ -24,6 +24,7 @@ from service.rooms.payments.model.payment import (
     is_late_success,
     listed,
 )
+from service.rooms.payments.model.rows import from_row, to_row, token_state
 
 __all__ = [
     "BODIES",
@@ -45,9 +46,12 @@ __all__ = [
     "event_type",
     "excesses",
     "fold",
+    "from_row",
     "is_late_success",
     "listed",
     "read_body",
     "reported",
     "step",
+    "to_row",
+    "token_state",
 ]
