@@ -15,7 +15,6 @@ from service.rooms.payments import model, store
 from service.rooms.payments.commands.story import Story, exemption_count
 from service.rooms.payments.contract import Status, TokenClaims, TokenDetail
 from service.rooms.payments.model import Judgement, Payment
-from service.rooms.payments.orders import order_digest
 from service.unit_of_work.handlers import Context
 from service.unit_of_work.outcome import Change, Entry
 
@@ -152,7 +151,7 @@ def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
         currency=payment.currency,
         payee=facts.payee.payee_id,
         instrument=facts.instrument.instrument_id if facts.instrument else None,
-        order=order_digest(facts.order),
+        order=model.order_digest(facts.order),
     )
     level = "none" if payment.level is None else f"level:{payment.level}"
     return TokenClaims(
