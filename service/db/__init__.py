@@ -1,0 +1,1 @@
+"""The store: metadata, statements compiled once, executors, migrations. Knows no room."""

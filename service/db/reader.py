@@ -1,0 +1,43 @@
+"""Front ends' reads: one read-only connection a thread. Cannot write, whatever it is asked."""
+
+import sqlite3
+import threading
+from pathlib import Path
+
+from service.db.sqlite import connect, dialect, fetch_one
+from service.db.statements import Bound, Compiler, Row
+
+
+class Reader:
+    """Runs reads on a read-only connection that belongs to the calling thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._compiler = Compiler(dialect())
+        self._local = threading.local()
+
+    def fetch(self, read: Bound) -> list[Row]:
+        """Return a read's rows.
+
+        Raises:
+            StoreUnavailable: The store could not be read.
+        """
+        return fetch_one(self._connection(), self._compiler, read)
+
+    def maybe(self, read: Bound) -> Row | None:
+        """Return the only row of a read, or None where there is none.
+
+        Raises:
+            StoreUnavailable: The store could not be read.
+            ValueError: There is more than one.
+        """
+        rows = self.fetch(read)
+        if len(rows) > 1:
+            raise ValueError(f"{read.statement.name}: one row expected, {len(rows)} found")
+        return rows[0] if rows else None
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = connect(self._path, readonly=True)
+        return connection
