@@ -36,6 +36,13 @@ class SocketCarrier:
         left_ns = deadline_ns - self._clock.monotonic_ns()
         return slot.wait(timeout_s=max(left_ns, 0) / 1e9)
 
+    def reaches(self) -> bool:
+        """Say whether the writer's socket takes a connection."""
+        try:
+            return not self._open().is_closed
+        except Overloaded:
+            return False
+
     def _open(self) -> "_Link":
         with self._opening:
             link = self._link

@@ -88,7 +88,12 @@ def assemble(parts: Parts) -> Writer:
     work = UnitOfWork(parts.handlers, ports, sequence=row["sequence"])
     inbox = Inbox(parts.handlers, length_max=parts.queue_length_max)
     return Writer(
-        handlers=parts.handlers, inbox=inbox, loop=Loop(inbox, work), work=work, cache=cache, rebuilt_events=rebuilt
+        handlers=parts.handlers,
+        inbox=inbox,
+        loop=Loop(inbox, work, parts.observer),
+        work=work,
+        cache=cache,
+        rebuilt_events=rebuilt,
     )
 
 
