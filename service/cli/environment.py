@@ -42,5 +42,5 @@ def make_data_folder(folder: Path) -> None:
         raise Failure(
             "data_folder_unusable",
             f"this user may not write in the data folder {folder}",
-            then=f"`chown` the folder to this user, or set PAYGUARD_DATA_DIR to another",
+            then="`chown` the folder to this user, or set PAYGUARD_DATA_DIR to another",
         )

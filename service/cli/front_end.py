@@ -129,7 +129,10 @@ class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.error_log.addHandler(
             Bridge(
                 logger(
-                    stream=sys.stderr.buffer, clock=clock, level=logging.WARNING, process="front_end"
+                    stream=sys.stderr.buffer,
+                    clock=clock,
+                    level=logging.WARNING,
+                    process="front_end",
                 )
             )
         )

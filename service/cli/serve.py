@@ -50,9 +50,7 @@ def serve(screen: Screen) -> int:
         prepare(settings)
         log = logger(stream=sys.stderr.buffer, clock=SystemClock(), process="serve")
         url = _url(listener)
-        supervisor = Supervisor(
-            _programs(settings, listener, url), clock=SystemClock(), log=log
-        )
+        supervisor = Supervisor(_programs(settings, listener, url), clock=SystemClock(), log=log)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
 

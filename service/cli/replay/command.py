@@ -6,9 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
+import msgspec
 
 from keys.api_keys import ApiKeyRefused, ApiKeyText
 from service.cli.replay.columns import ColumnMap, Request, RowRefused, load_map
@@ -32,6 +33,17 @@ CONCURRENCY_USUAL: Final = 8
 PROGRESS_TERMINAL_S: Final = 0.5
 PROGRESS_FILE_S: Final = 10.0
 _SECOND_NS: Final = 1_000_000_000
+
+
+class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    file: Path
+    url: str
+    key_file: Path
+    map_name: str
+    is_now: bool
+    limit: int | None
+    concurrency: int
+    does_execute: bool
 
 
 @click.command()
@@ -61,18 +73,7 @@ _SECOND_NS: Final = 1_000_000_000
 )
 @click.option("--execute", "does_execute", is_flag=True, help="Execute what is approved.")
 @reporting
-def replay(
-    screen: Screen,
-    file: Path,
-    url: str,
-    key_file: Path,
-    map_name: str,
-    *,
-    is_now: bool,
-    limit: int | None,
-    concurrency: int,
-    does_execute: bool,
-) -> int:
+def replay(screen: Screen, **given: Any) -> int:
     """Send the rows of FILE (parquet or CSV) as payments to a running service.
 
     A column map says which column is what; docs/replay.md shows one. Each row's reference makes
@@ -81,21 +82,25 @@ def replay(
 
     Ends with 0 when every row was judged (and executed, where asked and approved), else with 1.
     """
+    options = _Options(**given)
     clock = SystemClock()
     tally = Tally()
-    columns = load_map(map_name)
-    rows = open_table(file, columns.columns)
+    columns = load_map(options.map_name)
+    rows = open_table(options.file, columns.columns)
     crew = Crew(
-        read_target(url),
-        key=_key(key_file),
-        size=concurrency,
-        does_execute=does_execute,
+        read_target(options.url),
+        key=_key(options.key_file),
+        size=options.concurrency,
+        does_execute=options.does_execute,
         tally=tally,
         clock=clock,
     )
-    total = min(rows.count, limit or sys.maxsize)
-    screen.note(f"{total:,} rows of {file.name} to {url}, {concurrency} at a time")
-    requests = _requests(rows, columns, tally, clock=clock if is_now else None, limit=limit)
+    total = min(rows.count, options.limit or sys.maxsize)
+    screen.note(
+        f"{total:,} rows of {options.file.name} to {options.url}, {options.concurrency} at a time"
+    )
+    times = clock if options.is_now else None
+    requests = _requests(rows, columns, tally, clock=times, limit=options.limit)
     started_ns = clock.monotonic_ns()
     is_interrupted = _run(crew, requests, _Progress(screen, tally, total=total, clock=clock))
     summary = tally.summary(

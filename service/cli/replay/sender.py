@@ -1,4 +1,4 @@
-"""Sends requests over one kept connection and tries again what may be tried again. No state kept."""
+"""Sends requests over one kept connection, again where that may help. Keeps no state of rows."""
 
 import http.client
 import ssl
