@@ -106,10 +106,10 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
             for listener in self.sockets:
                 self._take_all(listener)
                 listener.close()
-            self.sockets = []
+            self.sockets.clear()
 
     def _take_all(self, listener: Any) -> None:
-        listener.setblocking(False)
+        listener.setblocking(False)  # noqa: FBT003  the socket's own signature
         for _ in range(CONNECTIONS_MAX):
             before = self.nr_conns
             self.accept(listener)

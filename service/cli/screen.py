@@ -3,7 +3,7 @@
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, Final, NoReturn, ParamSpec, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import click
 import msgspec
@@ -15,8 +15,6 @@ CANNOT_START: Final = 2
 REFUSED: Final = 3
 NO_ANSWER: Final = 4
 INTERRUPTED: Final = 130
-
-P = ParamSpec("P")
 
 
 class Failure(Exception):  # noqa: N818  it is what the person at the terminal is told
@@ -91,13 +89,12 @@ class JSONScreen:
         self.show({"error": error}, "")
 
 
-def reporting(
-    run: Callable[Concatenate[Screen, P], int | None],
-) -> Callable[..., NoReturn]:
+def reporting(run: Callable[..., int | None]) -> Callable[..., NoReturn]:
     """Give a command the option `--json` and a screen, and end the process as it says.
 
     Args:
-        run: The command; it returns its exit status, None for DONE, or raises Failure.
+        run: The command, its screen first; it returns its exit status, None for DONE, or
+            raises Failure.
     """
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, not text.")

@@ -95,7 +95,7 @@ class WriterThread:
         try:
             run(ready=ready)
         except WriterStops as error:
-            self._log.error("writer_stops", reason=str(error))  # noqa: TRY400  no text of causes
+            self._log.error("writer_stops", reason=str(error))
             self._stopped()
 
 
@@ -187,6 +187,4 @@ def refused(reply: Reply) -> Failure:
     assert reply.problem is not None
     refusal = Refusal(reply.problem, fields=reply.fields, errors=reply.errors)
     said = Texts.load().body(refusal, language="en", request_id="")
-    return Failure(
-        reply.problem.code, str(said["title"]), then=str(said.get("next", "")), status=REFUSED
-    )
+    return Failure(reply.problem.code, str(said["title"]), then=str(said["detail"]), status=REFUSED)

@@ -145,8 +145,8 @@ class Crew:
         return {}
 
     def _execute(self, sender: Sender, request: Request, payment: dict[str, Any]) -> None:
-        body = {name: request.body[name] for name in _EXECUTED_WITH if name in request.body}
-        body["payment_token"] = payment["payment_token"]
+        body: dict[str, Any] = {"payment_token": payment["payment_token"]}
+        body.update((name, request.body[name]) for name in _EXECUTED_WITH if name in request.body)
         path = f"/v1/payments/{payment['id']}/execute"
         answer = self._post(sender, path, body, _key(request, "execute"))
         if answer.is_good:
