@@ -274,7 +274,6 @@ class EventAnswer(Shape, frozen=True, kw_only=True):
     in_step: bool
     status: Status
     amounts: Amounts
-    receipt: Receipt | None
 
 
 class TokenDetail(Shape, frozen=True, kw_only=True):

@@ -56,9 +56,7 @@ class Story:
 
     def change(self, *changes: Change | Bound) -> None:
         """Add guarded statements."""
-        self._changes += [
-            one if isinstance(one, Change) else Change(bound=one) for one in changes
-        ]
+        self._changes += [one if isinstance(one, Change) else Change(bound=one) for one in changes]
 
     def enter(self, *entries: Entry) -> None:
         """Add entries that other rooms made."""
@@ -118,9 +116,7 @@ class Story:
         before, after = self._before, self.payment
         if before is after:
             return tuple(self._changes)
-        saved = (
-            store.insert(after) if before is None else store.save(after, before=before.version)
-        )
+        saved = store.insert(after) if before is None else store.save(after, before=before.version)
         return (Change(bound=saved), *self._changes, *self._given_back())
 
     def _given_back(self) -> tuple[Change, ...]:
@@ -154,7 +150,7 @@ def payment_key(payment_id: str) -> str:
 def found(view: View, call: Call, payment_id: str) -> Payment | None:
     """Return the caller's payment from the declared read, or None."""
     row = view.maybe(payment_read(call, payment_id))
-    return None if row is None else store.from_row(row)
+    return None if row is None else model.from_row(row)
 
 
 def not_found(payment_id: str) -> Refused:
