@@ -1,6 +1,5 @@
 """One payment's way through one command: its events, and everything that commits with them."""
 
-import datetime as dt
 from typing import Any, Literal
 
 import msgspec
@@ -125,7 +124,7 @@ class Story:
             return ()
         if (before.exemption_state, after.exemption_state) != ("counted", "returned"):
             return ()
-        return give_back(_counted(before, before.exemption), self._ctx.call)
+        return give_back(Counted(**msgspec.structs.asdict(before.exemption)), self._ctx.call)
 
     def _messages(self) -> tuple[Message, ...]:
         before, after = self._before, self._payment
@@ -180,22 +179,4 @@ def out_of_sequence(ctx: Context, payment: Payment, action: str) -> Refused:
 
 def exemption_count(counted: Counted) -> ExemptionCount:
     """Return what an approval counted, as the payment keeps it."""
-    return ExemptionCount(
-        code=counted.code,
-        day=dt.date.fromisoformat(counted.day),
-        scopes=tuple(counted.scopes.items()),
-        amount_minor=counted.amount_minor,
-        limit_codes=counted.limit_codes,
-    )
-
-
-def _counted(payment: Payment, kept: ExemptionCount) -> Counted:
-    return Counted(
-        code=kept.code,
-        scopes=dict(kept.scopes),
-        currency=payment.currency,
-        amount_minor=kept.amount_minor,
-        day=kept.day.isoformat(),
-        limit_codes=kept.limit_codes,
-        payer_key=payment.facts.payer.payer_key,
-    )
+    return ExemptionCount(**msgspec.structs.asdict(counted))
