@@ -16,6 +16,7 @@ from service.db.store import StoreUnavailable
 from service.http import faults, headers
 from service.http.body import read_body
 from service.http.contract import BodyContract, NoQuery, QueryContract
+from service.http.outgoing import outgoing
 from service.http.ports import Ports, Principal
 from service.http.problems import (
     BODY_UNEXPECTED,
@@ -50,6 +51,8 @@ _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405
 _STATUS_SERVER: Final = 500
+_JSON_CONTENT: Final = ("Content-Type", headers.JSON_TYPE)
+_PROBLEM_CONTENT: Final = ("Content-Type", PROBLEM_TYPE)
 _STANDARD: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -290,30 +293,32 @@ class Door:
                 return Refusal(INTERNAL_ERROR)
 
     def _respond(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> flask.Response:
-        sent = [
+        made = [
             (REQUEST_ID_HEADER, visit.request_id),
             ("traceparent", visit.trace),
             ("Content-Language", visit.language),
             *_STANDARD,
         ]
         if visit.standing is not None:
-            sent.append(("RateLimit-Policy", self._buckets.policy))
-            sent.append(("RateLimit", visit.standing.header()))
+            made.append(("RateLimit-Policy", self._buckets.policy))
+            made.append(("RateLimit", visit.standing.header()))
+        others: Iterable[tuple[str, str]]
         if isinstance(outcome, Answer):
-            code, status, kind = None, outcome.status, headers.JSON_TYPE
+            code, status, others = None, outcome.status, outcome.headers
             body = b"" if outcome.body is None else self._encode(outcome.body)
             batch = None if outcome.batch is None else str(outcome.batch)
-            sent.extend(outcome.headers)
+            made.append(_JSON_CONTENT)
             if batch is not None:
-                sent.append((BATCH_HEADER, batch))
+                made.append((BATCH_HEADER, batch))
             if outcome.replayed:
-                sent.append((REPLAYED_HEADER, "true"))
+                made.append((REPLAYED_HEADER, "true"))
         else:
-            code, status, kind = outcome.problem.code, outcome.problem.status, PROBLEM_TYPE
+            code, status = outcome.problem.code, outcome.problem.status
+            others = outcome.headers.items()
             body = self._problem(outcome, visit)
             batch = outcome.headers.get(BATCH_HEADER)
-            sent.extend(outcome.headers.items())
-        response = flask.Response(body, status, sent, content_type=kind)
+            made.append(_PROBLEM_CONTENT)
+        response = outgoing(body, status=status, made=made, others=others)
         answered = Answered(
             method=_method(visit.environ),
             route=route,
