@@ -34,3 +34,22 @@ def material() -> Path:
     if not place:
         pytest.skip("test material: set PAYGUARD_TEST_MATERIAL to the folder that holds it")
     return Path(place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Outside the quick profile nothing may be left out: a skip fails the run, with its reason."""
+    if os.environ.get("PAYGUARD_TEST_PROFILE", "quick") == "quick":
+        return
+    for report in terminalreporter.getreports("skipped"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        terminalreporter.write_line(f"SKIP COUNTS AS FAILURE {report.nodeid}: {reason}", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Turn a run with a skip into a failed one, outside the quick profile."""
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    profile = os.environ.get("PAYGUARD_TEST_PROFILE", "quick")
+    passed = session.exitstatus == pytest.ExitCode.OK
+    if profile != "quick" and passed and terminal and terminal.getreports("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -15,6 +15,17 @@ BUSY_TIMEOUT_MS: Final = 2_000
 STATEMENTS_KEPT: Final = 512
 # The page cache's negative form counts KiB.
 CACHE_KIB: Final = 64 * 1_024
+# What the values of one statement can do wrong: break a constraint, not be bindable. The
+# message is left out, since SQLite names columns in it and Python may name values.
+_NOT_WRITABLE: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    sqlite3.DataError,
+    OverflowError,
+    ValueError,
+    KeyError,
+)
 
 
 def dialect() -> SQLiteDialect_pysqlite:
@@ -75,9 +86,9 @@ class SQLiteTransaction(Transaction):
             compiled = self._compiler(statement)
             try:
                 cursor = self._connection.execute(compiled.text, compiled.parameters(step.values))
-            except sqlite3.IntegrityError as error:
+            except _NOT_WRITABLE as error:
                 self.rollback()
-                raise GuardFailed(place, f"{statement.name}: {error}") from error
+                raise GuardFailed(place, f"{statement.name}: {type(error).__name__}") from error
             except sqlite3.Error as error:
                 self.rollback()
                 raise StoreUnavailable(str(error)) from error

@@ -248,7 +248,7 @@ class Door:
         self, visit: _Visit, operation: _Operation, key: str, path: Mapping[str, str], raw: bytes
     ) -> Idempotency:
         """Return what makes a retry of this request the same request."""
-        assert visit.principal is not None  # noqa: S101  what writes has a scope (routes.py)
+        assert visit.principal is not None
         ports, principal = self._ports, visit.principal
         values = [path[name].encode() for name in operation.route.parameters]
         query = visit.environ.get("QUERY_STRING", "").encode("latin-1")

@@ -3,21 +3,13 @@
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from service.db.statements import Bound, Row
 from service.kernel.ids import new_id
+from service.state.entities import EntityKey
 from service.unit_of_work.commands import Call, Command
 from service.unit_of_work.outcome import Outcome
-
-
-class EntityKey(NamedTuple):
-    """Names one entity's feature state."""
-
-    tenant_id: str
-    mode: str
-    kind: str
-    key: str
 
 
 class View(Protocol):

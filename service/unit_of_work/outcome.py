@@ -8,6 +8,7 @@ import msgspec
 
 from service.db.statements import Bound
 from service.kernel.errors import FieldError, Problem
+from service.state.entities import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,25 +23,6 @@ class Change:
 
     bound: Bound
     refusal: "Refused | None" = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What a fact adds to the feature state of one entity.
-
-    Attributes:
-        kind: Entity kind, such as `payer`.
-        key: The entity within its tenant and mode.
-        at: Event time.
-        amount_minor: Minor units, 0 or more.
-        currency: ISO 4217 code.
-    """
-
-    kind: str
-    key: str
-    at: dt.datetime
-    amount_minor: int
-    currency: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Tables of the unit of work: writer, entries, events, outbox, idempotency, faults, entities."""
+"""Tables of the unit of work: writer, entries, events, outbox, idempotency, faults."""
 
 from typing import Final
 
@@ -106,22 +106,9 @@ FAULTS: Final = sa.Table(
     sa.Column("tenant_id", ID, primary_key=True),
     sa.Column("fault_id", ID, primary_key=True),
     sa.Column("command", sa.String(64), nullable=False),
+    # The last sequence that was committed before it ran.
     sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("batch", sa.BigInteger, nullable=False),
     sa.Column("at", Instant, nullable=False),
     sa.Column("cause", sa.String(400), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
-)
-
-ENTITIES: Final = sa.Table(
-    "entities",
-    METADATA,
-    sa.Column("tenant_id", ID, primary_key=True),
-    sa.Column("mode", sa.String(8), primary_key=True),
-    sa.Column("kind", sa.String(16), primary_key=True),
-    sa.Column("key", sa.String(96), primary_key=True),
-    sa.Column("schema", sa.Integer, nullable=False),
-    sa.Column("feature_set", sa.String(32), nullable=False),
-    sa.Column("sequence", sa.BigInteger, nullable=False),
-    sa.Column("state", sa.LargeBinary, nullable=False),
 )

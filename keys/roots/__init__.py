@@ -1,0 +1,1 @@
+"""Root providers, one file each: the only part of keys that touches the outside."""

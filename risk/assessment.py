@@ -1,0 +1,135 @@
+"""What a judgement says. Plain frozen values: what is not judged yet is None, never invented."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from risk.facts import Outcome, Scope, Stage
+from risk.policy.shapes import Grounds, HoldEnd, Liability, RiskLevel
+
+# In rising order of strength; the strongest of several outcomes stands.
+STRENGTH: Final[dict[Outcome, int]] = {
+    "approve": 0,
+    "challenge": 1,
+    "review": 2,
+    "hold": 3,
+    "decline": 4,
+}
+DegradedCode = Literal["scorer_down", "scorer_late", "features_invalid", "velocity_unknown"]
+ReasonCode = Literal[
+    "above_day_limits",
+    "approval_stands",
+    "cooling_off",
+    "day_limit",
+    "degraded_challenge",
+    "degraded_no_proof",
+    "degraded_over_limit",
+    "degraded_small",
+    "judged_without_level",
+    "merchant_initiated",
+    "new_payee",
+    "no_limits",
+    "proof_given",
+    "protected_over_limit",
+    "risk_raised",
+    "sandbox_forced",
+    "small_count_spent",
+    "small_device_unknown",
+    "small_guest",
+    "small_no_consent",
+    "small_not_by_payer",
+    "small_over_limit",
+    "small_payment",
+    "small_protected",
+    "small_sum_spent",
+    "small_uncountable",
+    "static_qr_day_limit",
+    "too_many_payments",
+    "verification",
+]
+
+
+class Amount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Money in a reason, with the exponent of its currency so that it can be written out."""
+
+    minor: int
+    currency: str
+    exponent: int
+
+
+Slots = dict[str, int | str | Amount]
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why, as a code and typed slots; risk/reasons.py has the words."""
+
+    code: ReasonCode
+    slots: Slots = {}
+
+
+class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule that was looked at; an `error` is never a `no_hit`.
+
+    Attributes:
+        effect: What a hit does, e.g. `raise:hold`.
+        shown: The comparison with its real values.
+    """
+
+    rule: str
+    version: int
+    result: Literal["hit", "no_hit", "error"]
+    effect: str
+    shown: str
+
+
+class ExemptionUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to count for a payment let through without proof, under guards that hold the limits.
+
+    Each scope's counter grows by one and by `amount_minor`, only where it then stays within
+    `count_max` and `amount_minor_max`; where one does not, the exemption is refused.
+    """
+
+    code: str
+    scopes: tuple[Scope, ...]
+    amount_minor: int
+    currency: str
+    count_max: int
+    amount_minor_max: int
+
+
+class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A timed stop: its grounds, what its end does, how long it lasts."""
+
+    grounds: Grounds
+    end: HoldEnd
+    duration_s: int
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One judgement of one payment at one stage.
+
+    Attributes:
+        level: The level of proof that the payment needs; None where none is asked.
+        any_of: The proofs that reach it, each a factor or several joined by `+`; only with a
+            challenge, and with a hold that ends in one.
+        reason_code: The first of `reasons`.
+        score, probabilities: None while the strategy has no model.
+        exemption: What to count; only with an approval under it.
+    """
+
+    stage: Stage
+    outcome: Outcome
+    level: int | None
+    any_of: tuple[str, ...]
+    reason_code: ReasonCode
+    reasons: tuple[Reason, ...]
+    rules: tuple[RuleResult, ...]
+    degraded: tuple[DegradedCode, ...]
+    score: int | None
+    risk_level: RiskLevel
+    probabilities: dict[str, float] | None
+    exemption: ExemptionUse | None
+    liability: Liability
+    hold: Hold | None
+    strategy: str
+    feature_set: str

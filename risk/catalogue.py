@@ -1,0 +1,130 @@
+"""Features and policy as Markdown, rendered from what the engine runs. Writes no file."""
+
+from risk.assessment import Amount
+from risk.feature import FeatureSet, Text
+from risk.policy.shapes import CurrencyLimits, Preset
+from risk.reasons import money_text
+from risk.strategy import Strategy
+
+
+def features_markdown(features: FeatureSet) -> str:
+    """Return docs/features.md: every feature with what it means in both languages."""
+    lines = [
+        "# Features",
+        "",
+        "Generated from `risk/features`; a test compares.",
+        "Values are as of the payment's own time, from what was counted before it.",
+        "A value that is not known carries its reason.",
+        "",
+        "| name | of | window | unit | version | meaning | 含义 |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `{f.name}` | {f.entity} | {f.window_s:,} s | {f.unit} | {f.version}"
+        f" | {f.meaning.en} | {f.meaning.zh} |"
+        for f in features.features
+    ]
+    return "\n".join([*lines, ""])
+
+
+def policy_markdown(strategy: Strategy) -> str:
+    """Return docs/policy.md: the ladder, the limit on speed, and each preset with its sources."""
+    lines = [
+        "# Policy",
+        "",
+        "Generated from `risk/policy`; a test compares. Risk can only raise the level.",
+        "",
+        "## The ladder of proof",
+        "",
+        "| level | any of | besides for cards | used when | 适用 |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for level, rung in sorted(strategy.ladder.levels.items()):
+        proofs, cards = ", ".join(rung.any_of) or "none", ", ".join(rung.any_of_card) or "none"
+        lines.append(f"| {level} | {proofs} | {cards} | {_both(rung.used_when)} |")
+    by_risk = ", ".join(f"{risk} {level}" for risk, level in strategy.ladder.risk.items())
+    lines += [
+        "",
+        f"Lowest level by risk: {by_risk}.",
+        f"Without a score, a challenge asks at least level {strategy.ladder.degraded.level}.",
+        "",
+        "| hold | lasts | a challenge at its end asks at least |",
+        "| --- | --- | --- |",
+    ]
+    lines += [
+        f"| {grounds} | {hold.duration_s:,} s | level {hold.end_level} |"
+        for grounds, hold in sorted(strategy.ladder.holds.items())
+    ]
+    lines += _velocity(strategy)
+    for code in sorted(strategy.presets):
+        lines += _preset(strategy.presets[code])
+    return "\n".join([*lines, ""])
+
+
+def _velocity(strategy: Strategy) -> list[str]:
+    limit = strategy.velocity
+    lines = ["", "## The limit on speed", "", f"`{limit.code}` version {limit.version}.", ""]
+    lines += [limit.why.en, "", limit.why.zh, ""]
+    lines += [f"| stage | {limit.feature} from | outcome |", "| --- | --- | --- |"]
+    lines += [f"| {at.stage} | {at.at_least} | {at.outcome} |" for at in limit.at]
+    return lines
+
+
+def _preset(preset: Preset) -> list[str]:
+    lines = ["", f"## Preset {preset.code}", ""]
+    lines.append(
+        f"Version {preset.version}. Liability: {preset.liability}. A day begins at 00:00 of"
+        f" UTC{preset.day_offset_minutes:+d} min."
+    )
+    lines += [
+        "",
+        f"Not covered: {preset.not_covered.en}",
+        "",
+        f"不在范围内：{preset.not_covered.zh}",  # noqa: RUF001  Chinese punctuation
+    ]
+    if preset.levels is None:
+        return lines
+    levels = preset.levels
+    lines += [
+        "",
+        "| circumstance | at least level |",
+        "| --- | --- |",
+        f"| above the day limits | {levels.above} |",
+        f"| new payee | {levels.new_payee} |",
+        f"| protected payer above their own limit | {levels.protected_over_limit} |",
+        f"| currency without limits | {levels.other_currency} |",
+        f"| verification | {levels.verification} |",
+    ]
+    for currency in sorted(preset.limits):
+        lines += _limits(currency, preset.limits[currency])
+    lines += ["", "| figure | source | says | 内容 |", "| --- | --- | --- | --- |"]
+    lines += [f"| {s.figure} | {s.source} | {s.en} | {s.zh} |" for s in preset.sources]
+    return lines
+
+
+def _limits(currency: str, limits: CurrencyLimits) -> list[str]:
+    def written(minor: int) -> str:
+        return money_text(Amount(minor=minor, currency=currency, exponent=limits.exponent))
+
+    lines = ["", f"Limits in {currency}:", ""]
+    lines += [
+        f"- level {day.level} and weaker: {written(day.amount_minor_max)} a day"
+        for day in limits.days
+    ]
+    if limits.static_qr_day_minor_max is not None:
+        lines.append(
+            f"- static code: {written(limits.static_qr_day_minor_max)} a day whatever the proof;"
+            " above, the payment is declined"
+        )
+    if limits.exemption is not None:
+        exempt = limits.exemption
+        lines.append(
+            f"- exemption `{exempt.code}`: up to {written(exempt.amount_minor_max)}, at most"
+            f" {exempt.count_max} in a row and {written(exempt.sum_minor_max)} since a proof of"
+            f" level 2, per {', '.join(exempt.scopes)}; liability {exempt.liability}"
+        )
+    return lines
+
+
+def _both(text: Text) -> str:
+    return f"{text.en} | {text.zh}"

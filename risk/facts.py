@@ -1,0 +1,143 @@
+"""What judging may know about one payment: plain values only. Holds no clear contact, no secret.
+
+`Facts` is the request, flattened, at one stage. `Circumstances` is what the service adds from its
+rows and its exact counters. Both are stored with a receipt, so that a decision can be made again
+from them; every field that a request may leave out is None when it does.
+"""
+
+import datetime as dt
+from typing import Annotated, Literal
+
+import msgspec
+
+Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
+Minor = Annotated[int, msgspec.Meta(ge=0)]
+Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
+# `account` comes with its room: an assessment of an account action has no amount.
+Stage = Literal["pre_payment", "in_flight", "post_payment", "payout"]
+Kind = Literal["purchase", "transfer", "withdrawal", "payout", "top_up", "verification"]
+Outcome = Literal["approve", "challenge", "review", "hold", "decline"]
+Forced = Literal["approve", "challenge", "hold", "decline", "degraded"]
+Scope = Literal["payer", "instrument", "device"]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One payment at one stage, as it was told to us.
+
+    Attributes:
+        occurred_at: Event time. At `in_flight` the instant of the execution, not of the payment.
+        amount_minor: Minor units of `currency`; 0 only for a verification.
+        payer_key: What stands for the payer in features: the merchant's payer_id, or the
+            pseudonym of a guest's e-mail or phone.
+        payer_id: The merchant's id; None for a guest.
+        email_key, phone_key, ip_keys: Pseudonyms; the last from the widest network to the whole
+            address.
+    """
+
+    stage: Stage
+    occurred_at: Instant
+    kind: Kind
+    amount_minor: Minor
+    currency: Currency
+    payer_key: str
+    payee_id: str
+    initiator: Literal["payer", "merchant"] = "payer"
+    amount_is: Literal["exact", "maximum"] = "exact"
+    agreement_type: Literal["recurring", "instalment", "unscheduled"] | None = None
+    agreement_first: bool | None = None
+    parent_id: str | None = None
+    retry_of: str | None = None
+    instalments: int | None = None
+    balance_before_minor: int | None = None
+    payer_id: str | None = None
+    account_created_at: Instant | None = None
+    contact_changed_at: Instant | None = None
+    email_key: str | None = None
+    phone_key: str | None = None
+    payee_type: str | None = None
+    payee_account_id: str | None = None
+    payee_name_check: str | None = None
+    payee_added_at: Instant | None = None
+    instrument_id: str | None = None
+    instrument_type: str | None = None
+    instrument_network: str | None = None
+    instrument_funding: str | None = None
+    instrument_bin: str | None = None
+    instrument_issuer_country: str | None = None
+    instrument_billing_country: str | None = None
+    instrument_added_at: Instant | None = None
+    device_id: str | None = None
+    session_id: str | None = None
+    platform: str | None = None
+    ip_keys: tuple[str, ...] = ()
+    ip_country: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+    integrity: str | None = None
+    remote_access: bool | None = None
+    call_active: bool | None = None
+    sign_in: str | None = None
+    sign_in_at: Instant | None = None
+    order_total_minor: Minor | None = None
+    order_currency: Currency | None = None
+    order_item_count: int | None = None
+    shipping_address_id: str | None = None
+    shipping_country: str | None = None
+    shipping_method: str | None = None
+    entry: str | None = None
+    channel: str | None = None
+    mcc: str | None = None
+
+
+class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Payments let through without proof since the last proof of level 2.
+
+    Attributes:
+        count: How many.
+        amount_minor: Their sum, in the currency of the payment being judged.
+    """
+
+    count: Minor
+    amount_minor: Minor
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the service knows besides the request, by the writer's clock and its rows.
+
+    Whatever is left out is taken as not known, and what is not known never makes a decision milder.
+
+    Attributes:
+        preset: Code of the merchant's preset, e.g. `CN`.
+        level_proved: Strongest level proved for this payment; 0 none.
+        exemption: Code of the exemption under which this payment was approved; None before.
+        has_small_consent: The payer's consent to small payments stands, unrevoked.
+        is_protected: The payer has a protection profile.
+        protected_small_allowed: They or their guardian allowed small payments without proof.
+        protected_limit_minor: Their own limit in the payment's currency; None where they set none.
+        device_is_known, payee_is_new: By the service's own rows.
+        counters: By scope; a scope without its counter cannot be counted.
+        spent_today_minor: Level -> sum approved today at that level or below, in the payment's
+            currency, without this payment; the day is the preset's.
+        static_qr_today_minor: Sum paid today by static codes.
+        scorer: `none` where the strategy has no model; else why there is no score.
+        forced: What a sandbox payee forces; None elsewhere.
+        small_limit_minor, merchant_limit_minor: The merchant's own limits while the scorer is
+            down; the first can only lower the preset's.
+    """
+
+    preset: str
+    level_proved: Literal[0, 1, 2, 3, 4] = 0
+    exemption: str | None = None
+    has_small_consent: bool = False
+    is_protected: bool = False
+    protected_small_allowed: bool = False
+    protected_limit_minor: Minor | None = None
+    device_is_known: bool = False
+    payee_is_new: bool = True
+    counters: dict[Scope, Counter] = {}
+    spent_today_minor: dict[int, Minor] = {}
+    static_qr_today_minor: Minor | None = None
+    scorer: Literal["none", "down", "late"] = "none"
+    forced: Forced | None = None
+    small_limit_minor: Minor | None = None
+    merchant_limit_minor: Minor | None = None

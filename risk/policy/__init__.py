@@ -1,0 +1,1 @@
+"""What proof a payment needs: the ladder and its presets as data, and the functions over them."""

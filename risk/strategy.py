@@ -1,0 +1,131 @@
+"""The versioned whole that decides, read from the packaged data. Never changes once it is built."""
+
+import hashlib
+from importlib import resources
+from typing import Final, get_args
+
+import msgspec
+
+from risk.feature import FeatureSet, load_features
+from risk.policy.shapes import Ladder, Preset, RiskLevel, Velocity
+
+# Grows when the code decides otherwise over the same data; old decisions name the old number.
+ENGINE_VERSION: Final = 1
+FACTORS: Final = frozenset({"password", "otp", "passkey", "spc", "guardian", "three_ds"})
+LEVELS: Final = (0, 1, 2, 3, 4)
+
+
+class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything a decision depends on besides its inputs.
+
+    Attributes:
+        id: `str_` and 12 hexadecimal digits of all the rest.
+        engine_version: Of the code.
+        presets: By code.
+    """
+
+    id: str
+    engine_version: int
+    features: FeatureSet
+    ladder: Ladder
+    presets: dict[str, Preset]
+    velocity: Velocity
+
+    def preset(self, code: str) -> Preset:
+        """Return a preset.
+
+        Raises:
+            LookupError: The strategy has no preset of this code.
+        """
+        if code not in self.presets:
+            raise LookupError(f"strategy {self.id} has no preset {code}")
+        return self.presets[code]
+
+
+def load_strategy() -> Strategy:
+    """Return the strategy that comes with this version of the software.
+
+    Raises:
+        ValueError: The data contradict themselves.
+    """
+    folder = resources.files("risk.policy")
+    presets = [
+        msgspec.toml.decode(file.read_bytes(), type=Preset)
+        for file in sorted((folder / "presets").iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".toml")
+    ]
+    return make_strategy(
+        features=load_features(),
+        ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
+        presets=presets,
+        velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
+    )
+
+
+def make_strategy(
+    *, features: FeatureSet, ladder: Ladder, presets: list[Preset], velocity: Velocity
+) -> Strategy:
+    """Return a strategy under the id of its content, after checking that its parts fit.
+
+    Raises:
+        ValueError: They do not; the sentence says where.
+    """
+    _check_ladder(ladder)
+    for preset in presets:
+        _check_preset(preset)
+    if len({preset.code for preset in presets}) != len(presets):
+        raise ValueError("two presets share a code")
+    if velocity.feature not in features.names:
+        raise ValueError(f"velocity limit {velocity.code} names no feature")
+    by_code = {preset.code: preset for preset in presets}
+    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity]
+    plain = msgspec.to_builtins(content, str_keys=True)
+    digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
+    return Strategy(
+        id=f"str_{digest[:12]}",
+        engine_version=ENGINE_VERSION,
+        features=features,
+        ladder=ladder,
+        presets=by_code,
+        velocity=velocity,
+    )
+
+
+def figures(preset: Preset) -> set[str]:
+    """Return the names of a preset's legal figures, each of which needs a source line."""
+    found: set[str] = set()
+    for limits in preset.limits.values():
+        found.update(f"days.{day.level}" for day in limits.days)
+        if limits.exemption is not None:
+            found.add("exemption")
+        if limits.static_qr_day_minor_max is not None:
+            found.add("static_qr_day_minor_max")
+    return found
+
+
+def _check_ladder(ladder: Ladder) -> None:
+    if tuple(sorted(ladder.levels)) != LEVELS:
+        raise ValueError("the ladder has exactly the levels 0 to 4")
+    for level, rung in ladder.levels.items():
+        factors = {word for proof in (*rung.any_of, *rung.any_of_card) for word in proof.split("+")}
+        if not factors <= FACTORS:
+            raise ValueError(f"level {level} of the ladder names an unknown factor")
+        if level and not rung.any_of:
+            raise ValueError(f"level {level} of the ladder has no proof")
+    by_risk = [ladder.risk.get(level, -1) for level in get_args(RiskLevel)]
+    if by_risk[0] != 0 or by_risk != sorted(by_risk):
+        raise ValueError("higher risk asks for no lower level")
+
+
+def _check_preset(preset: Preset) -> None:
+    if preset.asks_level != (preset.levels is not None) or (
+        preset.limits and not preset.asks_level
+    ):
+        raise ValueError(f"preset {preset.code} has levels and limits where it asks for levels")
+    if figures(preset) != {source.figure for source in preset.sources}:
+        raise ValueError(f"preset {preset.code} has one source line for each legal figure")
+    for currency, limits in preset.limits.items():
+        days = [(day.level, day.amount_minor_max) for day in limits.days]
+        levels, amounts = [day[0] for day in days], [day[1] for day in days]
+        if not days or levels != sorted(set(levels)) or amounts != sorted(amounts):
+            raise ValueError(f"preset {preset.code} has rising day limits in {currency}")

@@ -1,0 +1,1 @@
+"""How commands travel from front ends, worker and command line to the writer."""

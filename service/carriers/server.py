@@ -1,0 +1,137 @@
+"""The writer's end of the socket carrier: accepts front ends, queues what they ask."""
+
+import contextlib
+import os
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from service.carriers.frames import Answered, Asked, frame, receive
+from service.carriers.queue import Put
+from service.kernel.errors import Faulted, Overloaded, SubmitFailed
+from service.unit_of_work.batch import Ticket
+from service.unit_of_work.commands import Reply
+from service.unit_of_work.handlers import Handlers
+
+BACKLOG: Final = 128
+WRITE_BYTES: Final = 1 << 16
+
+
+class SocketServer:
+    """Listens on a Unix socket that only this user may open; a thread for each front end."""
+
+    def __init__(
+        self, path: Path, *, handlers: Handlers, put: Put, entropy: Callable[[int], bytes]
+    ) -> None:
+        self._path = path
+        self._handlers = handlers
+        self._put = put
+        self._entropy = entropy
+        self._listener: socket.socket | None = None
+
+    def start(self) -> None:
+        """Listen; the lock is held by now, so a socket file left behind is nobody's."""
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(before)
+        listener.listen(BACKLOG)
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def stop(self) -> None:
+        """Accept no more front ends; open connections end with the process."""
+        if self._listener is not None:
+            self._listener.close()
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=_Peer(self, connection).serve, daemon=True).start()
+
+    def ticket(self, asked: Asked) -> Ticket:
+        """Return the command of a frame as a ticket.
+
+        Raises:
+            KeyError: No handler of that name.
+            msgspec.ValidationError: The command is not of that name's shape.
+        """
+        kind = self._handlers.named(asked.name).command
+        return Ticket(
+            command=msgspec.msgpack.decode(asked.command, type=kind),
+            call=asked.call,
+            deadline_ns=asked.deadline_ns,
+            seed=self._entropy(32),
+        )
+
+    def queue(self, asked: Asked, settle: Callable[[Reply | SubmitFailed], None]) -> None:
+        """Queue a frame's command, or settle it at once."""
+        try:
+            self._put(self.ticket(asked), lane=asked.lane, settle=settle)
+        except Overloaded as full:
+            settle(full)
+        except (KeyError, msgspec.ValidationError):
+            # A front end of another version; it sees 503 and its supervisor restarts it.
+            settle(Overloaded())
+
+
+class _Peer:
+    """One front end's connection: one thread reads, one sends, the writer's only queues."""
+
+    def __init__(self, server: SocketServer, connection: socket.socket) -> None:
+        self._server = server
+        self._connection = connection
+        self._answers: queue.SimpleQueue[Answered | None] = queue.SimpleQueue()
+
+    def serve(self) -> None:
+        threading.Thread(target=self._send, daemon=True).start()
+        decoder = msgspec.msgpack.Decoder(Asked)
+        try:
+            while (body := receive(self._connection)) is not None:
+                asked = decoder.decode(body)
+                self._server.queue(asked, self._settle(asked.id))
+        except (OSError, msgspec.MsgspecError):
+            pass
+        finally:
+            self._answers.put(None)
+
+    def _settle(self, asked_id: int) -> Callable[[Reply | SubmitFailed], None]:
+        def settle(result: Reply | SubmitFailed) -> None:
+            self._answers.put(_answered(asked_id, result))
+
+        return settle
+
+    def _send(self) -> None:
+        """Send what is ready in one write; a front end that does not read holds up nobody."""
+        with self._connection, contextlib.suppress(OSError):
+            while (answer := self._answers.get()) is not None:
+                ready = bytearray(frame(answer))
+                with contextlib.suppress(queue.Empty):
+                    while len(ready) < WRITE_BYTES:
+                        following = self._answers.get_nowait()
+                        if following is None:
+                            self._connection.sendall(ready)
+                            return
+                        ready += frame(following)
+                self._connection.sendall(ready)
+
+
+def _answered(asked_id: int, result: Reply | SubmitFailed) -> Answered:
+    if isinstance(result, Reply):
+        return Answered(id=asked_id, reply=result)
+    fault_id = result.fault_id if isinstance(result, Faulted) else ""
+    return Answered(id=asked_id, failed=type(result).__name__, fault_id=fault_id)

@@ -1,0 +1,165 @@
+"""Parts that the answers of several rooms share: a judgement, a challenge, a hold, a warning.
+
+Each comes twice: as ids and codes, which is what a reply stores, and as it goes over the wire,
+with texts and client secrets that the front end adds. Never holds a secret in the first form.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from service.kernel.facts import Level, Outcome, RiskLevel, Stage
+from service.kernel.money import Amount, Instant
+
+HoldEnd = Literal["challenge", "decline", "approve"]
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all parts of answers."""
+
+
+class SlotAmount(Shape, frozen=True, kw_only=True):
+    """Money in a reason, with its exponent so that it can be written out."""
+
+    minor: int
+    currency: str
+    exponent: int
+
+
+class ReasonCoded(Shape, frozen=True, kw_only=True):
+    """Why, as a code and typed slots."""
+
+    code: str
+    slots: dict[str, int | str | SlotAmount] = {}
+
+
+class RuleShown(Shape, frozen=True, kw_only=True):
+    """A rule that was looked at, with the comparison in its real values."""
+
+    rule: str
+    version: int
+    result: Literal["hit", "no_hit", "error"]
+    effect: str
+    shown: str
+
+
+class Judged(Shape, frozen=True, kw_only=True):
+    """An assessment as ids and codes: enough to write its answer in any language."""
+
+    id: str
+    stage: Stage
+    outcome: Outcome
+    reason_code: str
+    level: Level | None
+    score: int | None
+    risk_level: RiskLevel
+    strategy: str
+    arm: Literal["champion", "challenger"]
+    degraded: tuple[str, ...]
+    reasons: tuple[ReasonCoded, ...]
+    rules: tuple[RuleShown, ...]
+    probabilities: dict[str, float] | None
+    exemption: str | None
+
+
+class Reason(Shape, frozen=True, kw_only=True):
+    """Why, as a stable code and a sentence in the language asked for."""
+
+    code: str
+    text: str
+
+
+class Probabilities(Shape, frozen=True, kw_only=True):
+    """How likely each intent is; they sum to 1. A head without labels says null."""
+
+    normal: float | None
+    scam: float | None
+    unauthorized: float | None
+    first_party: float | None
+
+
+class Contribution(Shape, frozen=True, kw_only=True):
+    """How much one feature moved the score."""
+
+    feature: str
+    value: int | float | str | None
+    typical: str | None
+    contribution: float
+
+
+class Change(Shape, frozen=True, kw_only=True):
+    """What would be different in a counterfactual."""
+
+    level: Level
+
+
+class Counterfactual(Shape, frozen=True, kw_only=True):
+    """A proof that would have led to another outcome."""
+
+    change: Change
+    outcome: Outcome
+
+
+class Explanation(Shape, frozen=True, kw_only=True):
+    """Why exactly; only for keys with scope `assessments:explain`, never for a payer's device."""
+
+    probabilities: Probabilities | None
+    percentile_30d: float | None
+    expected_loss: Amount | None
+    model: str | None
+    contributions: tuple[Contribution, ...] | None
+    rules: tuple[RuleShown, ...]
+    counterfactuals: tuple[Counterfactual, ...] | None
+    exemption: str | None
+
+
+class AssessmentAnswer(Shape, frozen=True, kw_only=True):
+    """One judgement; what was not judged is null."""
+
+    id: str
+    stage: Stage
+    score: int | None
+    risk_level: RiskLevel
+    strategy: str
+    arm: Literal["champion", "challenger"]
+    degraded: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    explanation: Explanation | None = None
+
+
+class ChallengeAsked(Shape, frozen=True, kw_only=True):
+    """A demand for proof: any one of `any_of` is enough, until `expires_at`."""
+
+    id: str
+    level: Level
+    any_of: tuple[str, ...]
+    expires_at: Instant
+
+
+class ChallengeAnswer(ChallengeAsked, frozen=True, kw_only=True):
+    """A demand for proof with the secret by which the payer's device may meet it."""
+
+    client_secret: str | None
+
+
+class HoldSet(Shape, frozen=True, kw_only=True):
+    """A timed stop: why, until when, and what its end does."""
+
+    id: str
+    grounds: str
+    end: HoldEnd
+    ends_at: Instant
+
+
+class HoldAnswer(HoldSet, frozen=True, kw_only=True):
+    """A timed stop with the secret by which the payer may cancel."""
+
+    client_secret: str | None
+
+
+class WarningAnswer(Shape, frozen=True, kw_only=True):
+    """A notice to be shown to the payer, with the secret by which they answer it."""
+
+    id: str
+    template: str
+    client_secret: str | None

@@ -1,0 +1,344 @@
+"""What payments ask of this room: a judgement, and giving back what one had counted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from keys import canonical
+from keys.sealing import Sealer
+from keys.translog import commitment
+from risk.assessment import Assessment, ExemptionUse
+from risk.engine import assess
+from risk.facts import Circumstances, Counter, Facts, Forced
+from risk.strategy import Strategy
+from risk.vectors import COUNTED_AT, FeatureVector, entities, observations, vector
+from service.db.statements import Bound
+from service.rooms.assessments import store
+from service.rooms.assessments.model import (
+    LEVEL_1,
+    LEVEL_2,
+    STATIC_QR,
+    Counted,
+    as_answered,
+    day_of,
+    scopes_of,
+)
+from service.state.entities import EntityKey, Observation
+from service.unit_of_work.commands import Call
+from service.unit_of_work.handlers import Context, View
+from service.unit_of_work.outcome import Change, Entry
+
+__all__ = ["Counted", "Judge", "Judged", "Known", "as_answered", "give_back", "open_features"]
+
+SCHEMA: Final = 1
+SALT_BYTES: Final = 16
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows of other rooms say about a payment; see risk.facts.Circumstances."""
+
+    preset: str
+    has_small_consent: bool = False
+    is_protected: bool = False
+    protected_small_allowed: bool = False
+    device_is_known: bool = False
+    payee_is_new: bool = True
+    exemption: str | None = None
+    forced: Forced | None = None
+    small_limit_minor: int | None = None
+    merchant_limit_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A judgement and what it commits.
+
+    Attributes:
+        id: `asm_...`.
+        assessment: What risk said.
+        observations: What the payment adds to feature state.
+        counted: What an exemption used up; None without one.
+        changes: The assessment's row and the guarded spends.
+        entry: `payment.assessed`, with commitments to inputs and features.
+    """
+
+    id: str
+    assessment: Assessment
+    observations: tuple[Observation, ...]
+    counted: Counted | None
+    changes: tuple[Change, ...]
+    entry: Entry
+
+
+class Judge:
+    """Judges payments under one strategy; the writer makes one and hands it to the handlers."""
+
+    def __init__(self, strategy: Strategy, sealer: Sealer) -> None:
+        self._strategy = strategy
+        self._sealer = sealer
+
+    @property
+    def strategy(self) -> Strategy:
+        """The strategy that decides."""
+        return self._strategy
+
+    def keys(self, facts: Facts, call: Call) -> list[str]:
+        """Return what a judgement spends from, so that no two of a batch share it."""
+        owner = f"{call.tenant_id}:{call.merchant_id}:{call.mode}"
+        return [f"{scope}:{owner}:{key}" for scope, key in scopes_of(facts).items()]
+
+    def entities(self, facts: Facts, call: Call) -> list[EntityKey]:
+        """Return the entities whose feature state a judgement reads."""
+        return [EntityKey(call.tenant_id, call.mode, kind, key) for kind, key in entities(facts)]
+
+    def reads(self, facts: Facts, call: Call) -> list[Bound]:
+        """Return the reads of the counters that a judgement needs."""
+        counters = [_counter(facts, call, scope, key) for scope, key in scopes_of(facts).items()]
+        return [*counters, _day_sums(facts, call)]
+
+    def judge(
+        self, view: View, facts: Facts, known: Known, *, subject_id: str, ctx: Context
+    ) -> Judged:
+        """Judge a payment at its stage.
+
+        Args:
+            view: Holds the rows of `reads` and the states of `entities`.
+            facts: The payment at this stage.
+            known: What other rooms' rows say.
+            subject_id: The payment.
+            ctx: Time, ids, entropy.
+        """
+        features = self.features(view, facts, ctx.call)
+        circumstances = self._circumstances(view, facts, known, ctx)
+        assessment = assess(facts, circumstances, features, self._strategy)
+        assessment_id = ctx.new_id("asm")
+        counted, spends = self._spends(facts, known, assessment, ctx)
+        record = _Record(
+            assessment_id=assessment_id,
+            subject_id=subject_id,
+            assessment=assessment,
+            inputs=canonical_inputs(facts, circumstances),
+            features=canonical.encode(msgspec.to_builtins(features)),
+            salt=ctx.entropy(SALT_BYTES),
+        )
+        return Judged(
+            id=assessment_id,
+            assessment=assessment,
+            observations=tuple(
+                Observation(
+                    kind=one.kind,
+                    key=one.key,
+                    at=one.at,
+                    amount_minor=one.amount_minor,
+                    currency=one.currency,
+                )
+                for one in observations(facts)
+            ),
+            counted=counted,
+            changes=(Change(bound=self._row(record, ctx)), *spends),
+            entry=_entry(record),
+        )
+
+    def features(self, view: View, facts: Facts, call: Call) -> FeatureVector:
+        """Return the feature vector of a payment as the states stand."""
+        states = {
+            (kind, key): view.entity(EntityKey(call.tenant_id, call.mode, kind, key))
+            for kind, key in entities(facts)
+        }
+        return vector(facts, states, self._strategy.features)
+
+    def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
+        if facts.stage not in COUNTED_AT:
+            # After its creation a payment spends nothing more; what it was approved with stands.
+            return Circumstances(
+                preset=known.preset, exemption=known.exemption, payee_is_new=known.payee_is_new
+            )
+        counters = {}
+        for scope, key in scopes_of(facts).items():
+            row = view.maybe(_counter(facts, ctx.call, scope, key))
+            counters[scope] = Counter(row["count"] if row else 0, row["amount_minor"] if row else 0)
+        day = day_of(self._strategy.preset(known.preset), ctx.now)
+        sums = {
+            row["limit_code"]: row["amount_minor"]
+            for row in view.rows(_day_sums(facts, ctx.call))
+            if row["day"] == day
+        }
+        level_1 = sums.get(LEVEL_1, 0)
+        return Circumstances(
+            preset=known.preset,
+            exemption=known.exemption,
+            has_small_consent=known.has_small_consent,
+            is_protected=known.is_protected,
+            protected_small_allowed=known.protected_small_allowed,
+            device_is_known=known.device_is_known,
+            payee_is_new=known.payee_is_new,
+            counters=counters,
+            spent_today_minor={1: level_1, 2: level_1 + sums.get(LEVEL_2, 0)},
+            static_qr_today_minor=sums.get(STATIC_QR, 0),
+            forced=known.forced,
+            small_limit_minor=known.small_limit_minor,
+            merchant_limit_minor=known.merchant_limit_minor,
+        )
+
+    def _spends(
+        self, facts: Facts, known: Known, assessment: Assessment, ctx: Context
+    ) -> tuple[Counted | None, tuple[Change, ...]]:
+        """Return what an approval under an exemption uses up, as guarded statements."""
+        use = assessment.exemption
+        if use is None:
+            return None, ()
+        preset = self._strategy.preset(known.preset)
+        limits = preset.limits[facts.currency]
+        day_limits = {f"level_{day.level}": day.amount_minor_max for day in limits.days}
+        codes = [LEVEL_1] if LEVEL_1 in day_limits else []
+        if facts.entry == "qr_static" and limits.static_qr_day_minor_max is not None:
+            codes.append(STATIC_QR)
+            day_limits[STATIC_QR] = limits.static_qr_day_minor_max
+        scopes = scopes_of(facts)
+        counted = Counted(
+            code=use.code,
+            scopes={scope: scopes[scope] for scope in use.scopes},
+            currency=use.currency,
+            amount_minor=use.amount_minor,
+            day=day_of(preset, ctx.now),
+            limit_codes=tuple(codes),
+            payer_key=facts.payer_key,
+        )
+        return counted, _spend_changes(counted, use, day_limits, ctx.call)
+
+    def _row(self, record: "_Record", ctx: Context) -> Bound:
+        return store.INSERT_ASSESSMENT(
+            tenant_id=ctx.call.tenant_id,
+            assessment_id=record.assessment_id,
+            merchant_id=ctx.call.merchant_id,
+            mode=ctx.call.mode,
+            subject_id=record.subject_id,
+            stage=record.assessment.stage,
+            outcome=record.assessment.outcome,
+            strategy_id=record.assessment.strategy,
+            made_at=ctx.now,
+            schema=SCHEMA,
+            judged=msgspec.json.encode(record.assessment),
+            inputs=record.inputs,
+            features=self._sealer.seal(
+                record.features,
+                bound_to=f"assessments.features:{record.assessment_id}",
+                entropy=ctx.entropy,
+            ),
+            salt=record.salt,
+        )
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """The receipt's parts: what is stored, and what the log commits to."""
+
+    assessment_id: str
+    subject_id: str
+    assessment: Assessment
+    inputs: bytes
+    features: bytes
+    salt: bytes
+
+
+def canonical_inputs(facts: Facts, circumstances: Circumstances) -> bytes:
+    """Return the canonical bytes (RFC 8785) of everything a judgement was made from."""
+    return canonical.encode(
+        {
+            "facts": msgspec.to_builtins(facts),
+            "circumstances": msgspec.to_builtins(circumstances, str_keys=True),
+        }
+    )
+
+
+def open_features(sealed: bytes, *, assessment_id: str, sealer: Sealer) -> FeatureVector:
+    """Return the feature vector of a stored assessment.
+
+    Raises:
+        keys.sealing.NotOpened: The key is another one, or the row was changed.
+    """
+    plain = sealer.open(sealed, bound_to=f"assessments.features:{assessment_id}")
+    return msgspec.json.decode(plain, type=FeatureVector)
+
+
+def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
+    """Return the changes that give an exemption back; the caller guards that it happens once."""
+    return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
+
+
+def _counter(facts: Facts, call: Call, scope: str, key: str) -> Bound:
+    return store.COUNTER(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        scope=scope,
+        key=key,
+        currency=facts.currency,
+    )
+
+
+def _day_sums(facts: Facts, call: Call) -> Bound:
+    return store.DAY_SUMS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer_key=facts.payer_key,
+        currency=facts.currency,
+    )
+
+
+def _spend_changes(
+    counted: Counted, use: ExemptionUse, day_limits: Mapping[str, int], call: Call
+) -> tuple[Change, ...]:
+    owner = {
+        "tenant_id": call.tenant_id,
+        "merchant_id": call.merchant_id,
+        "mode": call.mode,
+        "currency": counted.currency,
+        "amount_minor": counted.amount_minor,
+    }
+    counters = [
+        store.COUNT_EXEMPTION(
+            scope=scope,
+            key=key,
+            count_max=use.count_max,
+            amount_minor_max=use.amount_minor_max,
+            **owner,
+        )
+        for scope, key in counted.scopes.items()
+    ]
+    sums = [
+        store.ADD_TO_DAY(
+            payer_key=counted.payer_key,
+            day=counted.day,
+            limit_code=code,
+            amount_minor_max=day_limits[code],
+            **owner,
+        )
+        for code in counted.limit_codes
+    ]
+    return tuple(Change(bound=bound) for bound in (*counters, *sums))
+
+
+def _entry(record: _Record) -> Entry:
+    judged = record.assessment
+    return Entry(
+        kind="payment.assessed",
+        subject=record.assessment_id,
+        payment=record.subject_id,
+        strategy=judged.strategy,
+        fields={
+            "stage": judged.stage,
+            "outcome": judged.outcome,
+            "level": judged.level,
+            "reason": judged.reason_code,
+            "degraded": list(judged.degraded),
+            "liability": judged.liability,
+            "exemption": judged.exemption.code if judged.exemption else None,
+            "feature_set": judged.feature_set,
+            # Salted, so that the log says nothing about a payer whose salt was destroyed.
+            "inputs": commitment(record.salt, record.inputs).hex(),
+            "features": commitment(record.salt, record.features).hex(),
+        },
+    )

@@ -1,0 +1,132 @@
+"""SQL of assessments: what a judgement reads, and the guarded statements that it spends by."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from service.db.statements import ANY_NUMBER, Bound, Statement
+from service.rooms.assessments.model import Counted
+from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS
+from service.unit_of_work.commands import Call
+
+# Three days of three limits each.
+DAY_ROWS: Final = 9
+
+INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
+
+COUNTER: Final = Statement(
+    sa.select(EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor).where(
+        EXEMPTION_COUNTERS.c.tenant_id == sa.bindparam("tenant_id"),
+        EXEMPTION_COUNTERS.c.merchant_id == sa.bindparam("merchant_id"),
+        EXEMPTION_COUNTERS.c.mode == sa.bindparam("mode"),
+        EXEMPTION_COUNTERS.c.scope == sa.bindparam("scope"),
+        EXEMPTION_COUNTERS.c.key == sa.bindparam("key"),
+        EXEMPTION_COUNTERS.c.currency == sa.bindparam("currency"),
+    ),
+    name="exemption counter",
+)
+# Reads are declared before the writer's clock and the merchant's preset say which day it is, so
+# the newest days are read: today and its neighbours, whatever the preset's time zone.
+DAY_SUMS_OF: Final = Statement(
+    sa.select(DAY_SUMS.c.day, DAY_SUMS.c.limit_code, DAY_SUMS.c.amount_minor)
+    .where(
+        DAY_SUMS.c.tenant_id == sa.bindparam("tenant_id"),
+        DAY_SUMS.c.merchant_id == sa.bindparam("merchant_id"),
+        DAY_SUMS.c.mode == sa.bindparam("mode"),
+        DAY_SUMS.c.payer_key == sa.bindparam("payer_key"),
+        DAY_SUMS.c.currency == sa.bindparam("currency"),
+    )
+    .order_by(DAY_SUMS.c.day.desc())
+    .limit(DAY_ROWS),
+    name="day sums",
+)
+
+# One statement spends one scope's share of an exemption: it counts only where the result stays
+# within both limits, whoever else counts at the same moment.
+COUNT_EXEMPTION: Final = Statement(
+    sa.text(
+        "INSERT INTO exemption_counters"
+        " (tenant_id, merchant_id, mode, scope, key, currency, count, amount_minor)"
+        " SELECT :tenant_id, :merchant_id, :mode, :scope, :key, :currency, 1, :amount_minor"
+        " WHERE :count_max >= 1 AND :amount_minor <= :amount_minor_max"
+        " ON CONFLICT (tenant_id, merchant_id, mode, scope, key, currency) DO UPDATE SET"
+        " count = exemption_counters.count + 1,"
+        " amount_minor = exemption_counters.amount_minor + excluded.amount_minor"
+        " WHERE exemption_counters.count + 1 <= :count_max"
+        " AND exemption_counters.amount_minor + excluded.amount_minor <= :amount_minor_max"
+    ),
+    rows=1,
+    name="count exemption",
+)
+# A proof of level 2 sets the counters to zero; what was counted before it is not given back.
+GIVE_BACK_EXEMPTION: Final = Statement(
+    sa.update(EXEMPTION_COUNTERS)
+    .where(
+        EXEMPTION_COUNTERS.c.tenant_id == sa.bindparam("of_tenant"),
+        EXEMPTION_COUNTERS.c.merchant_id == sa.bindparam("of_merchant"),
+        EXEMPTION_COUNTERS.c.mode == sa.bindparam("of_mode"),
+        EXEMPTION_COUNTERS.c.scope == sa.bindparam("of_scope"),
+        EXEMPTION_COUNTERS.c.key == sa.bindparam("of_key"),
+        EXEMPTION_COUNTERS.c.currency == sa.bindparam("of_currency"),
+        EXEMPTION_COUNTERS.c.count >= 1,
+        EXEMPTION_COUNTERS.c.amount_minor >= sa.bindparam("amount"),
+    )
+    .values(
+        count=EXEMPTION_COUNTERS.c.count - 1,
+        amount_minor=EXEMPTION_COUNTERS.c.amount_minor - sa.bindparam("amount"),
+    ),
+    rows=ANY_NUMBER,
+    name="give back exemption",
+)
+ADD_TO_DAY: Final = Statement(
+    sa.text(
+        "INSERT INTO day_sums"
+        " (tenant_id, merchant_id, mode, payer_key, day, currency, limit_code, amount_minor)"
+        " SELECT :tenant_id, :merchant_id, :mode, :payer_key, :day, :currency, :limit_code,"
+        " :amount_minor WHERE :amount_minor <= :amount_minor_max"
+        " ON CONFLICT (tenant_id, merchant_id, mode, payer_key, day, currency, limit_code)"
+        " DO UPDATE SET amount_minor = day_sums.amount_minor + excluded.amount_minor"
+        " WHERE day_sums.amount_minor + excluded.amount_minor <= :amount_minor_max"
+    ),
+    rows=1,
+    name="add to day sum",
+)
+TAKE_FROM_DAY: Final = Statement(
+    sa.update(DAY_SUMS)
+    .where(
+        DAY_SUMS.c.tenant_id == sa.bindparam("of_tenant"),
+        DAY_SUMS.c.merchant_id == sa.bindparam("of_merchant"),
+        DAY_SUMS.c.mode == sa.bindparam("of_mode"),
+        DAY_SUMS.c.payer_key == sa.bindparam("of_payer"),
+        DAY_SUMS.c.day == sa.bindparam("of_day"),
+        DAY_SUMS.c.currency == sa.bindparam("of_currency"),
+        DAY_SUMS.c.limit_code == sa.bindparam("of_limit"),
+        DAY_SUMS.c.amount_minor >= sa.bindparam("amount"),
+    )
+    .values(amount_minor=DAY_SUMS.c.amount_minor - sa.bindparam("amount")),
+    rows=ANY_NUMBER,
+    name="take from day sum",
+)
+
+
+def give_back(counted: Counted, call: Call) -> list[Bound]:
+    """Return the statements that give back what an approval had counted.
+
+    They guard nothing: that it happens once is guarded by the payment's own row.
+    """
+    owner = {
+        "of_tenant": call.tenant_id,
+        "of_merchant": call.merchant_id,
+        "of_mode": call.mode,
+        "of_currency": counted.currency,
+        "amount": counted.amount_minor,
+    }
+    counters = [
+        GIVE_BACK_EXEMPTION(of_scope=scope, of_key=key, **owner)
+        for scope, key in counted.scopes.items()
+    ]
+    sums = [
+        TAKE_FROM_DAY(of_payer=counted.payer_key, of_day=counted.day, of_limit=code, **owner)
+        for code in counted.limit_codes
+    ]
+    return [*counters, *sums]

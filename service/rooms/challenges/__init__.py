@@ -1,0 +1,1 @@
+"""Challenges and holds: demands for proof, and timed stops."""

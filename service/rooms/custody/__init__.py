@@ -1,0 +1,1 @@
+"""Whose keys sign what we issue: kept sealed, published by their public halves."""

@@ -1,0 +1,1 @@
+"""Who calls us: tenants, merchants with their settings, and their API keys."""

@@ -1,0 +1,1 @@
+"""Who pays: consent to small payments, protection, and what each payer is known by."""

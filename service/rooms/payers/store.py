@@ -1,0 +1,88 @@
+"""Writes of payers and their links, and the reads that commands declare. Decides nothing."""
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from service.db.metadata import Instant
+from service.db.statements import Statement
+from service.rooms.payers.tables import PAYER_LINKS, PAYERS
+
+PAYER_BY_ID: Final = Statement(
+    sa.select(PAYERS).where(
+        PAYERS.c.tenant_id == sa.bindparam("tenant_id"),
+        PAYERS.c.merchant_id == sa.bindparam("merchant_id"),
+        PAYERS.c.mode == sa.bindparam("mode"),
+        PAYERS.c.payer_id == sa.bindparam("payer_id"),
+    ),
+    name="payer",
+)
+LINK_BY_KEY: Final = Statement(
+    sa.select(
+        PAYER_LINKS.c.kind,
+        PAYER_LINKS.c.key,
+        PAYER_LINKS.c.first_paid_at,
+        PAYER_LINKS.c.asserted_since,
+        PAYER_LINKS.c.proved_at,
+        PAYER_LINKS.c.fraud_at,
+    ).where(
+        PAYER_LINKS.c.tenant_id == sa.bindparam("tenant_id"),
+        PAYER_LINKS.c.merchant_id == sa.bindparam("merchant_id"),
+        PAYER_LINKS.c.mode == sa.bindparam("mode"),
+        PAYER_LINKS.c.payer_id == sa.bindparam("payer_id"),
+        PAYER_LINKS.c.kind == sa.bindparam("kind"),
+        PAYER_LINKS.c.key == sa.bindparam("key"),
+    ),
+    name="payer link",
+)
+
+INSERT_PAYER: Final = Statement(sa.insert(PAYERS), rows=1, name="insert payer")
+UPDATE_PAYER: Final = Statement(
+    sa.update(PAYERS)
+    .where(
+        PAYERS.c.tenant_id == sa.bindparam("of_tenant"),
+        PAYERS.c.merchant_id == sa.bindparam("of_merchant"),
+        PAYERS.c.mode == sa.bindparam("of_mode"),
+        PAYERS.c.payer_id == sa.bindparam("of_payer"),
+        PAYERS.c.version == sa.bindparam("of_version"),
+    )
+    .values(
+        small_consent_at=sa.bindparam("small_consent_at"),
+        small_consent_withdrawn_at=sa.bindparam("small_consent_withdrawn_at"),
+        is_protected=sa.bindparam("is_protected"),
+        is_protected_small_allowed=sa.bindparam("is_protected_small_allowed"),
+        account_created_at=sa.bindparam("account_created_at"),
+        updated_at=sa.bindparam("updated_at"),
+        version=PAYERS.c.version + 1,
+    ),
+    rows=1,
+    name="update payer",
+)
+# Both stores speak this dialect of INSERT; SQLAlchemy has it once for each.
+ASSERT_LINK: Final = Statement(
+    sa.text(
+        "INSERT INTO payer_links"
+        " (tenant_id, merchant_id, mode, payer_id, kind, key, asserted_since) VALUES"
+        " (:tenant_id, :merchant_id, :mode, :payer_id, :kind, :key, :asserted_since)"
+        " ON CONFLICT (tenant_id, merchant_id, mode, payer_id, kind, key)"
+        " DO UPDATE SET asserted_since = excluded.asserted_since"
+    ).bindparams(sa.bindparam("asserted_since", type_=Instant())),
+    rows=1,
+    name="assert payer link",
+)
+# The first time counts, for payment and proof alike.
+RECORD_LINK: Final = Statement(
+    sa.text(
+        "INSERT INTO payer_links"
+        " (tenant_id, merchant_id, mode, payer_id, kind, key, first_paid_at, proved_at) VALUES"
+        " (:tenant_id, :merchant_id, :mode, :payer_id, :kind, :key, :first_paid_at, :proved_at)"
+        " ON CONFLICT (tenant_id, merchant_id, mode, payer_id, kind, key) DO UPDATE SET"
+        " first_paid_at = COALESCE(payer_links.first_paid_at, excluded.first_paid_at),"
+        " proved_at = COALESCE(payer_links.proved_at, excluded.proved_at)"
+    ).bindparams(
+        sa.bindparam("first_paid_at", type_=Instant()),
+        sa.bindparam("proved_at", type_=Instant()),
+    ),
+    rows=1,
+    name="record payer link",
+)

@@ -1,0 +1,1 @@
+"""Payments: their tokens, their moves, what is reported about them."""

@@ -1,0 +1,121 @@
+"""All settings, read once from the environment. Unknown PAYGUARD_ names are refused."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+PREFIX: Final = "PAYGUARD_"
+# What only tests may set: sizes, places of test material, seams.
+TEST_PREFIX: Final = "PAYGUARD_TEST_"
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+
+
+class SettingsInvalid(Exception):  # noqa: N818  says what was found
+    """A setting is unknown or has a value it cannot have; the text names it, never its value."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of every process; each is documented in docs/settings.md.
+
+    Attributes:
+        data_dir: Folder of the database, the root key, the writer's lock and its socket.
+        root_key_file: File that holds the root key; made at first start.
+        host: Address the front end listens on.
+        port: Port the front end listens on.
+        issuer: `iss` of payment tokens: the address by which merchants know this service.
+        workers: Front-end processes.
+        threads: Requests that one front-end process serves at a time.
+        deadline_ms: How long a request may take before it is answered 503.
+        rate_per_minute: Requests that a key may make a minute and front-end process.
+        trusted_proxies: How many proxies in front append to X-Forwarded-For.
+        queue_length_max: Commands that may wait for the writer in each lane.
+        entity_cache_mib: Memory for feature state.
+        timer_poll_ms: How often the worker looks for what has expired.
+        log_level: Least severe event that is logged.
+    """
+
+    data_dir: Path = Path("payguard-data")
+    root_key_file: Path | None = None
+    host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "127.0.0.1"
+    port: Port = 8080
+    issuer: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "http://127.0.0.1:8080"
+    workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    deadline_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 2_000
+    rate_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 60_000
+    trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
+    queue_length_max: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4_096
+    entity_cache_mib: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
+    timer_poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 200
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def severity(self) -> int:
+        """The log level as the number that the standard library gives it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+    @property
+    def database_file(self) -> Path:
+        """The SQLite database."""
+        return self.data_dir / "payguard.sqlite"
+
+    @property
+    def lock_file(self) -> Path:
+        """The writer's lock."""
+        return self.data_dir / "writer.lock"
+
+    @property
+    def worker_lock_file(self) -> Path:
+        """The worker's lock."""
+        return self.data_dir / "worker.lock"
+
+    @property
+    def socket_file(self) -> Path:
+        """The writer's socket."""
+        return self.data_dir / "writer.socket"
+
+    @property
+    def root_file(self) -> Path:
+        """The root key's file."""
+        return self.root_key_file or self.data_dir / "root.key"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings that an environment gives.
+
+    Args:
+        environment: Names and values, such as os.environ.
+
+    Raises:
+        SettingsInvalid: A PAYGUARD_ name is unknown, or a value is out of its range.
+    """
+    given: dict[str, str] = {}
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX):
+            field = name.removeprefix(PREFIX).lower()
+            if field not in Settings.__struct_fields__:
+                raise SettingsInvalid(
+                    f"{name} is not a setting; docs/settings.md lists those there are"
+                )
+            given[field] = value
+    for field, value in given.items():
+        _check(field, value)
+    return msgspec.convert(given, Settings, strict=False, dec_hook=_path)
+
+
+def _check(field: str, value: str) -> None:
+    try:
+        msgspec.convert({field: value}, Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        # msgspec names the rule that was broken, and the value's place, not the value.
+        raise SettingsInvalid(f"{PREFIX}{field.upper()}: {error}") from error
+
+
+def _path(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str) and value:
+        return Path(value)
+    raise ValueError("expected a path")

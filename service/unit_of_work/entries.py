@@ -1,0 +1,113 @@
+"""Audit entries: the six fields of PCI DSS 10.2.2, numbers without gaps, bytes and leaf. Pure."""
+
+import datetime as dt
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from keys.translog import leaf_hash
+from service.db.statements import Bound, Statement
+from service.unit_of_work import schemas
+from service.unit_of_work.commands import Call, Receipt
+from service.unit_of_work.outcome import Entry
+from service.unit_of_work.tables import ENTRIES, ENTRY_NUMBERS
+
+# The version of the keys under which commitments are made; rotation raises it.
+KEY_VERSION: Final = 1
+
+INSERT_ENTRY: Final = Statement(sa.insert(ENTRIES), rows=1, name="insert entry")
+# Starts at 1, so that a merchant's export shows its first entry as number 1.
+INSERT_NUMBER: Final = Statement(sa.insert(ENTRY_NUMBERS), rows=1, name="insert entry number")
+RAISE_NUMBER: Final = Statement(
+    sa.update(ENTRY_NUMBERS)
+    .where(
+        ENTRY_NUMBERS.c.tenant_id == sa.bindparam("owner_tenant"),
+        ENTRY_NUMBERS.c.merchant_id == sa.bindparam("owner_merchant"),
+        ENTRY_NUMBERS.c.number == sa.bindparam("before"),
+    )
+    .values(number=sa.bindparam("after")),
+    rows=1,
+    name="raise entry number",
+)
+NUMBER_OF: Final = Statement(
+    sa.select(ENTRY_NUMBERS.c.number).where(
+        ENTRY_NUMBERS.c.tenant_id == sa.bindparam("tenant_id"),
+        ENTRY_NUMBERS.c.merchant_id == sa.bindparam("merchant_id"),
+    ),
+    name="entry number",
+)
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an entry stands: in its log, in its merchant's count, in the writer's sequence."""
+
+    log: str
+    position: int
+    number: int
+    sequence: int
+    batch: int
+    at: dt.datetime
+
+
+def record(entry: Entry, *, call: Call, place: Place) -> dict[str, Any]:
+    """Return the entry as the JSON value whose canonical bytes are the leaf's data.
+
+    who: `principal`; what: `kind`; when: `at`; success or failure: `outcome`; where from:
+    `origin`; what was touched: `subject`.
+    """
+    return {
+        "schema": schemas.ENTRY,
+        "log": place.log,
+        "index": place.position,
+        "tenant": call.tenant_id,
+        "merchant": call.merchant_id,
+        "number": place.number,
+        "mode": call.mode,
+        "sequence": place.sequence,
+        "batch": place.batch,
+        "at": place.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "principal": call.principal,
+        "kind": entry.kind,
+        "outcome": entry.outcome,
+        "origin": call.origin,
+        "subject": entry.subject,
+        "payment": entry.payment,
+        "strategy": entry.strategy,
+        "request": call.request_id,
+        "keys": KEY_VERSION,
+        "fields": entry.fields,
+    }
+
+
+def encode(value: dict[str, Any]) -> bytes:
+    """Return canonical JSON bytes (RFC 8785) of an entry, which holds no floats.
+
+    msgspec's sorted encoding gives the same bytes as `keys.canonical` for ASCII member names,
+    in a tenth of the time; a test holds the two equal.
+    """
+    return _ENCODER.encode(value)
+
+
+def write(entry: Entry, *, call: Call, place: Place) -> tuple[Bound, Receipt]:
+    """Return the statement that stores an entry, and its receipt."""
+    body = encode(record(entry, call=call, place=place))
+    leaf = leaf_hash(body)
+    bound = INSERT_ENTRY(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        number=place.number,
+        log=place.log,
+        position=place.position,
+        sequence=place.sequence,
+        batch=place.batch,
+        at=place.at,
+        kind=entry.kind,
+        subject_id=entry.subject,
+        payment_id=entry.payment,
+        body=body,
+        leaf=leaf,
+    )
+    return bound, Receipt(leaf=f"sha256:{leaf.hex()}", log=place.log, index=place.position)

@@ -1,0 +1,84 @@
+"""Events and outbox rows as statements, and events read back. Never folds: rooms do."""
+
+import datetime as dt
+from typing import Any, Final
+
+import msgspec
+import sqlalchemy as sa
+
+from service.db.statements import Bound, Row, Statement
+from service.state import entities
+from service.unit_of_work import schemas
+from service.unit_of_work.commands import Call
+from service.unit_of_work.outcome import Event, Message
+from service.unit_of_work.tables import EVENTS, MESSAGES
+
+INSERT_EVENT: Final = Statement(sa.insert(EVENTS), rows=1, name="insert event")
+INSERT_MESSAGE: Final = Statement(sa.insert(MESSAGES), rows=1, name="insert message")
+EVENTS_OF: Final = Statement(
+    sa.select(EVENTS)
+    .where(
+        EVENTS.c.tenant_id == sa.bindparam("tenant_id"),
+        EVENTS.c.subject_id == sa.bindparam("subject_id"),
+    )
+    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)
+    .limit(sa.bindparam("limit")),
+    name="events of a subject",
+)
+EVENTS_AFTER: Final = Statement(
+    sa.select(EVENTS)
+    .where(EVENTS.c.sequence > sa.bindparam("after"))
+    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)
+    .limit(sa.bindparam("limit")),
+    name="events after a sequence",
+)
+
+
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a commit adds to each of a command's rows."""
+
+    sequence: int
+    batch: int
+    at: dt.datetime
+
+
+def write_event(event: Event, *, ordinal: int, call: Call, stamp: Stamp) -> Bound:
+    """Return the statement that stores an event."""
+    return INSERT_EVENT(
+        tenant_id=call.tenant_id,
+        subject_id=event.subject_id,
+        sequence=stamp.sequence,
+        ordinal=ordinal,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        type=event.type,
+        schema=schemas.EVENT,
+        batch=stamp.batch,
+        occurred_at=event.occurred_at,
+        ingested_at=stamp.at,
+        body=msgspec.json.encode(event.body),
+        observations=entities.pack(event.observations),
+    )
+
+
+def write_message(message: Message, *, ordinal: int, call: Call, stamp: Stamp) -> Bound:
+    """Return the statement that puts a message into the outbox."""
+    return INSERT_MESSAGE(
+        tenant_id=call.tenant_id,
+        sequence=stamp.sequence,
+        ordinal=ordinal,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        kind=message.kind,
+        subject_id=message.subject_id,
+        schema=schemas.MESSAGE,
+        batch=stamp.batch,
+        created_at=stamp.at,
+        body=msgspec.json.encode(message.body),
+    )
+
+
+def body_of(row: Row) -> dict[str, Any]:
+    """Return a stored event's body in the newest shape."""
+    record: dict[str, Any] = msgspec.json.decode(row["body"])
+    return schemas.EVENTS.lift("event", row["schema"], record)

@@ -1,0 +1,1 @@
+"""Runs timers and, later, deliveries; what it did comes back as commands."""

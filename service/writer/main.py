@@ -1,0 +1,129 @@
+"""The writer's process: lock, take over, rebuild, listen, run. Reaches no route and no Flask."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from keys import entropy
+from keys.roots.file import RootRefused
+from risk.strategy import load_strategy
+from service.carriers.server import SocketServer
+from service.db.sqlite import SQLiteStore
+from service.db.statements import Row
+from service.db.store import StoreUnavailable
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
+from service.rooms.assessments.public import Judge
+from service.secrets import open_secrets
+from service.settings import Settings, SettingsInvalid, read_settings
+from service.state.codec import WindowStates
+from service.unit_of_work.fence import Fence
+from service.unit_of_work.run import WriterStops
+from service.writer.assemble import MIB, Parts, Writer, assemble
+from service.writer.checkpoint import Checkpointer
+from service.writer.fence import MemoryFence
+from service.writer.handlers import all_handlers
+from service.writer.lock import WriterLock, WriterRuns
+from service.writer.measure import Measure
+
+EXIT_CANNOT_START: Final = 2
+EXIT_STOPPED: Final = 3
+
+
+def open_writer(
+    settings: Settings,
+    store: SQLiteStore,
+    *,
+    registry: CollectorRegistry,
+    log: FilteringBoundLogger,
+    fence: Callable[[Row], Fence] = MemoryFence,
+) -> Writer:
+    """Return the writer over an open store, with every room's handlers.
+
+    Raises:
+        StoreUnavailable: The store could not be read or written.
+        RootRefused: The root key's file cannot be used.
+    """
+    secrets = open_secrets(settings.root_file, entropy.system)
+    judge = Judge(load_strategy(), secrets.sealer)
+    return assemble(
+        Parts(
+            store=store,
+            handlers=all_handlers(judge, issuer=settings.issuer),
+            clock=SystemClock(),
+            random=entropy.system,
+            sealer=secrets.sealer,
+            codec=WindowStates(),
+            observer=Measure(registry, log),
+            queue_length_max=settings.queue_length_max,
+            entity_bytes_max=settings.entity_cache_mib * MIB,
+            fence=fence,
+        )
+    )
+
+
+def serve(settings: Settings, log: FilteringBoundLogger) -> None:
+    """Run the writer until SIGTERM or SIGINT; commands that wait are finished first.
+
+    Raises:
+        WriterRuns: Another writer holds the lock.
+        WriterStops: Only a restart is safe.
+        StoreUnavailable: The store could not be opened.
+    """
+    with WriterLock(settings.lock_file):
+        store = SQLiteStore(settings.database_file)
+        writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
+        log.info("writer_ready", process=os.getpid(), rebuilt_events=writer.rebuilt_events)
+        server = SocketServer(
+            settings.socket_file,
+            handlers=writer.handlers,
+            put=writer.inbox.put,
+            entropy=entropy.system,
+        )
+        checkpointer = Checkpointer(settings.database_file)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: writer.loop.stop())
+        checkpointer.start()
+        try:
+            writer.loop.run(ready=server.start)
+        finally:
+            server.stop()
+            checkpointer.stop()
+        store.close()
+        log.info("writer_stopped")
+
+
+def main() -> int:
+    """Run the writer with the environment's settings; return the exit status."""
+    try:
+        settings = read_settings(os.environ)
+    except SettingsInvalid as error:
+        return _cannot_start(error)
+    log = logger(
+        stream=sys.stderr.buffer,
+        clock=SystemClock(),
+        level=settings.severity,
+        process="writer",
+    )
+    try:
+        serve(settings, log)
+    except (WriterRuns, RootRefused, StoreUnavailable) as error:
+        return _cannot_start(error)
+    except WriterStops as error:
+        log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
+        return EXIT_STOPPED
+    return 0
+
+
+def _cannot_start(error: Exception) -> int:
+    print(f"payguard writer cannot start: {error}", file=sys.stderr)  # noqa: T201  for the console
+    return EXIT_CANNOT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main())
