@@ -5,7 +5,6 @@ A refusal here touches no row: nothing is submitted before every check has passe
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import flask
@@ -68,8 +67,7 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a request once it was answered; watchers count and log it.
 
     Attributes:
