@@ -1,5 +1,6 @@
 """All settings, read once from the environment. Unknown PAYGUARD_ names are refused."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -51,6 +52,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     entity_cache_mib: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
     timer_poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 200
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def severity(self) -> int:
+        """The log level as the number that the standard library gives it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
 
     @property
     def database_file(self) -> Path:

@@ -51,6 +51,13 @@ class SocketCarrier:
         finally:
             link.forget(asked.id)
 
+    def reaches(self) -> bool:
+        """Say whether the writer's socket takes a connection."""
+        try:
+            return not self._open(timeout_s=CONNECT_TIMEOUT_S).is_closed
+        except Overloaded:
+            return False
+
     def _left_s(self, deadline_ns: int) -> float:
         return max(deadline_ns - self._clock.monotonic_ns(), 0) / 1e9
 

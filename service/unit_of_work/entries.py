@@ -106,23 +106,18 @@ def encode(value: dict[str, Any]) -> bytes:
 
 def _check(value: Any, depth: int) -> None:
     kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return
-    if kind is int:
-        if not -INTEGER_MAX <= value <= INTEGER_MAX:
-            raise NotAnEntry("an integer beyond 2**53 - 1")
-    elif depth == 0:
-        raise NotAnEntry("too many levels")
-    elif kind is dict:
-        for name, member in value.items():
-            if type(name) is not str or not name.isascii():
-                raise NotAnEntry("a member's name that is not ASCII text")
+    if kind is dict or kind is list or kind is tuple:
+        if depth == 0:
+            raise NotAnEntry("too many levels")
+        if kind is dict and not all(type(name) is str and name.isascii() for name in value):
+            raise NotAnEntry("a member's name that is not ASCII text")
+        for member in value.values() if kind is dict else value:
             if type(member) is not str:
                 _check(member, depth - 1)
-    elif kind is list or kind is tuple:
-        for item in value:
-            _check(item, depth - 1)
-    else:
+    elif kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise NotAnEntry("an integer beyond 2**53 - 1")
+    elif kind is not str and kind is not bool and value is not None:
         raise NotAnEntry(kind.__name__)
 
 

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-import structlog
+from structlog.typing import FilteringBoundLogger
 
 from service.db.store import StoreUnavailable
 from service.kernel.clock import Clock
@@ -34,7 +34,13 @@ class WorkerLoop:
     """Polls the rooms' timers."""
 
     def __init__(
-        self, timers: Sequence[Timer], *, submit: Submit, clock: Clock, every_s: float
+        self,
+        timers: Sequence[Timer],
+        *,
+        submit: Submit,
+        clock: Clock,
+        every_s: float,
+        log: FilteringBoundLogger,
     ) -> None:
         self._timers = timers
         self._submit = submit
@@ -42,7 +48,7 @@ class WorkerLoop:
         self._every_s = every_s
         self._stopping = threading.Event()
         self._paused: dict[str, dt.datetime] = {}
-        self._log = structlog.get_logger("worker")
+        self._log = log
 
     def stop(self) -> None:
         """Finish the command under way, then return from `run`."""

@@ -105,7 +105,7 @@ def assemble(parts: Parts) -> Writer:
     return Writer(
         handlers=parts.handlers,
         inbox=inbox,
-        loop=Loop(inbox, work),
+        loop=Loop(inbox, work, parts.observer),
         work=work,
         cache=cache,
         rebuilt_events=rebuilt,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from service.kernel.errors import Overloaded, ResultUnknown
+from service.unit_of_work.ports import BatchObserver
 from service.unit_of_work.run import Deferred, UnitOfWork
 from service.writer.inbox import Inbox, Waiting
 
@@ -14,9 +15,10 @@ IDLE_S: Final = 0.05
 class Loop:
     """Runs until told to stop, or until only a restart is safe."""
 
-    def __init__(self, inbox: Inbox, work: UnitOfWork) -> None:
+    def __init__(self, inbox: Inbox, work: UnitOfWork, observer: BatchObserver) -> None:
         self._inbox = inbox
         self._work = work
+        self._observer = observer
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -56,6 +58,7 @@ class Loop:
             for waiting in batch:
                 waiting.settle(ResultUnknown())
             raise
+        self._observer.waiting(len(self._inbox))
         again: list[Waiting] = []
         for waiting, result in zip(batch, results, strict=True):
             if isinstance(result, Deferred):

@@ -3,9 +3,32 @@
 from typing import Final
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from typing_extensions import override
 
 from service.db.metadata import METADATA, Instant, one_of
 from service.unit_of_work.tables import ID
+
+PROOFS_CHARS_MAX: Final = 256
+_BETWEEN: Final = ","
+
+
+class Proofs(sa.types.TypeDecorator[tuple[str, ...]]):
+    """Proofs of which one is enough, the first offered first; a proof holds no comma."""
+
+    impl = sa.String(PROOFS_CHARS_MAX)
+    cache_ok = True
+
+    @override
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        return None if value is None else _BETWEEN.join(value)
+
+    @override
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...] | None:
+        if value is None:
+            return None
+        return tuple(value.split(_BETWEEN)) if value else ()
+
 
 CHALLENGES: Final = sa.Table(
     "challenges",
@@ -17,8 +40,7 @@ CHALLENGES: Final = sa.Table(
     sa.Column("subject_kind", sa.String(16), nullable=False),
     sa.Column("subject_id", ID, nullable=False),
     sa.Column("level", sa.Integer, nullable=False),
-    # Proofs joined by commas, strongest offer first; any one of them is enough.
-    sa.Column("any_of", sa.String(256), nullable=False),
+    sa.Column("any_of", Proofs, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
@@ -52,7 +74,7 @@ HOLDS: Final = sa.Table(
     sa.Column("end_action", sa.String(16), nullable=False),
     # What the challenge at its end asks for; None where its end asks for none.
     sa.Column("end_level", sa.Integer, nullable=True),
-    sa.Column("end_any_of", sa.String(256), nullable=True),
+    sa.Column("end_any_of", Proofs, nullable=True),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("ended_at", Instant, nullable=True),

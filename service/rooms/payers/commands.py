@@ -7,7 +7,7 @@ from typing import Any, Final
 from service.db.statements import Bound, Row
 from service.kernel.errors import FieldError, Problem
 from service.rooms.payers import contract, public, store
-from service.rooms.payers.contract import ConsentState, Payer, Protection, RegisterPayer
+from service.rooms.payers.contract import ConsentState, Protection, RegisteredPayer, RegisterPayer
 from service.rooms.payers.model import consent_stands
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View, handles
@@ -168,8 +168,8 @@ def _entries(
     return (first, Entry(kind=consent, subject=payer_id, fields={"to": "small_payments"}))
 
 
-def _payer(row: Row) -> Payer:
-    return Payer(
+def _payer(row: Row) -> RegisteredPayer:
+    return RegisteredPayer(
         payer_id=row["payer_id"],
         consent=ConsentState(
             small_payments=_consents(row),

@@ -22,7 +22,7 @@ from service.unit_of_work.commands import Command, Receipt
 PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
-CURSOR_CHARS_MAX: Final = 512
+CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
 
 Status = Literal[
@@ -61,6 +61,7 @@ PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
 
 AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.created": "A payment was taken in and judged; the fields say with what outcome.",
+    "payment.not_taken": "A request to create a payment was refused; the field says why.",
     "payment.reference_taken": "A second payment with a reference already used was refused.",
     "payment.executed": "A payment token was spent; the fields say go, hold or stop.",
     "payment.token_issued": "A payment token was issued; one before it was voided.",
@@ -345,8 +346,6 @@ class CreatePayment(Command, frozen=True, kw_only=True):
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply
 
     facts: PaymentFacts
-    # Digest of the canonical order, which the token binds; None without an order.
-    order_digest: str | None = None
 
 
 class ExecutePayment(Command, frozen=True, kw_only=True):

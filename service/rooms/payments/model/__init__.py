@@ -16,6 +16,7 @@ from service.rooms.payments.model.events import (
     reported,
 )
 from service.rooms.payments.model.fold import IllegalMove, Step, apply, fold, step
+from service.rooms.payments.model.orders import order_digest
 from service.rooms.payments.model.payment import (
     Payment,
     amounts,
@@ -24,6 +25,7 @@ from service.rooms.payments.model.payment import (
     is_late_success,
     listed,
 )
+from service.rooms.payments.model.rows import from_row, to_row, token_state
 
 __all__ = [
     "BODIES",
@@ -45,9 +47,13 @@ __all__ = [
     "event_type",
     "excesses",
     "fold",
+    "from_row",
     "is_late_success",
     "listed",
+    "order_digest",
     "read_body",
     "reported",
     "step",
+    "to_row",
+    "token_state",
 ]

@@ -18,12 +18,14 @@ class ExemptionCount(Shape, frozen=True, kw_only=True):
     Attributes:
         day: The preset's day on which it was counted.
         scopes: Pairs of scope and key, such as ("payer", "c_17").
+        limit_codes: Which of the day's sums grew.
     """
 
     code: str
     day: dt.date
     scopes: tuple[tuple[str, str], ...]
     amount_minor: int
+    limit_codes: tuple[str, ...]
 
 
 class Judgement(Shape, frozen=True, kw_only=True):
