@@ -115,7 +115,7 @@ def main() -> int:
     except (WriterRuns, RootRefused, StoreUnavailable) as error:
         return _cannot_start(error)
     except WriterStops as error:
-        log.error("writer_stops", reason=str(error))
+        log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
         return EXIT_STOPPED
     return 0
 

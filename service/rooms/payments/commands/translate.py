@@ -81,7 +81,7 @@ def judged_facts(
         sign_in_at=signed_in.at,
         order_total_minor=order.total.value if order.total else None,
         order_currency=order.total.currency if order.total else None,
-        order_item_count=len(order.items) if told.order else None,
+        order_item_count=len(order.items or ()) if told.order else None,
         shipping_address_id=shipping.address_id,
         shipping_country=shipping.country,
         shipping_method=shipping.method,
