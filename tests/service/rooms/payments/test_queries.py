@@ -11,10 +11,13 @@ import pytest
 from service.db.reader import Reader
 from service.db.sqlite import connect, dialect
 from service.db.statements import Compiler
+from service.rooms.challenges.model import asked, held
+from service.rooms.challenges.store import insert_challenge, insert_hold
 from service.rooms.payments import queries, store
 from service.rooms.payments.contract import PaymentQuery
-from service.rooms.payments.model import Payment, event_type, from_row, listed
-from tests.service.rooms.payments.bodies import NOW, a_payment, reported, way_to
+from service.rooms.payments.model import Payment, event_type, from_row, listed, token_state
+from tests.service.rooms.challenges.test_store_guards import CHALLENGE, HOLD
+from tests.service.rooms.payments.bodies import NOW, a_payment, reported, the_claims, way_to
 from tests.support.guards import run_alone
 from tests.support.uow import create_tables
 
@@ -200,3 +203,40 @@ def test_a_line_of_a_list_says_whose_and_how_much() -> None:
 
     assert (line.payer_id, line.payee_id, line.kind) == ("c_17", "p_77", "purchase")
     assert line.amounts.requested == 10_000
+
+
+def test_one_payment_is_read_with_its_token_challenge_and_hold(tmp_path: Path) -> None:
+    path = tmp_path / "payguard.db"
+    create_tables(path)
+    approved = a_payment("approved")
+    run_alone(path, store.insert(approved))
+    run_alone(path, store.insert_token(the_claims(approved), tenant_id="ten_1", now=NOW))
+    run_alone(path, insert_challenge(CHALLENGE))
+    run_alone(path, insert_hold(HOLD))
+    reader = Reader(path)
+    owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
+
+    payment = reader.maybe(queries.PAYMENT(**owner, payment_id=approved.payment_id))
+    token = reader.maybe(queries.TOKEN(tenant_id="ten_1", jti=approved.token_jti))
+    challenge = reader.maybe(queries.CHALLENGE(tenant_id="ten_1", challenge_id="chl_1"))
+    hold = reader.maybe(queries.HOLD(tenant_id="ten_1", hold_id="hld_1"))
+
+    assert payment is not None
+    assert from_row(payment) == approved
+    assert token is not None
+    assert token_state(token, now=NOW) == "active"
+    assert challenge is not None
+    assert queries.asked(challenge) == asked(CHALLENGE)
+    assert hold is not None
+    assert queries.held(hold) == held(HOLD)
+
+
+@pytest.mark.parametrize(
+    "stranger", [{"tenant_id": "ten_2"}, {"merchant_id": "mer_2"}, {"mode": "sandbox"}]
+)
+def test_nobody_elses_payment_is_read(reader: Reader, stranger: dict[str, str]) -> None:
+    owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
+
+    found = reader.maybe(queries.PAYMENT(**{**owner, **stranger}, payment_id=ROWS[0].payment_id))
+
+    assert found is None
