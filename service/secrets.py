@@ -1,17 +1,12 @@
 """The keys that a process works with, from the one root key file. The keyring replaces it later."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from keys.blind_index import keyed_hash
 from keys.derive import Purpose, purpose_key
 from keys.entropy import Entropy
 from keys.roots.file import load_or_create
 from keys.sealing import Sealer
-
-KeyedHash = Callable[..., bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,16 +15,16 @@ class Secrets:
 
     Attributes:
         sealer: Seals what is secret at rest.
-        api_key_index: Keyed hash under which API keys are found.
-        fingerprint: Keyed hash of requests and idempotency keys.
-        cursor: Keyed hash that signs page cursors.
+        api_key_index: Key of the hashes under which API keys are found.
+        fingerprint: Key of the hashes of requests and idempotency keys.
+        cursor: Key that signs page cursors.
         pseudonym: Key of pseudonyms.
     """
 
     sealer: Sealer
     api_key_index: bytes = field(repr=False)
-    fingerprint: KeyedHash = field(repr=False)
-    cursor: KeyedHash = field(repr=False)
+    fingerprint: bytes = field(repr=False)
+    cursor: bytes = field(repr=False)
     pseudonym: bytes = field(repr=False)
 
 
@@ -43,7 +38,7 @@ def open_secrets(root_file: Path, entropy: Entropy) -> Secrets:
     return Secrets(
         sealer=Sealer(purpose_key(root, Purpose.DATA_SEALING)),
         api_key_index=purpose_key(root, Purpose.API_KEY_INDEX),
-        fingerprint=partial(keyed_hash, purpose_key(root, Purpose.IDEMPOTENCY_FINGERPRINT)),
-        cursor=partial(keyed_hash, purpose_key(root, Purpose.CURSOR)),
+        fingerprint=purpose_key(root, Purpose.IDEMPOTENCY_FINGERPRINT),
+        cursor=purpose_key(root, Purpose.CURSOR),
         pseudonym=purpose_key(root, Purpose.PSEUDONYM),
     )

@@ -1,5 +1,6 @@
 """All settings, read once from the environment. Unknown PAYGUARD_ names are refused."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -53,6 +54,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property
+    def severity(self) -> int:
+        """The log level as the number that the standard library gives it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+    @property
     def database_file(self) -> Path:
         """The SQLite database."""
         return self.data_dir / "payguard.sqlite"
@@ -91,7 +97,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX):
             field = name.removeprefix(PREFIX).lower()
-            if field not in Settings.__struct_fields__:
+            # Names are upper case, so that no setting can be given twice.
+            if field not in Settings.__struct_fields__ or name != name.upper():
                 raise SettingsInvalid(
                     f"{name} is not a setting; docs/settings.md lists those there are"
                 )
@@ -105,8 +112,12 @@ def _check(field: str, value: str) -> None:
     try:
         msgspec.convert({field: value}, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
-        # msgspec names the rule that was broken, and the value's place, not the value.
-        raise SettingsInvalid(f"{PREFIX}{field.upper()}: {error}") from error
+        rule = str(error).partition(" - at ")[0]
+        # msgspec names the rule that was broken, but of a closed set of words it shows the
+        # value; and the error it came from is not chained, for the same reason.
+        if repr(value) in rule:
+            rule = "not one of the words it may be"
+        raise SettingsInvalid(f"{PREFIX}{field.upper()}: {rule}") from None
 
 
 def _path(kind: type, value: object) -> Path:

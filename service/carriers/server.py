@@ -20,6 +20,8 @@ from service.unit_of_work.handlers import Handlers
 
 BACKLOG: Final = 128
 WRITE_BYTES: Final = 1 << 16
+# Answers that may wait for one front end; it has far fewer threads that ask.
+ANSWERS_MAX: Final = 16_384
 
 
 class SocketServer:
@@ -51,24 +53,27 @@ class SocketServer:
     def stop(self) -> None:
         """Accept no more front ends; open connections end with the process."""
         if self._listener is not None:
-            self._listener.close()
+            # Closing alone does not wake the thread that accepts.
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_Peer(self, connection).serve, daemon=True).start()
+        with listener:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                threading.Thread(target=_Peer(self, connection).serve, daemon=True).start()
 
     def ticket(self, asked: Asked) -> Ticket:
         """Return the command of a frame as a ticket.
 
         Raises:
             KeyError: No handler of that name.
-            msgspec.ValidationError: The command is not of that name's shape.
+            msgspec.DecodeError: The command is not of that name's shape.
         """
         kind = self._handlers.named(asked.name).command
         return Ticket(
@@ -84,7 +89,7 @@ class SocketServer:
             self._put(self.ticket(asked), lane=asked.lane, settle=settle)
         except Overloaded as full:
             settle(full)
-        except (KeyError, msgspec.ValidationError):
+        except (KeyError, msgspec.MsgspecError):
             # A front end of another version; it sees 503 and its supervisor restarts it.
             settle(Overloaded())
 
@@ -98,7 +103,9 @@ class _Peer:
         self._answers: queue.SimpleQueue[Answered | None] = queue.SimpleQueue()
 
     def serve(self) -> None:
-        threading.Thread(target=self._send, daemon=True).start()
+        """Read commands until the connection ends; the one place that closes it."""
+        sender = threading.Thread(target=self._send, daemon=True)
+        sender.start()
         decoder = msgspec.msgpack.Decoder(Asked)
         try:
             while (body := receive(self._connection)) is not None:
@@ -107,27 +114,43 @@ class _Peer:
         except (OSError, msgspec.MsgspecError):
             pass
         finally:
+            self._end()
             self._answers.put(None)
+            sender.join()
+            self._connection.close()
 
     def _settle(self, asked_id: int) -> Callable[[Reply | SubmitFailed], None]:
         def settle(result: Reply | SubmitFailed) -> None:
             self._answers.put(_answered(asked_id, result))
+            if self._answers.qsize() > ANSWERS_MAX:
+                # It asks and does not read; what it asked is done, and a retry will be told.
+                self._end()
 
         return settle
 
+    def _end(self) -> None:
+        """End the connection for both threads; closing alone would wake neither."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def _send(self) -> None:
         """Send what is ready in one write; a front end that does not read holds up nobody."""
-        with self._connection, contextlib.suppress(OSError):
-            while (answer := self._answers.get()) is not None:
-                ready = bytearray(frame(answer))
-                with contextlib.suppress(queue.Empty):
-                    while len(ready) < WRITE_BYTES:
-                        following = self._answers.get_nowait()
-                        if following is None:
-                            self._connection.sendall(ready)
-                            return
-                        ready += frame(following)
-                self._connection.sendall(ready)
+        try:
+            self._send_all()
+        except OSError:
+            self._end()
+
+    def _send_all(self) -> None:
+        while (answer := self._answers.get()) is not None:
+            ready = bytearray(frame(answer))
+            with contextlib.suppress(queue.Empty):
+                while len(ready) < WRITE_BYTES:
+                    following = self._answers.get_nowait()
+                    if following is None:
+                        self._connection.sendall(ready)
+                        return
+                    ready += frame(following)
+            self._connection.sendall(ready)
 
 
 def _answered(asked_id: int, result: Reply | SubmitFailed) -> Answered:

@@ -1,5 +1,6 @@
 """Front ends' reads: one read-only connection a thread. Cannot write, whatever it is asked."""
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
@@ -21,6 +22,7 @@ class Reader:
 
         Raises:
             StoreUnavailable: The store could not be read.
+            NotReadable: The read's values do not fit it.
         """
         return fetch_one(self._connection(), self._compiler, read)
 
@@ -37,7 +39,10 @@ class Reader:
         return rows[0] if rows else None
 
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = connect(self._path, readonly=True)
+        local = self._local
+        connection: sqlite3.Connection | None = getattr(local, "connection", None)
+        # SQLite's locks belong to a process: a connection must never be used across a fork.
+        if connection is None or local.process != os.getpid():
+            connection = local.connection = connect(self._path, readonly=True)
+            local.process = os.getpid()
         return connection

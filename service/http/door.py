@@ -5,7 +5,6 @@ A refusal here touches no row: nothing is submitted before every check has passe
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import flask
@@ -16,6 +15,7 @@ from service.db.store import StoreUnavailable
 from service.http import faults, headers
 from service.http.body import read_body
 from service.http.contract import BodyContract, NoQuery, QueryContract
+from service.http.outgoing import outgoing
 from service.http.ports import Ports, Principal
 from service.http.problems import (
     BODY_UNEXPECTED,
@@ -50,6 +50,8 @@ _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405
 _STATUS_SERVER: Final = 500
+_JSON_CONTENT: Final = ("Content-Type", headers.JSON_TYPE)
+_PROBLEM_CONTENT: Final = ("Content-Type", PROBLEM_TYPE)
 _STANDARD: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -65,8 +67,7 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a request once it was answered; watchers count and log it.
 
     Attributes:
@@ -247,7 +248,7 @@ class Door:
         self, visit: _Visit, operation: _Operation, key: str, path: Mapping[str, str], raw: bytes
     ) -> Idempotency:
         """Return what makes a retry of this request the same request."""
-        assert visit.principal is not None  # noqa: S101  what writes has a scope (routes.py)
+        assert visit.principal is not None
         ports, principal = self._ports, visit.principal
         values = [path[name].encode() for name in operation.route.parameters]
         query = visit.environ.get("QUERY_STRING", "").encode("latin-1")
@@ -290,30 +291,32 @@ class Door:
                 return Refusal(INTERNAL_ERROR)
 
     def _respond(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> flask.Response:
-        sent = [
+        made = [
             (REQUEST_ID_HEADER, visit.request_id),
             ("traceparent", visit.trace),
             ("Content-Language", visit.language),
             *_STANDARD,
         ]
         if visit.standing is not None:
-            sent.append(("RateLimit-Policy", self._buckets.policy))
-            sent.append(("RateLimit", visit.standing.header()))
+            made.append(("RateLimit-Policy", self._buckets.policy))
+            made.append(("RateLimit", visit.standing.header()))
+        others: Iterable[tuple[str, str]]
         if isinstance(outcome, Answer):
-            code, status, kind = None, outcome.status, headers.JSON_TYPE
+            code, status, others = None, outcome.status, outcome.headers
             body = b"" if outcome.body is None else self._encode(outcome.body)
             batch = None if outcome.batch is None else str(outcome.batch)
-            sent.extend(outcome.headers)
+            made.append(_JSON_CONTENT)
             if batch is not None:
-                sent.append((BATCH_HEADER, batch))
+                made.append((BATCH_HEADER, batch))
             if outcome.replayed:
-                sent.append((REPLAYED_HEADER, "true"))
+                made.append((REPLAYED_HEADER, "true"))
         else:
-            code, status, kind = outcome.problem.code, outcome.problem.status, PROBLEM_TYPE
+            code, status = outcome.problem.code, outcome.problem.status
+            others = outcome.headers.items()
             body = self._problem(outcome, visit)
             batch = outcome.headers.get(BATCH_HEADER)
-            sent.extend(outcome.headers.items())
-        response = flask.Response(body, status, sent, content_type=kind)
+            made.append(_PROBLEM_CONTENT)
+        response = outgoing(body, status=status, made=made, others=others)
         answered = Answered(
             method=_method(visit.environ),
             route=route,

@@ -131,7 +131,7 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
         paths[route.path][route.method] = _operation(route, texts)
-    return {
+    described = {
         "openapi": OPENAPI,
         "info": {
             "title": "Payguard",
@@ -157,6 +157,8 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
             },
         },
     }
+    # Defaults of Structs are tuples and Structs; what goes out is what JSON says.
+    return msgspec.json.decode(msgspec.json.encode(described), type=dict[str, Any])
 
 
 def _schemas(routes: Iterable[Route]) -> dict[str, Any]:

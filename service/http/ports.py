@@ -87,6 +87,7 @@ class Ports:
         keyed_hash: HMAC-SHA256 over parts.
         cursor_key: Key of the signatures of cursors, 32 bytes.
         fingerprint_key: Key of idempotency keys' hashes and requests' fingerprints, 32 bytes.
+        pseudonym_key: Key of pseudonyms, 32 bytes.
         limits: What one request and one key may take.
         issuer: Who we are, in tokens.
         version: Of the software.
@@ -101,6 +102,7 @@ class Ports:
     keyed_hash: KeyedHash
     cursor_key: bytes
     fingerprint_key: bytes
+    pseudonym_key: bytes
     limits: Limits
     issuer: str
     version: str

@@ -25,12 +25,18 @@ EVENTS_OF: Final = Statement(
     .limit(sa.bindparam("limit")),
     name="events of a subject",
 )
-EVENTS_AFTER: Final = Statement(
-    sa.select(EVENTS)
-    .where(EVENTS.c.sequence > sa.bindparam("after"))
-    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)
-    .limit(sa.bindparam("limit")),
-    name="events after a sequence",
+OBSERVATIONS_AFTER: Final = Statement(
+    sa.select(EVENTS.c.sequence, EVENTS.c.tenant_id, EVENTS.c.mode, EVENTS.c.observations)
+    .where(EVENTS.c.sequence > sa.bindparam("after"), EVENTS.c.sequence <= sa.bindparam("until"))
+    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal),
+    name="observations after a sequence",
+)
+NEXT_OBSERVED: Final = Statement(
+    sa.select(EVENTS.c.sequence)
+    .where(EVENTS.c.sequence > sa.bindparam("after"), EVENTS.c.observations.is_not(None))
+    .order_by(EVENTS.c.sequence)
+    .limit(1),
+    name="next sequence with observations",
 )
 
 

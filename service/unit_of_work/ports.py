@@ -16,6 +16,9 @@ class BatchObserver:
     def committed(self, *, batch: int, outcomes: Sequence[Done], commit_ns: int) -> None:
         """Take note of a commit."""
 
+    def waiting(self, commands: int) -> None:
+        """Take note of how many commands wait."""
+
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         """Take note of a fault."""
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from service.kernel.errors import Overloaded, ResultUnknown
-from service.unit_of_work.run import Deferred, UnitOfWork, WriterStops
+from service.unit_of_work.ports import BatchObserver
+from service.unit_of_work.run import Deferred, UnitOfWork
 from service.writer.inbox import Inbox, Waiting
 
 IDLE_S: Final = 0.05
@@ -14,9 +15,10 @@ IDLE_S: Final = 0.05
 class Loop:
     """Runs until told to stop, or until only a restart is safe."""
 
-    def __init__(self, inbox: Inbox, work: UnitOfWork) -> None:
+    def __init__(self, inbox: Inbox, work: UnitOfWork, observer: BatchObserver) -> None:
         self._inbox = inbox
         self._work = work
+        self._observer = observer
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -50,11 +52,13 @@ class Loop:
     def _serve(self, batch: list[Waiting]) -> None:
         try:
             results = self._work.run_batch([waiting.ticket for waiting in batch])
-        except WriterStops:
-            # Nobody knows what the store holds of this batch; a retry will be told.
+        except BaseException:
+            # Whatever it was, the writer ends; what the store holds of this batch, only a retry
+            # will be told.
             for waiting in batch:
                 waiting.settle(ResultUnknown())
             raise
+        self._observer.waiting(len(self._inbox))
         again: list[Waiting] = []
         for waiting, result in zip(batch, results, strict=True):
             if isinstance(result, Deferred):

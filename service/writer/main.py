@@ -6,8 +6,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
 from keys.roots.file import RootRefused
@@ -17,7 +17,7 @@ from service.db.sqlite import SQLiteStore
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
-from service.kernel.logs import configure_logs
+from service.kernel.logs import logger
 from service.rooms.assessments.public import Judge
 from service.secrets import open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
@@ -40,6 +40,7 @@ def open_writer(
     store: SQLiteStore,
     *,
     registry: CollectorRegistry,
+    log: FilteringBoundLogger,
     fence: Callable[[Row], Fence] = MemoryFence,
 ) -> Writer:
     """Return the writer over an open store, with every room's handlers.
@@ -53,12 +54,12 @@ def open_writer(
     return assemble(
         Parts(
             store=store,
-            handlers=all_handlers(judge),
+            handlers=all_handlers(judge, issuer=settings.issuer),
             clock=SystemClock(),
             random=entropy.system,
             sealer=secrets.sealer,
             codec=WindowStates(),
-            observer=Measure(registry),
+            observer=Measure(registry, log),
             queue_length_max=settings.queue_length_max,
             entity_bytes_max=settings.entity_cache_mib * MIB,
             fence=fence,
@@ -66,7 +67,7 @@ def open_writer(
     )
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     """Run the writer until SIGTERM or SIGINT; commands that wait are finished first.
 
     Raises:
@@ -74,10 +75,9 @@ def serve(settings: Settings) -> None:
         WriterStops: Only a restart is safe.
         StoreUnavailable: The store could not be opened.
     """
-    log = structlog.get_logger("writer")
     with WriterLock(settings.lock_file):
         store = SQLiteStore(settings.database_file)
-        writer = open_writer(settings, store, registry=CollectorRegistry())
+        writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
         log.info("writer_ready", process=os.getpid(), rebuilt_events=writer.rebuilt_events)
         server = SocketServer(
             settings.socket_file,
@@ -102,15 +102,27 @@ def main() -> int:
     """Run the writer with the environment's settings; return the exit status."""
     try:
         settings = read_settings(os.environ)
-        configure_logs(settings.log_level)
-        serve(settings)
-    except (SettingsInvalid, WriterRuns, RootRefused, StoreUnavailable) as error:
-        print(f"payguard writer cannot start: {error}", file=sys.stderr)  # noqa: T201  the console
-        return EXIT_CANNOT_START
+    except SettingsInvalid as error:
+        return _cannot_start(error)
+    log = logger(
+        stream=sys.stderr.buffer,
+        clock=SystemClock(),
+        level=settings.severity,
+        process="writer",
+    )
+    try:
+        serve(settings, log)
+    except (WriterRuns, RootRefused, StoreUnavailable) as error:
+        return _cannot_start(error)
     except WriterStops as error:
-        structlog.get_logger("writer").error("writer_stops", reason=str(error))
+        log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
         return EXIT_STOPPED
     return 0
+
+
+def _cannot_start(error: Exception) -> int:
+    print(f"payguard writer cannot start: {error}", file=sys.stderr)  # noqa: T201  for the console
+    return EXIT_CANNOT_START
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
-import structlog
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as Total
+from structlog.typing import FilteringBoundLogger
 from typing_extensions import override
 
 from service.unit_of_work.batch import Done
@@ -19,8 +19,8 @@ BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 class Measure(BatchObserver):
     """Counts commits into a registry and writes one log line for each."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._log = structlog.get_logger("writer")
+    def __init__(self, registry: CollectorRegistry, log: FilteringBoundLogger) -> None:
+        self._log = log
         self._commits = Histogram(
             "payguard_commit_seconds",
             "Time from the last handler to the end of the commit",
@@ -38,6 +38,12 @@ class Measure(BatchObserver):
             "Judgements of payments, by stage and outcome",
             ("stage", "outcome"),
             registry=registry,
+        )
+        self._waiting = Gauge(
+            "payguard_queue_commands",
+            "Commands that wait for the writer",
+            registry=registry,
+            multiprocess_mode="mostrecent",
         )
         self._faults = Total(
             "payguard_faulted_commands", "Commands that met a fault", registry=registry
@@ -64,3 +70,7 @@ class Measure(BatchObserver):
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         self._faults.inc()
         self._log.error("command_faulted", fault_id=fault_id, command=command, cause=cause)
+
+    @override
+    def waiting(self, commands: int) -> None:
+        self._waiting.set(commands)

@@ -2,9 +2,11 @@
 
 import math
 
+import msgspec
 import pytest
 
 from risk.assessment import Hold
+from risk.engine import assess
 from risk.facts import Counter
 from risk.vectors import Missing
 
@@ -223,6 +225,12 @@ def test_a_degraded_challenge_asks_at_least_for_a_strong_proof(judge) -> None:
     assert found.level == 2
 
 
+def test_a_degraded_challenge_asks_for_no_less_than_the_ladder(judge) -> None:
+    found = judge(scorer="down", payee_is_new=True, merchant_limit_minor=5_000)
+
+    assert (found.outcome, found.level) == ("challenge", 3)
+
+
 def test_a_degraded_hold_under_judge_only_has_grounds_review(judge) -> None:
     found = judge(scorer="down", preset="judge_only", merchant_limit_minor=5_000)
 
@@ -320,6 +328,25 @@ def test_nothing_is_forced_after_the_creation(judge, forced) -> None:
 )
 def test_who_bears_the_loss(judge, given, liability) -> None:
     assert judge(**given).liability == liability
+
+
+@pytest.mark.parametrize(
+    ("stage", "exemption", "liability"),
+    [
+        ("pre_payment", None, "provider"),
+        ("in_flight", "small_payment", "provider"),
+        ("in_flight", None, "merchant"),
+    ],
+)
+def test_the_exemption_says_who_bears_its_loss_whatever_the_preset_says(
+    strategy, payment, known, features, stage, exemption, liability
+) -> None:
+    cn = msgspec.structs.replace(strategy.preset("CN"), liability="merchant")
+    other = msgspec.structs.replace(strategy, presets={"CN": cn})
+
+    found = assess(payment(stage=stage), known(exemption=exemption), features(), other)
+
+    assert (found.outcome, found.liability) == ("approve", liability)
 
 
 def test_a_preset_that_the_strategy_has_not_is_a_fault(judge) -> None:

@@ -196,6 +196,16 @@ def test_a_busy_entity_keeps_its_newest_buckets_and_says_what_it_let_go() -> Non
     assert state.count(events[-1].at, 3_600) == len(events)
 
 
+def test_a_late_event_does_not_bring_back_what_a_busy_entity_let_go() -> None:
+    tier = TIERS[0]
+    events = [Event(BASE + dt.timedelta(seconds=s), 1, "CNY") for s in range(tier.buckets_max + 60)]
+
+    state = fold([*events, events[10]])
+
+    assert state.count(events[80].at, 60) is None
+    assert state.count(events[-1].at, 3_600) == len(events) + 1
+
+
 def test_a_currency_beyond_the_cap_is_unknown_and_not_zero() -> None:
     held = [f"C{number:02d}" for number in range(CURRENCIES_MAX)]
     state = fold([Event(BASE, 7, currency) for currency in (*held, "XXX")])

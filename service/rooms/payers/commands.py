@@ -7,7 +7,7 @@ from typing import Any, Final
 from service.db.statements import Bound, Row
 from service.kernel.errors import FieldError, Problem
 from service.rooms.payers import contract, public, store
-from service.rooms.payers.contract import ConsentState, Payer, Protection, RegisterPayer
+from service.rooms.payers.contract import ConsentState, Protection, RegisteredPayer, RegisterPayer
 from service.rooms.payers.model import consent_stands
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View, handles
@@ -88,7 +88,7 @@ def _refusal(
     if twice:
         return _refused(contract.PAYER_DEVICE_TWICE, command, twice, is_new=is_new)
     if command.protection is not None and _is_lower(command.protection, before):
-        lower = [FieldError("/protection", contract.PAYER_PROTECTION_KEPT.code)]
+        lower = [FieldError("/protection", "not_allowed")]
         return _refused(contract.PAYER_PROTECTION_KEPT, command, lower, is_new=is_new)
     return None
 
@@ -168,8 +168,8 @@ def _entries(
     return (first, Entry(kind=consent, subject=payer_id, fields={"to": "small_payments"}))
 
 
-def _payer(row: Row) -> Payer:
-    return Payer(
+def _payer(row: Row) -> RegisteredPayer:
+    return RegisteredPayer(
         payer_id=row["payer_id"],
         consent=ConsentState(
             small_payments=_consents(row),

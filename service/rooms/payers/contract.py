@@ -82,7 +82,7 @@ class ConsentState(msgspec.Struct, frozen=True, kw_only=True):
     withdrawn_at: Instant | None
 
 
-class Payer(msgspec.Struct, frozen=True, kw_only=True):
+class RegisteredPayer(msgspec.Struct, frozen=True, kw_only=True):
     """A payer as we know them.
 
     Attributes:
@@ -113,7 +113,7 @@ class RegisterPayer(Command, frozen=True, kw_only=True):
         known_devices: Added to those known before; `since` of one told before is replaced.
     """
 
-    gives: ClassVar[type[msgspec.Struct]] = Payer
+    gives: ClassVar[type[msgspec.Struct]] = RegisteredPayer
 
     payer_id: Name
     consent: Consent | None = None

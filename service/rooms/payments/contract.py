@@ -60,6 +60,7 @@ PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
 
 AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.created": "A payment was taken in and judged; the fields say with what outcome.",
+    "payment.not_taken": "A request to create a payment was refused; the field says why.",
     "payment.reference_taken": "A second payment with a reference already used was refused.",
     "payment.executed": "A payment token was spent; the fields say go, hold or stop.",
     "payment.token_issued": "A payment token was issued; one before it was voided.",
@@ -270,7 +271,6 @@ class EventAnswer(Shape, frozen=True, kw_only=True):
     in_step: bool
     status: Status
     amounts: Amounts
-    receipt: Receipt | None
 
 
 class TokenDetail(Shape, frozen=True, kw_only=True):
@@ -342,8 +342,6 @@ class CreatePayment(Command, frozen=True, kw_only=True):
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply
 
     facts: PaymentFacts
-    # Digest of the canonical order, which the token binds; None without an order.
-    order_digest: str | None = None
 
 
 class ExecutePayment(Command, frozen=True, kw_only=True):

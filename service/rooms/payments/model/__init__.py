@@ -16,6 +16,7 @@ from service.rooms.payments.model.events import (
     reported,
 )
 from service.rooms.payments.model.fold import IllegalMove, Step, apply, fold, step
+from service.rooms.payments.model.orders import order_digest
 from service.rooms.payments.model.payment import (
     Payment,
     amounts,
@@ -49,6 +50,7 @@ __all__ = [
     "from_row",
     "is_late_success",
     "listed",
+    "order_digest",
     "read_body",
     "reported",
     "step",

@@ -1,0 +1,228 @@
+"""CreatePayment: a payment is taken in and judged, and leaves with a token, challenge or hold."""
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from risk.facts import Facts, Forced, Stage
+from service.db.statements import Bound
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
+from service.rooms.assessments.public import Judge, Known, as_answered
+from service.rooms.challenges import public as challenges
+from service.rooms.merchants import public as merchants
+from service.rooms.merchants.public import MerchantSettings
+from service.rooms.payers import public as payers
+from service.rooms.payments import contract, model, store
+from service.rooms.payments.commands.story import Story, payment_read
+from service.rooms.payments.commands.translate import FORCED, judged_facts
+from service.rooms.payments.commands.verdict import issue_token, verdict
+from service.rooms.payments.contract import CreatePayment, PaymentFacts, PaymentReply
+from service.state.entities import EntityKey
+from service.unit_of_work.commands import Call
+from service.unit_of_work.handlers import Context, Handler, View
+from service.unit_of_work.outcome import Entry, Outcome, Refused
+
+# DESIGN 7: a payment may be told a day late, and a clock may be two minutes fast.
+LATE_MAX: Final = dt.timedelta(hours=24)
+EARLY_MAX: Final = dt.timedelta(minutes=2)
+# A payee whom the merchant has listed for the payer this long is not new to them.
+PAYEE_SETTLED_AFTER: Final = dt.timedelta(hours=24)
+
+
+def create_payment_handler(judge: Judge, *, issuer: str) -> Handler:
+    """Return the handler of CreatePayment."""
+    return Handler(
+        command=CreatePayment,
+        run=partial(_create_payment, judge, issuer),
+        keys=partial(_keys, judge),
+        reads=partial(_reads, judge),
+        entities=partial(_entities, judge),
+    )
+
+
+def _create_payment(
+    judge: Judge, issuer: str, view: View, command: CreatePayment, ctx: Context
+) -> Outcome:
+    told = command.facts
+    settings = merchants.settings(view, ctx.call)
+    refusal = _not_taken(view, told, ctx, settings)
+    if refusal is not None:
+        return refusal
+    assert settings is not None
+    payment_id = ctx.new_id("pay")
+    facts = _facts(told)
+    judged = judge.judge(
+        view,
+        facts,
+        _known(view, told, ctx, settings),
+        subject_id=payment_id,
+        ctx=ctx,
+    )
+    led = verdict(
+        ctx,
+        payment_id,
+        judged,
+        reviews_before_capture=settings.review_mode == "before_capture",
+    )
+    story = Story(ctx, None)
+    created = model.Created(
+        at=ctx.now,
+        tenant_id=ctx.call.tenant_id,
+        payment_id=payment_id,
+        merchant_id=ctx.call.merchant_id,
+        mode=ctx.call.mode,
+        facts=told,
+        judgement=led.judgement,
+    )
+    story.happen(created, judged.observations)
+    story.change(*judged.changes, *led.changes)
+    # The first entry is the judgement's: its receipt goes out with the answer.
+    story.enter(judged.entry)
+    story.record(
+        "payment.created",
+        {
+            "status": led.judgement.to,
+            "amount_minor": told.amount.value,
+            "currency": told.amount.currency,
+            "kind": told.kind,
+        },
+        strategy=judged.assessment.strategy,
+    )
+    story.enter(*led.entries)
+    claims = None
+    if story.payment.status == "approved":
+        claims = issue_token(story, ctx, issuer=issuer)
+    return story.accepted(
+        PaymentReply(
+            payment=model.base(story.payment),
+            judged=as_answered(judged.id, judged.assessment),
+            challenge=challenges.asked(led.challenge) if led.challenge else None,
+            hold=challenges.held(led.hold) if led.hold else None,
+            token=claims,
+            token_state="active" if claims else None,
+        )
+    )
+
+
+def _facts(told: PaymentFacts) -> Facts:
+    stage: Stage = "payout" if told.kind == "payout" else "pre_payment"
+    return judged_facts(told, stage=stage, occurred_at=told.occurred_at, amount=told.amount)
+
+
+def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings) -> Known:
+    """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
+    limits = settings.limits.get(told.amount.currency)
+    forced: Forced | None = None
+    if ctx.call.mode == "sandbox":
+        forced = FORCED.get(told.payee.payee_id)
+    added_at = told.payee.added_at
+    is_settled = added_at is not None and ctx.now - added_at >= PAYEE_SETTLED_AFTER
+    base: dict[str, Any] = {
+        "preset": settings.preset,
+        "forced": forced,
+        "small_limit_minor": limits.small_minor if limits else None,
+        "merchant_limit_minor": limits.challenge_minor if limits else None,
+        "payee_is_new": not is_settled,
+    }
+    payer_id = told.payer.payer_id
+    if payer_id is None:
+        return Known(**base)
+    profile = payers.profile(view, ctx.call, payer_id)
+    links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in links_of(told)}
+    base["payee_is_new"] = not (is_settled or payers.payee_is_known(links.get("payee")))
+    return Known(
+        **base,
+        has_small_consent=profile.has_small_consent,
+        is_protected=profile.is_protected,
+        protected_small_allowed=profile.is_protected_small_allowed,
+        device_is_known=payers.device_is_known(links.get("device"), now=ctx.now),
+    )
+
+
+def links_of(told: PaymentFacts) -> list[payers.LinkTo]:
+    """Return what a payment connects its payer with."""
+    links = [payers.LinkTo("payee", told.payee.payee_id)]
+    if told.device is not None and told.device.device_id is not None:
+        links.append(payers.LinkTo("device", told.device.device_id))
+    if told.instrument is not None and told.instrument.instrument_id is not None:
+        links.append(payers.LinkTo("instrument", told.instrument.instrument_id))
+    return links
+
+
+def _not_taken(
+    view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings | None
+) -> Refused | None:
+    """Return why a payment is not taken in at all, or None."""
+    if settings is None or not settings.is_active:
+        return _refused(MERCHANT_SUSPENDED)
+    if not ctx.now - LATE_MAX <= told.occurred_at <= ctx.now + EARLY_MAX:
+        detail = "Give a time from 24 hours ago to 2 minutes ahead."
+        error = FieldError("/occurred_at", contract.OCCURRED_AT_OUT_OF_RANGE.code, detail)
+        return _refused(contract.OCCURRED_AT_OUT_OF_RANGE, errors=(error,))
+    if told.reference is not None:
+        taken = view.maybe(_reference_read(ctx.call, told.reference))
+        if taken is not None:
+            return _refused(contract.REFERENCE_TAKEN, fields={"payment_id": taken["payment_id"]})
+    for name, other in _others(told):
+        if view.maybe(payment_read(ctx.call, other)) is None:
+            error = FieldError(f"/{name}", contract.PARENT_NOT_FOUND.code)
+            return _refused(contract.PARENT_NOT_FOUND, errors=(error,))
+    return None
+
+
+def _refused(
+    problem: Problem,
+    *,
+    fields: dict[str, Any] | None = None,
+    errors: tuple[FieldError, ...] = (),
+) -> Refused:
+    is_reference = problem is contract.REFERENCE_TAKEN
+    entry = Entry(
+        kind="payment.reference_taken" if is_reference else "payment.not_taken",
+        subject=str((fields or {}).get("payment_id", problem.code)),
+        outcome="failure",
+        fields={"problem": problem.code},
+    )
+    return Refused(problem=problem, fields=fields or {}, errors=errors, entries=(entry,))
+
+
+def _others(told: PaymentFacts) -> list[tuple[str, str]]:
+    named = (("parent_id", told.parent_id), ("retry_of", told.retry_of))
+    return [(name, other) for name, other in named if other is not None]
+
+
+def _reference_read(call: Call, reference: str) -> Bound:
+    return store.PAYMENT_BY_REFERENCE(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        reference=reference,
+    )
+
+
+def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
+    told = command.facts
+    keys = judge.keys(_facts(told), call)
+    if told.reference is not None:
+        keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
+    if told.payer.payer_id is not None:
+        keys.append(payers.payer_key(call, told.payer.payer_id))
+    return keys
+
+
+def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
+    told = command.facts
+    reads = [merchants.settings_read(call), *judge.reads(_facts(told), call)]
+    if told.reference is not None:
+        reads.append(_reference_read(call, told.reference))
+    reads += [payment_read(call, other) for _, other in _others(told)]
+    payer_id = told.payer.payer_id
+    if payer_id is not None:
+        reads.append(payers.payer_read(call, payer_id))
+        reads += [payers.link_read(call, payer_id, to) for to in links_of(told)]
+    return reads
+
+
+def _entities(judge: Judge, command: CreatePayment, call: Call) -> Sequence[EntityKey]:
+    return judge.entities(_facts(command.facts), call)

@@ -1,0 +1,27 @@
+"""Every room's handlers, for the writer. Reaches no route."""
+
+from service.rooms.assessments.public import Judge
+from service.rooms.challenges import commands as challenges
+from service.rooms.custody import commands as custody
+from service.rooms.merchants import commands as merchants
+from service.rooms.payers import commands as payers
+from service.rooms.payments import commands as payments
+from service.unit_of_work.handlers import Handlers
+
+
+def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
+    """Return the handlers of all rooms.
+
+    Args:
+        judge: Judges payments.
+        issuer: `iss` of payment tokens.
+    """
+    return Handlers(
+        (
+            *custody.HANDLERS,
+            *merchants.HANDLERS,
+            *payers.HANDLERS,
+            *challenges.handlers({"payment": payments.PaymentSubject()}),
+            *payments.handlers(judge, issuer=issuer),
+        )
+    )

@@ -1,0 +1,157 @@
+"""The front end: a Flask app over the route tables of all rooms. Stateless; changes no row."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import flask
+import msgspec
+from prometheus_client import CollectorRegistry
+from structlog.typing import FilteringBoundLogger
+
+from keys import entropy
+from keys.blind_index import keyed_hash
+from service.carriers.client import SocketCarrier
+from service.db.reader import Reader
+from service.http.door import Door
+from service.http.openapi import document
+from service.http.operations import Metrics, mount_operations, request_line
+from service.http.ports import Limits, Ports
+from service.http.routes import Route
+from service.kernel.clock import Clock, SystemClock
+from service.kernel.logs import Bridge, logger
+from service.rooms.challenges import api as challenges
+from service.rooms.custody import api as custody
+from service.rooms.custody.queries import Signer
+from service.rooms.merchants.queries import Authenticator
+from service.rooms.payers import api as payers
+from service.rooms.payments import api as payments
+from service.secrets import Secrets, open_secrets
+from service.settings import Settings, read_settings
+from service.unit_of_work.commands import Submit
+
+ROUTES: Final[tuple[Route, ...]] = (
+    *payments.ROUTES,
+    *challenges.ROUTES,
+    *payers.ROUTES,
+    *custody.ROUTES,
+)
+# Names the folder in which processes count together; the metrics library reads it too.
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontEnd:
+    """What a front end is made of.
+
+    Attributes:
+        settings: The settings.
+        secrets: The keys of this process.
+        submit: The way to the writer.
+        reaches_writer: Whether the writer can be reached, for /readyz.
+        clock: The system's clock.
+        registry: Where metrics are kept.
+        metrics_folder: Where several processes count together; None for one process.
+        log: The front end's log.
+    """
+
+    settings: Settings
+    secrets: Secrets
+    submit: Submit
+    reaches_writer: Callable[[], bool]
+    clock: Clock
+    registry: CollectorRegistry
+    metrics_folder: Path | None
+    log: FilteringBoundLogger
+
+
+def create_app(front: FrontEnd) -> flask.Flask:
+    """Return the app; opens no connection before the first request."""
+    app = flask.Flask("payguard", static_folder=None)
+    settings, secrets = front.settings, front.secrets
+    reader = Reader(settings.database_file)
+    signer = Signer(reader, secrets.sealer, front.clock)
+    ports = Ports(
+        submit=front.submit,
+        reader=reader,
+        authenticate=Authenticator(reader, secrets.api_key_index, front.clock),
+        clock=front.clock,
+        entropy=entropy.system,
+        signer=signer,
+        keyed_hash=keyed_hash,
+        cursor_key=secrets.cursor,
+        fingerprint_key=secrets.fingerprint,
+        pseudonym_key=secrets.pseudonym,
+        limits=Limits(
+            deadline_ms=settings.deadline_ms,
+            rate_per_minute=settings.rate_per_minute,
+            burst=max(settings.rate_per_minute // 10, 1),
+            trusted_hops=settings.trusted_proxies,
+        ),
+        issuer=settings.issuer,
+        version=version("payguard"),
+    )
+    metrics = Metrics(front.registry, folder=front.metrics_folder)
+    Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log))).mount(app, ROUTES)
+    mount_operations(
+        app,
+        probes={"signing_key": signer.is_ready, "writer": front.reaches_writer},
+        metrics=metrics,
+        log=front.log,
+    )
+    _serve_openapi(app, ports.version)
+    return app
+
+
+def create() -> flask.Flask:
+    """Return the app of one gunicorn worker, with the environment's settings.
+
+    Raises:
+        SettingsInvalid: A setting is unknown or out of range.
+        RootRefused: The root key's file cannot be used.
+    """
+    settings = read_settings(os.environ)
+    clock = SystemClock()
+    log = logger(
+        stream=sys.stderr.buffer, clock=clock, level=settings.severity, process="front_end"
+    )
+    logging.getLogger("werkzeug").addHandler(Bridge(log))
+    carrier = SocketCarrier(settings.socket_file, clock=clock)
+    folder = os.environ.get(METRICS_FOLDER)
+    return create_app(
+        FrontEnd(
+            settings=settings,
+            secrets=open_secrets(settings.root_file, entropy.system),
+            submit=carrier,
+            reaches_writer=carrier.reaches,
+            clock=clock,
+            registry=CollectorRegistry(),
+            metrics_folder=Path(folder) if folder else None,
+            log=log,
+        )
+    )
+
+
+def openapi() -> bytes:
+    """Return the OpenAPI document of all routes as JSON text, as docs/openapi.json holds it."""
+    return msgspec.json.format(msgspec.json.encode(document(ROUTES, version("payguard"))), indent=1)
+
+
+def _serve_openapi(app: flask.Flask, of_version: str) -> None:
+    text = msgspec.json.encode(document(ROUTES, of_version))
+
+    def openapi_json() -> flask.Response:
+        return flask.Response(text, content_type="application/json")
+
+    app.add_url_rule(
+        "/openapi.json",
+        endpoint="openapi_json",
+        view_func=openapi_json,
+        methods=["GET"],
+        provide_automatic_options=False,
+    )
