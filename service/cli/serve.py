@@ -112,7 +112,8 @@ def _url(listener: socket.socket) -> str:
 
 def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Program]:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(_fresh_metrics(settings))}
-    python = (sys.executable, "-m")
+    # -P: a folder `service` where this was started must not be taken for ours.
+    python = (sys.executable, "-P", "-m")
     return [
         Program(
             name="writer",
