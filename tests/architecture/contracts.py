@@ -43,6 +43,7 @@ ASSEMBLERS: Final = (
     "service.worker",
     "service.demo",
     "service.cli",
+    "service.tables",
 )
 
 

@@ -23,6 +23,7 @@ TENANT = "tenant_id"
 OVER_ALL_TENANTS = {
     "principal by hash": "it finds out whose request this is",
     "merchant by id alone": "the command line acts for a merchant by its id",
+    "payments whose timer is due": "the worker serves every tenant's timers",
     "events after a sequence": "the writer rebuilds every tenant's feature state",
     "owner of a faulted command": "the command line finds out whose command this was",
 }
@@ -39,19 +40,28 @@ def modules() -> Iterator[Any]:
     """Yield every module of the service in whose text a statement is made."""
     folder = Path(service.__file__).parent
     for file in sorted(folder.rglob("*.py")):
-        if " = Statement(" in file.read_text():
+        if "Statement(" in file.read_text():
             parts = file.relative_to(folder.parent).with_suffix("").parts
             yield importlib.import_module(".".join(parts))
 
 
 def statements() -> dict[str, Statement]:
     load_tables()
-    return {
-        f"{module.__name__}.{name}": one
+    named = [
+        (f"{module.__name__}.{name}", one)
         for module in modules()
         for name, one in vars(module).items()
-        if isinstance(one, Statement)
-    }
+    ]
+    kept = [(f"{name}[{key}]", one) for name, held in named for key, one in members(held)]
+    return {name: one for name, one in [*named, *kept] if isinstance(one, Statement)}
+
+
+def members(held: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a module's table of statements holds."""
+    if isinstance(held, dict):
+        yield from held.items()
+    elif isinstance(held, tuple | list):
+        yield from enumerate(held)
 
 
 STATEMENTS = statements()

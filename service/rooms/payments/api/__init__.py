@@ -9,7 +9,7 @@ from service.http.paging import after, cursor_after, link_to_next
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
-from service.kernel.errors import FieldError, Refusal
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Refusal
 from service.rooms.payments import contract, model, queries
 from service.rooms.payments.api.answers import (
     execute_answer,
@@ -143,7 +143,7 @@ ROUTES: Final = (
             contract.REFERENCE_TAKEN,
             contract.OCCURRED_AT_OUT_OF_RANGE,
             contract.PARENT_NOT_FOUND,
-            contract.MERCHANT_SUSPENDED,
+            MERCHANT_SUSPENDED,
         ),
         scope="payments:write",
         writes=True,
@@ -186,7 +186,7 @@ ROUTES: Final = (
             contract.PAYMENT_TOKEN_VOIDED,
             contract.PAYMENT_TOKEN_EXPIRED,
             contract.PAYMENT_TOKEN_MISMATCH,
-            contract.MERCHANT_SUSPENDED,
+            MERCHANT_SUSPENDED,
         ),
         scope="payments:execute",
         writes=True,
@@ -202,7 +202,7 @@ ROUTES: Final = (
         refuses=(
             contract.PAYMENT_NOT_FOUND,
             contract.PAYMENT_NOT_IN_STATE,
-            contract.MERCHANT_SUSPENDED,
+            MERCHANT_SUSPENDED,
         ),
         scope="payments:execute",
         writes=True,

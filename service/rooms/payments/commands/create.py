@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from risk.facts import Facts, Forced, Stage
 from service.db.statements import Bound
-from service.kernel.errors import FieldError, Problem
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
 from service.rooms.assessments.public import Judge, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.merchants import public as merchants
@@ -155,7 +155,7 @@ def _not_taken(
 ) -> Refused | None:
     """Return why a payment is not taken in at all, or None."""
     if settings is None or not settings.is_active:
-        return _refused(contract.MERCHANT_SUSPENDED)
+        return _refused(MERCHANT_SUSPENDED)
     if not ctx.now - LATE_MAX <= told.occurred_at <= ctx.now + EARLY_MAX:
         detail = "Give a time from 24 hours ago to 2 minutes ahead."
         error = FieldError("/occurred_at", contract.OCCURRED_AT_OUT_OF_RANGE.code, detail)

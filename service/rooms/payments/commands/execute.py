@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from service.db.statements import Bound, Row
-from service.kernel.errors import Problem
+from service.kernel.errors import MERCHANT_SUSPENDED, Problem
 from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.merchants import public as merchants
@@ -88,7 +88,7 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
         return out_of_sequence(ctx, payment, "execute")
     settings = merchants.settings(view, ctx.call)
     if settings is None or not settings.is_active:
-        return _token_refused(ctx, payment, contract.MERCHANT_SUSPENDED)
+        return _token_refused(ctx, payment, MERCHANT_SUSPENDED)
     token = view.maybe(_token_read(ctx.call, command))
     refusal = _unusable(ctx, payment, token, command)
     if refusal is not None:
@@ -228,7 +228,7 @@ def _issue_token(issuer: str, view: View, command: IssueToken, ctx: Context) -> 
         return out_of_sequence(ctx, payment, "token")
     settings = merchants.settings(view, ctx.call)
     if settings is None or not settings.is_active:
-        return _token_refused(ctx, payment, contract.MERCHANT_SUSPENDED)
+        return _token_refused(ctx, payment, MERCHANT_SUSPENDED)
     story = Story(ctx, payment)
     active = view.maybe(active_token_read(ctx.call, payment.payment_id))
     if active is not None:

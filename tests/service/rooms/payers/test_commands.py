@@ -16,6 +16,7 @@ from service.rooms.payers.contract import (
     RegisterPayer,
 )
 from service.rooms.payers.tables import PAYER_LINKS, PAYERS
+from service.unit_of_work.commands import Call
 from tests.support.uow import START, House, a_call
 
 CALL = a_call()
@@ -164,12 +165,10 @@ def test_a_device_named_twice_is_refused(house: House) -> None:
 @pytest.mark.parametrize(
     "call", [a_call(merchant_id="mer_2"), a_call(tenant_id="ten_2"), a_call(mode="sandbox")]
 )
-def test_another_merchants_payer_of_the_same_id_is_another_payer(
-    house: House, call: object
-) -> None:
+def test_another_merchants_payer_of_the_same_id_is_another_payer(house: House, call: Call) -> None:
     house.accept(RegisterPayer(payer_id="c_1", consent=GIVEN), CALL)
 
-    theirs = house.accept(RegisterPayer(payer_id="c_1"), call)  # type: ignore[arg-type]
+    theirs = house.accept(RegisterPayer(payer_id="c_1"), call)
 
     assert theirs.consent.small_payments is False
     assert len(house.rows(PAYERS)) == 2
