@@ -94,7 +94,9 @@ def lines(url: str, kites: Shop, books: Shop, *, at: str, payment_id: str) -> It
 
     yield create(kites, "a payment: judged and approved", normal, "kites-order-0001")
     yield execute(kites, "one executed: its token is spent at once", normal)
-    yield create(kites, "the first again: same key, same answer", normal, "kites-order-0001")
+    again = _create(url, kites, normal, "kites-order-0001").replace("curl", "curl -i", 1)
+    title = "the first again: same key, same answer, Idempotent-Replayed: true"
+    yield Line(group=kites.name, title=title, line=again)
     yield create(kites, "one that is refused", refused, "kites-order-0002")
     yield create(books, "a small payment: exempt, no proof asked", small, "books-order-0001")
     yield execute(books, "a small one executed", small)

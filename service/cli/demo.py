@@ -41,7 +41,7 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
     from service.demo import running
 
     # All ends go one way, so that threads are stopped in order and the data are removed.
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with _folder(keep) as folder, _listening(port) as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
