@@ -5,6 +5,7 @@ from typing import Literal
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from keys import entropy
 from keys.roots.file import RootRefused, load
@@ -92,10 +93,10 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
     sequence: int
     cause: str
     now: Literal["accepted", "refused", "fails"]
-    cause_now: str | None
-    problem: str | None
-    entries: tuple[str, ...]
-    changes: tuple[str, ...]
+    cause_now: str | None = None
+    problem: str | None = None
+    entries: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
 
 def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
@@ -105,18 +106,28 @@ def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
     outcome = rerun_dry(
         row, handlers=handlers, reader=reader, sealer=secrets.sealer, codec=WindowStates()
     )
-    fails = isinstance(outcome, str)
-    return Rerun(
+    found = Rerun(
         fault_id=row["fault_id"],
         command=row["command"],
         at=row["at"],
         sequence=row["sequence"],
         cause=row["cause"],
-        now="fails" if fails else "accepted" if isinstance(outcome, Accepted) else "refused",
-        cause_now=outcome if fails else None,
-        problem=outcome.problem.code if isinstance(outcome, Refused) else None,
-        entries=() if fails else tuple(entry.kind for entry in outcome.entries),
-        changes=() if fails else tuple(one.bound.statement.name for one in outcome.changes),
+        now="fails",
+    )
+    match outcome:
+        case str():
+            return replace(found, cause_now=outcome)
+        case Accepted():
+            now: Literal["accepted", "refused"] = "accepted"
+            problem = None
+        case Refused():
+            now, problem = "refused", outcome.problem.code
+    return replace(
+        found,
+        now=now,
+        problem=problem,
+        entries=tuple(entry.kind for entry in outcome.entries),
+        changes=tuple(change.bound.statement.name for change in outcome.changes),
     )
 
 

@@ -5,6 +5,7 @@ What a merchant told about people stays out: ids, amounts, states and reasons ar
 
 import contextlib
 import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -22,6 +23,8 @@ from service.rooms.payments import model, queries
 from service.rooms.payments.model import Payment
 from service.unit_of_work.events import body_of
 
+HASH_SHOWN: Final = 12
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
 # Parts of an event's body that are facts about people, or are shown already.
 _LEFT_OUT: Final = frozenset({"facts", "at", "tenant_id", "payment_id", "merchant_id", "mode"})
 
@@ -126,8 +129,14 @@ def _traced(records: Records) -> Trace:
     ]
     for entry in records.entries:
         at = dt.datetime.fromisoformat(entry["at"])
-        detail = {name: entry[name] for name in ("outcome", "principal", "origin", "request")}
-        detail = {"number": entry["number"], **detail, **entry["fields"]}
+        detail = {
+            "number": entry["number"],
+            "result": entry["outcome"],
+            "by": entry["principal"],
+            "from": entry["origin"],
+            "request": entry["request"],
+            **entry["fields"],
+        }
         steps.append(step(at, entry, "entry", entry["kind"], detail))
     for row in records.messages:
         body = msgspec.json.decode(row["body"])
@@ -197,4 +206,5 @@ def _plain(value: Any) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, dict | list | tuple | msgspec.Struct):
         return msgspec.json.encode(value).decode()
-    return str(value)
+    text = str(value)
+    return f"{text[:HASH_SHOWN]}..." if _HASH.fullmatch(text) else text
