@@ -97,7 +97,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     for name, value in environment.items():
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX):
             field = name.removeprefix(PREFIX).lower()
-            if field not in Settings.__struct_fields__:
+            # Names are upper case, so that no setting can be given twice.
+            if field not in Settings.__struct_fields__ or name != name.upper():
                 raise SettingsInvalid(
                     f"{name} is not a setting; docs/settings.md lists those there are"
                 )
@@ -111,8 +112,12 @@ def _check(field: str, value: str) -> None:
     try:
         msgspec.convert({field: value}, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
-        # msgspec names the rule that was broken, and the value's place, not the value.
-        raise SettingsInvalid(f"{PREFIX}{field.upper()}: {error}") from error
+        rule = str(error).partition(" - at ")[0]
+        # msgspec names the rule that was broken, but of a closed set of words it shows the
+        # value; and the error it came from is not chained, for the same reason.
+        if repr(value) in rule:
+            rule = "not one of the words it may be"
+        raise SettingsInvalid(f"{PREFIX}{field.upper()}: {rule}") from None
 
 
 def _path(kind: type, value: object) -> Path:

@@ -9,7 +9,9 @@ import msgspec
 from service.unit_of_work.commands import Call, Lane, Reply
 
 LENGTH: Final = struct.Struct(">I")
-FRAME_BYTES_MAX: Final = 1 << 20
+# Below what the sealer takes at once, so that every command that arrives can be sealed if it
+# meets a fault.
+FRAME_BYTES_MAX: Final = 1_000_000
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True):

@@ -4,10 +4,13 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+import msgspec
+
+from service.carriers.frames import FRAME_BYTES_MAX
 from service.kernel.clock import Clock
 from service.kernel.errors import ResultUnknown, SubmitFailed
 from service.unit_of_work.batch import Ticket
-from service.unit_of_work.commands import Call, Command, Lane, Reply
+from service.unit_of_work.commands import AnyStruct, Call, Command, Lane, Reply
 
 Settle = Callable[[Reply | SubmitFailed], None]
 
@@ -47,6 +50,17 @@ class Slot:
         return result
 
 
+def _as_carried(value: AnyStruct) -> AnyStruct:
+    """Return a value as the socket would bring it, so that both carriers give one answer.
+
+    What msgpack cannot carry is refused here as it is there, before the writer has it.
+    """
+    packed = msgspec.msgpack.encode(value)
+    if len(packed) > FRAME_BYTES_MAX:
+        raise ValueError("a frame is too large")
+    return msgspec.msgpack.decode(packed, type=type(value))
+
+
 class QueueCarrier:
     """Submits commands to a writer in the same process."""
 
@@ -60,7 +74,12 @@ class QueueCarrier:
     ) -> Reply:
         """Submit a command and wait for its reply; see `Submit`."""
         slot = Slot()
-        ticket = Ticket(command=command, call=call, deadline_ns=deadline_ns, seed=self._entropy(32))
+        ticket = Ticket(
+            command=_as_carried(command),
+            call=_as_carried(call),
+            deadline_ns=deadline_ns,
+            seed=self._entropy(32),
+        )
         self._put(ticket, lane=lane, settle=slot.fill)
         left_ns = deadline_ns - self._clock.monotonic_ns()
         return slot.wait(timeout_s=max(left_ns, 0) / 1e9)

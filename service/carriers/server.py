@@ -20,6 +20,10 @@ from service.unit_of_work.handlers import Handlers
 
 BACKLOG: Final = 128
 WRITE_BYTES: Final = 1 << 16
+# Answers that may wait for one front end; it has far fewer threads that ask.
+ANSWERS_MAX: Final = 16_384
+# How long a stopping writer gives a front end to take its last answers.
+FLUSH_S: Final = 0.5
 
 
 class SocketServer:
@@ -33,6 +37,8 @@ class SocketServer:
         self._put = put
         self._entropy = entropy
         self._listener: socket.socket | None = None
+        self._guard = threading.Lock()
+        self._peers: set[_Peer] = set()
 
     def start(self) -> None:
         """Listen; the lock is held by now, so a socket file left behind is nobody's."""
@@ -49,26 +55,43 @@ class SocketServer:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def stop(self) -> None:
-        """Accept no more front ends; open connections end with the process."""
+        """Accept no more front ends, and send the answers that are ready, for a moment."""
         if self._listener is not None:
-            self._listener.close()
+            # Closing alone does not wake the thread that accepts.
+            with contextlib.suppress(OSError):
+                self._listener.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+        with self._guard:
+            peers = list(self._peers)
+        for peer in peers:
+            peer.finish()
+        for peer in peers:
+            peer.sent(timeout_s=FLUSH_S)
 
     def _accept(self, listener: socket.socket) -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_Peer(self, connection).serve, daemon=True).start()
+        with listener:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                peer = _Peer(self, connection)
+                with self._guard:
+                    self._peers.add(peer)
+                threading.Thread(target=peer.serve, daemon=True).start()
+
+    def gone(self, peer: "_Peer") -> None:
+        """Forget a front end whose connection has ended."""
+        with self._guard:
+            self._peers.discard(peer)
 
     def ticket(self, asked: Asked) -> Ticket:
         """Return the command of a frame as a ticket.
 
         Raises:
             KeyError: No handler of that name.
-            msgspec.ValidationError: The command is not of that name's shape.
+            msgspec.DecodeError: The command is not of that name's shape.
         """
         kind = self._handlers.named(asked.name).command
         return Ticket(
@@ -84,7 +107,7 @@ class SocketServer:
             self._put(self.ticket(asked), lane=asked.lane, settle=settle)
         except Overloaded as full:
             settle(full)
-        except (KeyError, msgspec.ValidationError):
+        except (KeyError, msgspec.MsgspecError):
             # A front end of another version; it sees 503 and its supervisor restarts it.
             settle(Overloaded())
 
@@ -96,9 +119,11 @@ class _Peer:
         self._server = server
         self._connection = connection
         self._answers: queue.SimpleQueue[Answered | None] = queue.SimpleQueue()
+        self._sender = threading.Thread(target=self._send, daemon=True)
+        self._sender.start()
 
     def serve(self) -> None:
-        threading.Thread(target=self._send, daemon=True).start()
+        """Read commands until the connection ends; the one place that closes it."""
         decoder = msgspec.msgpack.Decoder(Asked)
         try:
             while (body := receive(self._connection)) is not None:
@@ -107,27 +132,52 @@ class _Peer:
         except (OSError, msgspec.MsgspecError):
             pass
         finally:
-            self._answers.put(None)
+            self._end()
+            self.finish()
+            self._sender.join()
+            self._connection.close()
+            self._server.gone(self)
+
+    def finish(self) -> None:
+        """Send what is ready, and then no more."""
+        self._answers.put(None)
+
+    def sent(self, *, timeout_s: float) -> None:
+        """Wait until what was ready is sent."""
+        self._sender.join(timeout_s)
 
     def _settle(self, asked_id: int) -> Callable[[Reply | SubmitFailed], None]:
         def settle(result: Reply | SubmitFailed) -> None:
             self._answers.put(_answered(asked_id, result))
+            if self._answers.qsize() > ANSWERS_MAX:
+                # It asks and does not read; what it asked is done, and a retry will be told.
+                self._end()
 
         return settle
 
+    def _end(self) -> None:
+        """End the connection for both threads; closing alone would wake neither."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
+
     def _send(self) -> None:
         """Send what is ready in one write; a front end that does not read holds up nobody."""
-        with self._connection, contextlib.suppress(OSError):
-            while (answer := self._answers.get()) is not None:
-                ready = bytearray(frame(answer))
-                with contextlib.suppress(queue.Empty):
-                    while len(ready) < WRITE_BYTES:
-                        following = self._answers.get_nowait()
-                        if following is None:
-                            self._connection.sendall(ready)
-                            return
-                        ready += frame(following)
-                self._connection.sendall(ready)
+        try:
+            self._send_all()
+        except OSError:
+            self._end()
+
+    def _send_all(self) -> None:
+        while (answer := self._answers.get()) is not None:
+            ready = bytearray(frame(answer))
+            with contextlib.suppress(queue.Empty):
+                while len(ready) < WRITE_BYTES:
+                    following = self._answers.get_nowait()
+                    if following is None:
+                        self._connection.sendall(ready)
+                        return
+                    ready += frame(following)
+            self._connection.sendall(ready)
 
 
 def _answered(asked_id: int, result: Reply | SubmitFailed) -> Answered:

@@ -1,10 +1,11 @@
 """Front ends' reads: one read-only connection a thread. Cannot write, whatever it is asked."""
 
+import os
 import sqlite3
 import threading
 from pathlib import Path
 
-from service.db.sqlite import connect, dialect, fetch_one
+from service.db.sqlite import connect, dialect, explain_one, fetch_one
 from service.db.statements import Bound, Compiler, Row
 
 
@@ -21,6 +22,7 @@ class Reader:
 
         Raises:
             StoreUnavailable: The store could not be read.
+            NotReadable: The read's values do not fit it.
         """
         return fetch_one(self._connection(), self._compiler, read)
 
@@ -36,8 +38,20 @@ class Reader:
             raise ValueError(f"{read.statement.name}: one row expected, {len(rows)} found")
         return rows[0] if rows else None
 
+    def try_values(self, change: Bound) -> None:
+        """Check that a change's values fit its statement, without running it.
+
+        Raises:
+            StoreUnavailable: The store could not be asked.
+            NotReadable: They do not fit.
+        """
+        explain_one(self._connection(), self._compiler, change)
+
     def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = connect(self._path, readonly=True)
+        local = self._local
+        connection: sqlite3.Connection | None = getattr(local, "connection", None)
+        # SQLite's locks belong to a process: a connection must never be used across a fork.
+        if connection is None or local.process != os.getpid():
+            connection = local.connection = connect(self._path, readonly=True)
+            local.process = os.getpid()
         return connection

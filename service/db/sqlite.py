@@ -4,28 +4,39 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from typing_extensions import override
 
 from service.db.statements import Bound, Compiler, Row
-from service.db.store import CommitUnknown, GuardFailed, Store, StoreUnavailable, Transaction
+from service.db.store import (
+    CommitUnknown,
+    GuardFailed,
+    NotReadable,
+    Store,
+    StoreUnavailable,
+    Transaction,
+)
 
 BUSY_TIMEOUT_MS: Final = 2_000
 STATEMENTS_KEPT: Final = 512
 # The page cache's negative form counts KiB.
 CACHE_KIB: Final = 64 * 1_024
-# What the values of one statement can do wrong: break a constraint, not be bindable. The
-# message is left out, since SQLite names columns in it and Python may name values.
-_NOT_WRITABLE: Final = (
-    sqlite3.IntegrityError,
+# What the values of one statement can do wrong: be missing, of another type, or too large.
+# The message is left out, since Python may name values in it.
+_NOT_BINDABLE: Final = (
     sqlite3.ProgrammingError,
     sqlite3.InterfaceError,
     sqlite3.DataError,
     OverflowError,
     ValueError,
+    TypeError,
+    AttributeError,
     KeyError,
 )
+# They can break a constraint as well.
+_NOT_WRITABLE: Final = (sqlite3.IntegrityError, *_NOT_BINDABLE)
 
 
 def dialect() -> SQLiteDialect_pysqlite:
@@ -46,26 +57,37 @@ def connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     mode = "ro" if readonly else "rwc"
     try:
         connection = sqlite3.connect(
-            f"file:{path}?mode={mode}",
+            # Quoted, since a folder's name may hold what ends a path in a URI.
+            f"file:{quote(str(path))}?mode={mode}",
             uri=True,
             isolation_level=None,
             cached_statements=STATEMENTS_KEPT,
             check_same_thread=False,
         )
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        if readonly:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            # A checkpoint inside the writer's commit costs 8 to 20 ms; another connection
-            # makes them (service/writer/checkpoint.py).
-            connection.execute("PRAGMA wal_autocheckpoint = 0")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     except sqlite3.Error as error:
         raise StoreUnavailable(f"the database file cannot be opened: {error}") from error
+    try:
+        _configure(connection, readonly=readonly)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreUnavailable(f"the database file cannot be opened: {error}") from error
     return connection
+
+
+def _configure(connection: sqlite3.Connection, *, readonly: bool) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    if readonly:
+        connection.execute("PRAGMA query_only = ON")
+        return
+    # SQLite answers with another mode where it cannot have this one, and goes on.
+    if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+        raise sqlite3.OperationalError("this file system does not allow a write-ahead log")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    # A checkpoint inside the writer's commit costs 8 to 20 ms; another connection makes
+    # them (service/writer/checkpoint.py).
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
 
 
 class SQLiteTransaction(Transaction):
@@ -122,7 +144,16 @@ class SQLiteStore(Store):
 
     @override
     def fetch(self, reads: Sequence[Bound]) -> list[list[Row]]:
-        return [fetch_one(self._connection, self._compiler, read) for read in reads]
+        rows: list[list[Row]] = []
+        reasons: dict[int, str] = {}
+        for place, read in enumerate(reads):
+            try:
+                rows.append(fetch_one(self._connection, self._compiler, read))
+            except NotReadable as error:
+                reasons[place] = str(error)
+        if reasons:
+            raise NotReadable(reasons)
+        return rows
 
     @override
     def begin(self) -> SQLiteTransaction:
@@ -142,10 +173,29 @@ def fetch_one(connection: sqlite3.Connection, compiler: Compiler, read: Bound) -
 
     Raises:
         StoreUnavailable: The store could not be read.
+        NotReadable: The read's values do not fit it.
     """
     compiled = compiler(read.statement)
     try:
         raw = connection.execute(compiled.text, compiled.parameters(read.values)).fetchall()
+        return compiled.rows(raw)
+    except _NOT_BINDABLE as error:
+        raise NotReadable({0: f"{read.statement.name}: {type(error).__name__}"}) from error
     except sqlite3.Error as error:
         raise StoreUnavailable(str(error)) from error
-    return compiled.rows(raw)
+
+
+def explain_one(connection: sqlite3.Connection, compiler: Compiler, bound: Bound) -> None:
+    """Bind a statement's values without running it.
+
+    Raises:
+        StoreUnavailable: The store could not be asked.
+        NotReadable: The values do not fit the statement.
+    """
+    compiled = compiler(bound.statement)
+    try:
+        connection.execute(f"EXPLAIN {compiled.text}", compiled.parameters(bound.values)).close()
+    except _NOT_BINDABLE as error:
+        raise NotReadable({0: f"{bound.statement.name}: {type(error).__name__}"}) from error
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from error

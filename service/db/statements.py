@@ -39,33 +39,40 @@ class Statement:
 class Bound:
     """A statement together with its values; equal and hashable by both."""
 
-    __slots__ = ("_key", "statement", "values")
+    __slots__ = ("_hash", "statement", "values")
 
     def __init__(self, statement: Statement, values: Mapping[str, Any]) -> None:
         self.statement = statement
         self.values = values
-        self._key: tuple[int, tuple[tuple[str, Any], ...]] | None = None
-
-    def _identity(self) -> tuple[int, tuple[tuple[str, Any], ...]]:
-        if self._key is None:
-            self._key = (id(self.statement), tuple(sorted(self.values.items())))
-        return self._key
+        self._hash: int | None = None
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Bound) and self._identity() == other._identity()
+        return (
+            isinstance(other, Bound)
+            and self.statement is other.statement
+            and self.values == other.values
+        )
 
     @override
     def __hash__(self) -> int:
-        return hash(self._identity())
+        if self._hash is None:
+            self._hash = hash((id(self.statement), frozenset(self.values.items())))
+        return self._hash
 
 
 class Compiled:
     """A statement's text and processors for one dialect.
 
+    A list of constants (`column IN ('a', 'b')`) is written out; a list that only a call knows
+    has no fixed text and is refused.
+
     Attributes:
         text: SQL with named parameters.
-        constants: Parameters that the construct itself holds.
+        constants: Parameters that the construct itself holds, as the driver takes them.
+
+    Raises:
+        ValueError: The construct holds a list of values to come.
     """
 
     __slots__ = ("_binds", "_columns", "constants", "names", "text")
@@ -73,15 +80,21 @@ class Compiled:
     def __init__(self, statement: Statement, dialect: Dialect) -> None:
         compiled = statement.construct.compile(dialect=dialect)
         assert isinstance(compiled, SQLCompiler)
-        self.text = str(compiled)
-        self._binds: list[tuple[str, Processor]] = []
+        to_come = {name: None for bind, name in compiled.bind_names.items() if bind.required}
+        if any(bind.required and bind.expanding for bind in compiled.bind_names):
+            raise ValueError(f"{statement.name}: a list of values to come has no fixed text")
+        expanded = compiled.construct_expanded_state(to_come)
+        self.text = expanded.statement
+        # By name: one that stands twice in a statement is one parameter, processed once.
+        self._binds: dict[str, Processor] = {}
         self.constants: dict[str, Any] = {}
-        for name, bind in compiled.binds.items():
-            processor = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if processor is not None:
-                self._binds.append((name, processor))
+        for bind, name in compiled.bind_names.items():
+            processor = bind.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
             if not bind.required:
-                self.constants[name] = bind.effective_value
+                for one in expanded.parameter_expansion.get(name, [name]):
+                    self.constants[one] = processor(expanded.parameters[one])
+            elif processor is not _as_it_is:
+                self._binds[name] = processor
         columns = getattr(statement.construct, "exported_columns", ())
         self.names: tuple[str, ...] = tuple(column.key for column in columns)
         self._columns: list[tuple[int, Processor]] = []
@@ -93,7 +106,7 @@ class Compiled:
     def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values as the driver takes them."""
         merged = {**self.constants, **values}
-        for name, processor in self._binds:
+        for name, processor in self._binds.items():
             merged[name] = processor(merged[name])
         return merged
 
@@ -109,6 +122,10 @@ class Compiled:
                 values[place] = processor(values[place])
             done.append(dict(zip(names, values, strict=True)))
         return done
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 class Compiler:

@@ -1,6 +1,6 @@
 """What a store promises to the unit of work, whichever database is behind it. Holds no SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from service.db.statements import Bound, Row
@@ -24,6 +24,19 @@ class GuardFailed(Exception):  # noqa: N818  the expected answer of a guarded st
         self.reason = reason
 
 
+class NotReadable(Exception):  # noqa: N818  names the mistake
+    """Some reads cannot be run with the values they were given; the store itself is well.
+
+    Attributes:
+        reasons: For each such read's place in the sequence that was given, a text for the log
+            that holds no value.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        super().__init__("; ".join(reasons.values()))
+        self.reasons = reasons
+
+
 class CommitUnknown(Exception):  # noqa: N818  a state of the world, not our mistake
     """The database did not say whether the commit happened; only a restart can tell."""
 
@@ -32,7 +45,12 @@ class Transaction(Protocol):
     """One open transaction of the writer."""
 
     def fetch(self, read: Bound) -> list[Row]:
-        """Return a read's rows inside the transaction."""
+        """Return a read's rows inside the transaction.
+
+        Raises:
+            StoreUnavailable: The store could not be read.
+            NotReadable: The read's values do not fit it.
+        """
         ...
 
     def run(self, steps: Sequence[Bound]) -> None:
@@ -66,6 +84,7 @@ class Store(Protocol):
 
         Raises:
             StoreUnavailable: The store could not be read.
+            NotReadable: Some reads' values do not fit them; all of those are named.
         """
         ...
 

@@ -64,7 +64,7 @@ class BodyContract(Generic[S]):
         if not self._takes_cards and may_hold_card(document):
             self._refuse_cards(document.tree)
         if value is None:
-            assert refused is not None  # noqa: S101  a Struct or the reason why there is none
+            assert refused is not None
             self._refuse(document.tree, refused)
         # Python's `$` lets a trailing newline pass a pattern, so look again where there is one.
         if "\\" in document.text and _may_end_in_newline(document.text):

@@ -21,8 +21,7 @@ _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
 _STATUS_NOT_FOUND: Final = 404
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request that passed the door.
 
     Attributes:
@@ -70,8 +69,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a route's function answers.
 
     Attributes:

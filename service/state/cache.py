@@ -1,5 +1,6 @@
 """Entity rows in the writer's memory, under a byte limit. Never reads or writes the store."""
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,12 +13,21 @@ from service.state.entities import ENTITIES, EntityKey, Observation
 
 # Beside its state a cached entity costs its key, its cell and two dictionary slots.
 CELL_OVERHEAD_BYTES: Final = 400
-# Rows that one batch writes back at most; 64 upserts take well under a millisecond.
+# Rows are written back only once this many wait, or one waits this long, or when the writer is
+# idle: a hot entity is then written once for many payments.
+WAITING_MAX: Final = 2_000
+# A restart replays what is not in the rows: at most 100,000 events, and a command makes one or
+# two. What is left of them is for the batches that it takes to write back what is late.
+LATE_COMMANDS_MAX: Final = 40_000
+# Rows that one batch writes back: 64 upserts take well under a millisecond, 512 below 5 ms.
 WRITE_BACK_AT_ONCE: Final = 64
+WRITE_BACK_AT_ONCE_MAX: Final = 512
 STATE_SCHEMA: Final = 1
 
 ENTITY_BY_KEY: Final = Statement(
-    sa.select(ENTITIES.c.sequence, ENTITIES.c.feature_set, ENTITIES.c.state).where(
+    sa.select(
+        ENTITIES.c.sequence, ENTITIES.c.feature_set, ENTITIES.c.schema, ENTITIES.c.state
+    ).where(
         ENTITIES.c.tenant_id == sa.bindparam("tenant_id"),
         ENTITIES.c.mode == sa.bindparam("mode"),
         ENTITIES.c.kind == sa.bindparam("kind"),
@@ -37,6 +47,11 @@ WRITE_ENTITY: Final = Statement(
     rows=1,
     name="write entity",
 )
+
+
+def entity_row(key: EntityKey) -> Bound:
+    """Return the read of an entity's row."""
+    return ENTITY_BY_KEY(tenant_id=key.tenant_id, mode=key.mode, kind=key.kind, key=key.key)
 
 
 class State(Protocol):
@@ -93,13 +108,21 @@ class EntityCache:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._cells: OrderedDict[EntityKey, _Cell] = OrderedDict()
-        # Changed since the last write-back, with the first sequence that is not in the row.
+        # Changed since the last write-back, with the first sequence that is not in the row;
+        # sequences only grow, so the oldest stands first.
         self._changed: OrderedDict[EntityKey, int] = OrderedDict()
+        self._changed_last = 0
+        self._sequence = 0
 
     @property
     def size_bytes(self) -> int:
         """About how much memory the states take."""
         return self._bytes
+
+    @property
+    def sequence(self) -> int:
+        """The last sequence all of whose events are in the states or in their rows."""
+        return self._sequence
 
     @property
     def waiting(self) -> int:
@@ -111,12 +134,19 @@ class EntityCache:
         return [key for key in keys if key not in self._cells]
 
     def load(self, key: EntityKey, rows: list[Row]) -> None:
-        """Take a row that was read, or an empty state where there is none."""
-        if rows and rows[0]["feature_set"] == self._codec.feature_set:
-            state = self._codec.unpack(rows[0]["state"])
-            self._put(key, state, rows[0]["sequence"])
-        else:
+        """Take a row that was read, or an empty state where there is none.
+
+        Raises:
+            ValueError: The row is of another feature set or schema; such rows are rebuilt from
+                the log before the writer works (`service.state.rebuild`), never counted anew.
+        """
+        if not rows:
             self._put(key, self._codec.new(), 0)
+            return
+        [row] = rows
+        if (row["feature_set"], row["schema"]) != (self._codec.feature_set, STATE_SCHEMA):
+            raise ValueError("an entity row of another feature set")
+        self._put(key, self._codec.unpack(row["state"]), row["sequence"])
 
     def get(self, key: EntityKey) -> State:
         """Return an entity's state; the caller must not change it.
@@ -136,37 +166,60 @@ class EntityCache:
         for key, state in states.items():
             self._changed.setdefault(key, first)
             self._put(key, state, last)
+        self._changed_last = len(states)
+        self._sequence = last
 
-    def write_back(self, limit: int = WRITE_BACK_AT_ONCE) -> list[tuple[EntityKey, Bound]]:
+    def caught_up(self, sequence: int) -> None:
+        """Take note that every event up to a sequence is in the states or in their rows."""
+        self._sequence = sequence
+
+    def due(self) -> int:
+        """Return how many states the next batch has to write back, so that few wait.
+
+        As many as the last batch changed, so that what waits does not grow under load.
+        """
+        if not self._changed:
+            return 0
+        oldest = next(iter(self._changed.values()))
+        if len(self._changed) <= WAITING_MAX and self._sequence - oldest <= LATE_COMMANDS_MAX:
+            return 0
+        return min(max(WRITE_BACK_AT_ONCE, self._changed_last), WRITE_BACK_AT_ONCE_MAX)
+
+    def write_back(self, limit: int) -> list[tuple[EntityKey, Bound]]:
         """Return the statements that write the longest waiting states, oldest first."""
-        chosen = list(self._changed)[:limit]
-        return [(key, self._statement(key)) for key in chosen]
+        return [(key, self._statement(key)) for key in itertools.islice(self._changed, limit)]
 
     def written(self, keys: Iterable[EntityKey]) -> None:
-        """Forget that these waited, now that their rows are committed."""
+        """Forget that these waited, now that their rows are committed.
+
+        What the same transaction changed in them is told afterwards, by `commit`: it is not in
+        the rows that were written, so they wait again.
+        """
         for key in keys:
             self._changed.pop(key, None)
 
-    def folded(self, newest: int, *, written: Iterable[EntityKey]) -> int:
+    def folded(self, *, written: Iterable[EntityKey]) -> int:
         """Return the sequence up to which every event is in the rows.
 
         Args:
-            newest: The last committed sequence.
-            written: Those whose rows are written in the same transaction.
+            written: The states whose rows are written in the same transaction.
         """
         done = set(written)
-        waiting = [first for key, first in self._changed.items() if key not in done]
-        return min([newest + 1, *waiting]) - 1
+        waiting = (first for key, first in self._changed.items() if key not in done)
+        return next(waiting, self._sequence + 1) - 1
 
     def trim(self) -> None:
         """Forget the least recently used states until the limit holds; between batches only."""
-        if self._bytes <= self._bytes_max:
-            return
-        for key in list(self._cells):
-            if self._bytes <= self._bytes_max:
-                return
+        over = self._bytes - self._bytes_max
+        gone: list[EntityKey] = []
+        for key, cell in self._cells.items():
+            if over <= 0:
+                break
             if key not in self._changed:
-                self._bytes -= self._cells.pop(key).size_bytes
+                over -= cell.size_bytes
+                gone.append(key)
+        for key in gone:
+            self._bytes -= self._cells.pop(key).size_bytes
 
     def _statement(self, key: EntityKey) -> Bound:
         cell = self._cells[key]
@@ -192,10 +245,15 @@ class EntityCache:
 
 
 class Overlay:
-    """What a batch's commands have added to states, over the cache; dropped or committed whole."""
+    """What has been added to states, over the cache or another overlay; dropped or kept whole.
 
-    def __init__(self, cache: EntityCache) -> None:
-        self._cache = cache
+    A command adds to its own over the batch's, which takes it when the command has returned:
+    so a command that fails half-way leaves nothing, and the next one sees what the ones before
+    it added.
+    """
+
+    def __init__(self, below: "EntityCache | Overlay") -> None:
+        self._below = below
         self._states: dict[EntityKey, State] = {}
 
     @property
@@ -204,13 +262,17 @@ class Overlay:
         return self._states
 
     def get(self, key: EntityKey) -> State:
-        """Return an entity's state as the next command of the batch sees it."""
+        """Return an entity's state with what was added so far; the caller must not change it."""
         state = self._states.get(key)
-        return state if state is not None else self._cache.get(key)
+        return state if state is not None else self._below.get(key)
 
     def add(self, key: EntityKey, observation: Observation) -> None:
-        """Add one observation of a command that has returned."""
+        """Add one observation."""
         state = self._states.get(key)
         if state is None:
-            state = self._states[key] = self._cache.get(key).copy()
+            state = self._states[key] = self._below.get(key).copy()
         state.add(observation.at, observation.amount_minor, observation.currency)
+
+    def join(self, above: "Overlay") -> None:
+        """Take what was added to an overlay over this one."""
+        self._states.update(above.states)

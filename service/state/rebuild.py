@@ -1,46 +1,83 @@
 """Start-up: the events that are not yet in entity rows are folded in again, in their order."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Final
 
-from service.db.statements import Row
-from service.db.store import Store
-from service.state.cache import ENTITY_BY_KEY, EntityCache, Overlay
-from service.state.entities import EntityKey, unpack
+import sqlalchemy as sa
+
+from service.db.statements import Bound, Row, Statement
+from service.state.cache import STATE_SCHEMA, WAITING_MAX, EntityCache, Overlay, entity_row
+from service.state.entities import ENTITIES, EntityKey, unpack
 
 EventsAfter = Callable[[int], list[Row]]
+Fetch = Callable[[Bound], list[Row]]
+
+_IS_STALE: Final = sa.or_(
+    ENTITIES.c.feature_set != sa.bindparam("feature_set"),
+    ENTITIES.c.schema != sa.bindparam("schema"),
+)
+ANY_STALE: Final = Statement(
+    sa.select(ENTITIES.c.feature_set).where(_IS_STALE).limit(1), name="any stale entity"
+)
+FORGET_STALE: Final = Statement(sa.delete(ENTITIES).where(_IS_STALE), name="forget stale entities")
 
 
-def rebuild(store: Store, cache: EntityCache, *, folded: int, events_after: EventsAfter) -> int:
+def any_stale(feature_set: str) -> Bound:
+    """Return the read that finds a row which another feature set or schema has made."""
+    return ANY_STALE(feature_set=feature_set, schema=STATE_SCHEMA)
+
+
+def forget_stale(feature_set: str) -> Bound:
+    """Return the statement that deletes such rows: they are functions of the log, and made anew.
+
+    The transaction that runs it must set the folded sequence to 0, so that they are rebuilt
+    from all events even when the rebuild is interrupted.
+    """
+    return FORGET_STALE(feature_set=feature_set, schema=STATE_SCHEMA)
+
+
+def rebuild(
+    fetch: Fetch,
+    cache: EntityCache,
+    *,
+    folded: int,
+    events_after: EventsAfter,
+    write_back: Callable[[], bool],
+) -> int:
     """Fold every event after a sequence into the cache; a row that already holds one skips it.
 
     Args:
-        store: Where entity rows are read from; nothing is written.
-        cache: Filled by this.
+        fetch: Reads entity rows.
+        cache: Filled by this, within its limit.
         folded: The sequence up to which all rows are known to be complete.
         events_after: Returns the next events after a sequence, whole sequences only, in their
             order; an empty list at the end.
+        write_back: Writes some of the states that wait; called when many do.
 
     Returns:
         How many events were looked at.
     """
     looked_at = 0
-    after = folded
-    while rows := events_after(after):
-        for row in rows:
-            _fold(store, cache, row)
+    cache.caught_up(folded)
+    while rows := events_after(cache.sequence):
+        for sequence, events in itertools.groupby(rows, key=lambda row: row["sequence"]):
+            _fold(fetch, cache, sequence, events)
         looked_at += len(rows)
-        after = rows[-1]["sequence"]
+        while cache.waiting > WAITING_MAX and write_back():
+            pass
+        cache.trim()
     return looked_at
 
 
-def _fold(store: Store, cache: EntityCache, row: Row) -> None:
-    sequence = row["sequence"]
+def _fold(fetch: Fetch, cache: EntityCache, sequence: int, events: Iterable[Row]) -> None:
+    """Fold the events of one command together: they share a sequence, by which rows tell."""
     overlay = Overlay(cache)
-    for observation in unpack(row["observations"]):
-        key = EntityKey(row["tenant_id"], row["mode"], observation.kind, observation.key)
-        if cache.missing([key]):
-            [found] = store.fetch([ENTITY_BY_KEY(**key._asdict())])
-            cache.load(key, found)
-        if cache.sequence_of(key) < sequence or key in overlay.states:
-            overlay.add(key, observation)
+    for event in events:
+        for observation in unpack(event["observations"]):
+            key = EntityKey(event["tenant_id"], event["mode"], observation.kind, observation.key)
+            if cache.missing([key]):
+                cache.load(key, fetch(entity_row(key)))
+            if cache.sequence_of(key) < sequence:
+                overlay.add(key, observation)
     cache.commit(overlay.states, first=sequence, last=sequence)

@@ -2,16 +2,19 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
 import msgspec
 
 from service.db.statements import Bound
-from service.db.store import Transaction
+from service.db.store import StoreUnavailable, Transaction
 from service.unit_of_work import entries, events, idempotency
 from service.unit_of_work.commands import Call, Command, Receipt, Reply
 from service.unit_of_work.fence import Fence
 from service.unit_of_work.outcome import Accepted, Change, Outcome, Refused
+
+# Half of what a frame may hold; the rest is for receipts.
+REPLY_BYTES_MAX: Final = 500_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +26,14 @@ class Ticket:
         call: Who asks.
         deadline_ns: Monotonic nanoseconds after which it is not to be run.
         seed: 32 bytes from which its ids and secrets are derived.
+        cause: Why its keys could not be told; it then runs alone, to its fault.
     """
 
     command: Command
     call: Call
     deadline_ns: int
     seed: bytes
+    cause: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +45,7 @@ class Done:
         ticket: The command.
         outcome: What the handler returned, or what a fault is recorded as.
         fault_id: Set when the outcome records a fault.
+        cause: What the fault was, for the log.
         reply: Made together with the steps.
     """
 
@@ -47,6 +53,7 @@ class Done:
     ticket: Ticket
     outcome: Outcome
     fault_id: str | None = None
+    cause: str = ""
     reply: Reply | None = None
 
 
@@ -91,13 +98,20 @@ class Assembly:
         self.written = 0
 
     def steps(self, done: list[Done], *, folded: int, now: dt.datetime) -> Steps:
-        """Return every statement of the batch, the fence first, and set the replies."""
+        """Return every statement of the batch, the fence first, and set the replies.
+
+        Raises:
+            NotWritable: What a command returned cannot be written down.
+            StoreUnavailable: A merchant's last number could not be read.
+        """
         rows = Steps()
         batch = self.base.sequence + len(done)
         for offset, one in enumerate(done, start=1):
             stamp = events.Stamp(sequence=self.base.sequence + offset, batch=batch, at=now)
             try:
                 self._add(rows, one, stamp)
+            except StoreUnavailable:
+                raise
             except Exception as error:
                 raise NotWritable(one, error) from error
         for (tenant, merchant), (before, after) in self.numbers.items():
@@ -169,10 +183,15 @@ def _raise_number(tenant_id: str, merchant_id: str, before: int, after: int) -> 
 
 
 def _reply(outcome: Outcome, *, receipts: tuple[Receipt, ...], stamp: events.Stamp) -> Reply:
+    """Make the reply, in a form that every carrier can carry: that is checked before the commit."""
     if isinstance(outcome, Accepted):
-        body: Any = msgspec.msgpack.encode(outcome.reply)
+        body = msgspec.msgpack.encode(outcome.reply)
+        if len(body) > REPLY_BYTES_MAX:
+            raise ValueError("a reply is too large")
         return Reply(kind="accepted", body=body, receipts=receipts, batch=stamp.batch, now=stamp.at)
     assert isinstance(outcome, Refused)
+    if len(msgspec.msgpack.encode((outcome.fields, outcome.errors))) > REPLY_BYTES_MAX:
+        raise ValueError("a reply is too large")
     return Reply(
         kind="refused",
         problem=outcome.problem,

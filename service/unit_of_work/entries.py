@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import sqlalchemy as sa
 
+from keys.canonical import INTEGER_MAX
 from keys.translog import leaf_hash
 from service.db.statements import Bound, Statement
 from service.unit_of_work import schemas
@@ -38,7 +39,13 @@ NUMBER_OF: Final = Statement(
     name="entry number",
 )
 
+DEPTH_MAX: Final = 16
+
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+class NotAnEntry(ValueError):  # noqa: N818  says what it is not
+    """A handler's entry holds what an entry may not; the text names the kind, never the value."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +90,35 @@ def record(entry: Entry, *, call: Call, place: Place) -> dict[str, Any]:
 
 
 def encode(value: dict[str, Any]) -> bytes:
-    """Return canonical JSON bytes (RFC 8785) of an entry, which holds no floats.
+    """Return canonical JSON bytes (RFC 8785) of an entry.
 
-    msgspec's sorted encoding gives the same bytes as `keys.canonical` for ASCII member names,
-    in a tenth of the time; a test holds the two equal.
+    msgspec's sorted encoding gives the same bytes as `keys.canonical` for what an entry may
+    hold, in a tenth of the time; a test holds the two equal.
+
+    Raises:
+        NotAnEntry: It holds what has no one canonical form: a float, an integer beyond
+            2**53 - 1, a member's name that is not ASCII, or what is not JSON.
+        UnicodeEncodeError: It holds a lone surrogate.
     """
+    _check(value, DEPTH_MAX)
     return _ENCODER.encode(value)
+
+
+def _check(value: Any, depth: int) -> None:
+    kind = type(value)
+    if kind is dict or kind is list or kind is tuple:
+        if depth == 0:
+            raise NotAnEntry("too many levels")
+        if kind is dict and not all(type(name) is str and name.isascii() for name in value):
+            raise NotAnEntry("a member's name that is not ASCII text")
+        for member in value.values() if kind is dict else value:
+            if type(member) is not str:
+                _check(member, depth - 1)
+    elif kind is int:
+        if not -INTEGER_MAX <= value <= INTEGER_MAX:
+            raise NotAnEntry("an integer beyond 2**53 - 1")
+    elif kind is not str and kind is not bool and value is not None:
+        raise NotAnEntry(kind.__name__)
 
 
 def write(entry: Entry, *, call: Call, place: Place) -> tuple[Bound, Receipt]:

@@ -1,6 +1,7 @@
 """Events and outbox rows as statements, and events read back. Never folds: rooms do."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -25,13 +26,23 @@ EVENTS_OF: Final = Statement(
     .limit(sa.bindparam("limit")),
     name="events of a subject",
 )
-EVENTS_AFTER: Final = Statement(
-    sa.select(EVENTS)
-    .where(EVENTS.c.sequence > sa.bindparam("after"))
-    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)
-    .limit(sa.bindparam("limit")),
-    name="events after a sequence",
+OBSERVATIONS_AFTER: Final = Statement(
+    sa.select(EVENTS.c.sequence, EVENTS.c.tenant_id, EVENTS.c.mode, EVENTS.c.observations)
+    .where(EVENTS.c.sequence > sa.bindparam("after"), EVENTS.c.sequence <= sa.bindparam("until"))
+    .order_by(EVENTS.c.sequence, EVENTS.c.ordinal),
+    name="observations after a sequence",
 )
+NEXT_OBSERVED: Final = Statement(
+    sa.select(EVENTS.c.sequence)
+    .where(EVENTS.c.sequence > sa.bindparam("after"), EVENTS.c.observations.is_not(None))
+    .order_by(EVENTS.c.sequence)
+    .limit(1),
+    name="next sequence with observations",
+)
+
+
+# Commands whose events are read at once; a page is never cut inside a command.
+COMMANDS_AT_ONCE: Final = 1_000
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +87,18 @@ def write_message(message: Message, *, ordinal: int, call: Call, stamp: Stamp) -
         created_at=stamp.at,
         body=msgspec.json.encode(message.body),
     )
+
+
+def observations_after(fetch: Callable[[Bound], list[Row]], after: int) -> list[Row]:
+    """Return the observing events of some commands after a sequence, whole commands only.
+
+    An empty list says that there are no more.
+    """
+    found = fetch(NEXT_OBSERVED(after=after))
+    if not found:
+        return []
+    before = found[0]["sequence"] - 1
+    return fetch(OBSERVATIONS_AFTER(after=before, until=before + COMMANDS_AT_ONCE))
 
 
 def body_of(row: Row) -> dict[str, Any]:

@@ -62,6 +62,10 @@ def replay(row: Row, *, call: Call, batch: int, now: dt.datetime) -> Reply:
         call: The call with its fingerprint.
         batch: The newest batch, for refusals that belong to none.
         now: The writer's clock, by which the front end judges what the reply may still give.
+
+    Raises:
+        UnknownSchema: A newer version of the software stored the reply.
+        msgspec.ValidationError: The stored reply is damaged.
     """
     assert call.idempotency is not None
     if row["fingerprint"] != call.idempotency.fingerprint:
@@ -69,6 +73,8 @@ def replay(row: Row, *, call: Call, batch: int, now: dt.datetime) -> Reply:
     if row["reply"] is None:
         return Reply(kind="refused", problem=KEY_EXPIRED, batch=batch, now=now)
     stored = msgspec.msgpack.decode(row["reply"], type=_Stored)
+    if stored.schema != schemas.REPLY:
+        raise schemas.UnknownSchema(f"reply of schema {stored.schema}")
     return msgspec.structs.replace(stored.reply, replayed=True, now=now)
 
 

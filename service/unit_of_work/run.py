@@ -1,29 +1,35 @@
 """run_batch: the one function through which every state change goes. Never talks to a network."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from keys import entropy
 from service.db.statements import Bound, Row
-from service.db.store import CommitUnknown, GuardFailed, StoreUnavailable
+from service.db.store import (
+    CommitUnknown,
+    GuardFailed,
+    NotReadable,
+    StoreUnavailable,
+    Transaction,
+)
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown, SubmitFailed
 from service.kernel.ids import new_id
-from service.state.cache import ENTITY_BY_KEY, WRITE_BACK_AT_ONCE, Overlay
+from service.state.cache import Overlay, entity_row
 from service.state.entities import EntityKey
 from service.unit_of_work import faults, idempotency
 from service.unit_of_work.batch import Assembly, Done, NotWritable, Steps, Ticket
 from service.unit_of_work.commands import Reply
-from service.unit_of_work.handlers import Context, Handler, Handlers, View
-from service.unit_of_work.outcome import Change, Outcome
+from service.unit_of_work.handlers import Handlers
+from service.unit_of_work.outcome import Change
+from service.unit_of_work.perform import Prepared, keep, perform, prepare
 from service.unit_of_work.ports import Ports
-from service.unit_of_work.view import BatchView, LoneView, UndeclaredRead
 
 BATCH_WORK_NS: Final = 5_000_000
-# Rows are written back only once this many wait, or when the writer is idle: a hot entity is
-# then written once for many payments.
-WAITING_BEFORE_WRITE_BACK: Final = 2_000
 IDLE_WRITE_BACK: Final = 256
+# A batch is run again without its guilty commands this often; what is left then runs one by
+# one, so that a batch full of guilty ones costs a few runs of the whole, not one for each.
+GUILTY_MAX: Final = 8
 
 
 class WriterStops(Exception):  # noqa: N818  says what follows
@@ -63,8 +69,9 @@ class UnitOfWork:
             WriterStops: The fence refused, or nobody knows whether the commit happened.
         """
         results: list[Result | None] = [None] * len(tickets)
+        commands = {place: prepare(self._handlers, one) for place, one in enumerate(tickets)}
         try:
-            self._run(list(enumerate(tickets)), results)
+            self._run(commands, results)
         except StoreUnavailable:
             # What had been committed before the store went away has its reply already.
             return [one if one is not None else Overloaded() for one in results]
@@ -81,176 +88,161 @@ class UnitOfWork:
         """
         if self._ports.cache.waiting == 0:
             return False
+        overlay = Overlay(self._ports.cache)
         try:
-            self._commit([], Overlay(self._ports.cache), limit=IDLE_WRITE_BACK)
+            self._commit([], overlay, now=self._ports.clock.now(), write_back=IDLE_WRITE_BACK)
         except StoreUnavailable:
             return False
         return self._ports.cache.waiting > 0
 
-    def _run(self, numbered: list[tuple[int, Ticket]], results: list[Result | None]) -> None:
-        now = self._ports.clock.now()
+    def _run(self, together: dict[int, Prepared], results: list[Result | None]) -> None:
+        """Run a batch until it commits; who is guilty is put out of it and runs alone after."""
+        alone: dict[int, Prepared] = {}
+        while together and len(alone) < GUILTY_MAX:
+            guilty = self._attempt(together, results)
+            if guilty is None:
+                together = {}
+                break
+            alone[guilty.done.place] = together[guilty.done.place]
+            together = {place: together[place] for place in guilty.others}
+        for place, one in [*together.items(), *alone.items()]:
+            guilty = self._attempt({place: one}, results)
+            if guilty is not None:
+                results[place] = self._conclude(guilty, one)
+
+    def _attempt(
+        self, commands: dict[int, Prepared], results: list[Result | None]
+    ) -> "_Guilty | None":
+        """Run commands and commit them; return the guilty one when they were rolled back."""
+        clock = self._ports.clock
+        now = clock.now()
         overlay = Overlay(self._ports.cache)
-        rows = self._fetch([ticket for _, ticket in numbered])
+        commands, rows = self._fetch(commands)
         done: list[Done] = []
-        start_ns = self._ports.clock.monotonic_ns()
-        for place, ticket in numbered:
-            at_ns = self._ports.clock.monotonic_ns()
-            if at_ns >= ticket.deadline_ns:
+        start_ns = clock.monotonic_ns()
+        for place, one in commands.items():
+            at_ns = clock.monotonic_ns()
+            if at_ns >= one.ticket.deadline_ns:
                 results[place] = ResultUnknown()
             elif done and at_ns - start_ns > BATCH_WORK_NS:
                 results[place] = Deferred()
             else:
-                one = self._handle(place, ticket, rows=rows, overlay=overlay, now=now)
-                if isinstance(one, Done):
-                    done.append(one)
+                result = self._handle(place, one, rows=rows, overlay=overlay, now=now)
+                if isinstance(result, Done):
+                    done.append(result)
                 else:
-                    results[place] = one
+                    results[place] = result
         if not done:
-            return
+            return None
         try:
-            self._commit(done, overlay, now=now)
+            self._commit(done, overlay, now=now, write_back=self._ports.cache.due())
         except _Guilty as guilty:
-            self._again(done, guilty, results)
-            return
-        for one in done:
-            results[one.place] = self._result(one)
+            guilty.now = now
+            guilty.others = [other.place for other in done if other is not guilty.done]
+            return guilty
+        for finished in done:
+            results[finished.place] = _result(finished)
+        return None
 
-    def _again(self, done: list[Done], guilty: "_Guilty", results: list[Result | None]) -> None:
-        """Run a rolled back batch again: the others together, then the guilty one alone."""
-        if len(done) > 1:
-            others = [(one.place, one.ticket) for one in done if one is not guilty.done]
-            self._run(others, results)
-            self._run([(guilty.done.place, guilty.done.ticket)], results)
-            return
-        one = guilty.done
+    def _conclude(self, guilty: "_Guilty", one: Prepared) -> Result:
+        """Commit what a failed guard means for a command that ran alone: a refusal or a fault."""
+        now = guilty.now
+        while True:
+            overlay = Overlay(self._ports.cache)
+            done = self._instead(guilty, one, overlay, now=now)
+            try:
+                self._commit([done], overlay, now=now, write_back=0)
+            except _Guilty as again:
+                guilty = again
+            else:
+                return _result(done)
+
+    def _instead(
+        self, guilty: "_Guilty", one: Prepared, overlay: Overlay, *, now: dt.datetime
+    ) -> Done:
+        failed = guilty.done
         refusal = guilty.change.refusal if guilty.change is not None else None
-        if refusal is not None and one.outcome is not refusal:
-            again = Done(place=one.place, ticket=one.ticket, outcome=refusal)
-        elif one.fault_id is None:
-            again = self._fault(one.place, one.ticket, f"guard failed: {guilty.reason}")
-        else:
+        if failed.fault_id is not None:
             raise WriterStops(f"a fault cannot be recorded: {guilty.reason}")
+        if refusal is None:
+            return self._fault(failed.place, one.ticket, guilty.reason, now=now)
         try:
-            self._commit([again], Overlay(self._ports.cache), now=self._ports.clock.now())
-        except _Guilty as second:
-            self._again([again], second, results)
-            return
-        results[again.place] = self._result(again)
+            keep(refusal, one, overlay)
+        except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected
+            return self._fault(failed.place, one.ticket, faults.cause_of(error), now=now)
+        return Done(place=failed.place, ticket=one.ticket, outcome=refusal)
 
-    def _fetch(self, tickets: list[Ticket]) -> dict[Bound, list[Row]]:
-        """Fetch everything that the batch declared, and load its entities, in one round trip."""
+    def _fetch(
+        self, commands: dict[int, Prepared]
+    ) -> tuple[dict[int, Prepared], Mapping[Bound, list[Row]]]:
+        """Fetch everything that the batch declared, and load its entities, in one round trip.
+
+        A command whose reads cannot be run comes back with the cause; the others' are asked
+        again without it.
+        """
+        cache = self._ports.cache
         reads: dict[Bound, None] = {}
         keys: dict[EntityKey, None] = {}
-        for ticket in tickets:
-            declared, entities = self._declared(ticket)
-            reads.update(dict.fromkeys(declared))
-            keys.update(dict.fromkeys(entities))
-        missing = self._ports.cache.missing(keys)
-        wanted = [*reads, *(ENTITY_BY_KEY(**key._asdict()) for key in missing)]
+        for one in commands.values():
+            if one.stored is not None:
+                reads[one.stored] = None
+            reads.update(dict.fromkeys(one.reads))
+            keys.update(dict.fromkeys(one.entities))
+        missing = {entity_row(key): key for key in cache.missing(keys)}
+        wanted = [*reads, *missing]
         if not wanted:
-            return {}
-        found = self._ports.store.fetch(wanted)
-        for key, rows in zip(missing, found[len(reads) :], strict=True):
-            self._ports.cache.load(key, rows)
-        return dict(zip(reads, found, strict=False))
-
-    def _declared(self, ticket: Ticket) -> tuple[list[Bound], Sequence[EntityKey]]:
-        """Return a command's reads and entities; a fault in declaring shows when it is run."""
-        stored = idempotency.lookup(ticket.call)
-        reads = [] if stored is None else [stored]
+            return commands, {}
         try:
-            handler = self._handlers.of(ticket.command)
-            if handler.reads is not None:
-                reads += handler.reads(ticket.command, ticket.call)
-            return reads, handler.entities(ticket.command, ticket.call)
-        except Exception:  # noqa: BLE001  a handler's declaration may fail in any way
-            return reads, ()
+            found = self._ports.store.fetch(wanted)
+        except NotReadable as error:
+            broken = {wanted[place]: reason for place, reason in error.reasons.items()}
+            return self._fetch({place: _without(one, broken) for place, one in commands.items()})
+        rows = dict(zip(wanted, found, strict=True))
+        for read, key in missing.items():
+            cache.load(key, rows[read])
+        return commands, rows
+
+    def _fetch_one(self, read: Bound) -> list[Row]:
+        [rows] = self._ports.store.fetch([read])
+        return rows
 
     def _handle(
         self,
         place: int,
-        ticket: Ticket,
+        one: Prepared,
         *,
-        rows: dict[Bound, list[Row]],
+        rows: Mapping[Bound, list[Row]],
         overlay: Overlay,
         now: dt.datetime,
     ) -> Done | Reply:
-        """Run one handler and fold what it observed into the batch's overlay."""
-        stored = idempotency.lookup(ticket.call)
-        if stored is not None and rows[stored]:
-            base = self._sequence
-            return idempotency.replay(rows[stored][0], call=ticket.call, batch=base, now=now)
+        """Return a command's stored reply, or what its handler makes of it."""
+        ticket = one.ticket
         try:
-            outcome = self._outcome(ticket, rows=rows, overlay=overlay, now=now)
+            if one.stored is not None and rows[one.stored]:
+                [row] = rows[one.stored]
+                return idempotency.replay(row, call=ticket.call, batch=self._sequence, now=now)
+            if one.cause:
+                return self._fault(place, ticket, one.cause, now=now)
+            outcome = perform(one, rows=rows, overlay=overlay, fetch=self._fetch_one, now=now)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected
             return self._fault(place, ticket, faults.cause_of(error), now=now)
         return Done(place=place, ticket=ticket, outcome=outcome)
 
-    def _outcome(
-        self, ticket: Ticket, *, rows: dict[Bound, list[Row]], overlay: Overlay, now: dt.datetime
-    ) -> Outcome:
-        handler = self._handlers.of(ticket.command)
-        view, entities = self._view(handler, ticket, rows=rows, overlay=overlay)
-        context = Context(now=now, call=ticket.call, entropy=entropy.derived(ticket.seed))
-        outcome = handler.run(view, ticket.command, context)
-        if not outcome.entries:
-            raise ValueError("a handler returned no entry: no record, no effect")
-        additions = [
-            (EntityKey(ticket.call.tenant_id, ticket.call.mode, one.kind, one.key), one)
-            for event in outcome.events
-            for one in event.observations
-        ]
-        for key, _ in additions:
-            if key not in entities:
-                raise UndeclaredRead(f"entity {key.kind}")
-        for key, observation in additions:
-            overlay.add(key, observation)
-        return outcome
-
-    def _view(
-        self,
-        handler: Handler,
-        ticket: Ticket,
-        *,
-        rows: dict[Bound, list[Row]],
-        overlay: Overlay,
-    ) -> tuple[View, frozenset[EntityKey]]:
-        if handler.reads is None:
-            return LoneView(self._ports.store), frozenset()
-        declared = frozenset(handler.reads(ticket.command, ticket.call))
-        entities = frozenset(handler.entities(ticket.command, ticket.call))
-        return BatchView(rows, declared=declared, entities=entities, overlay=overlay), entities
-
-    def _fault(
-        self, place: int, ticket: Ticket, cause: str, *, now: dt.datetime | None = None
-    ) -> Done:
+    def _fault(self, place: int, ticket: Ticket, cause: str, *, now: dt.datetime) -> Done:
         ports = self._ports
-        at = now if now is not None else ports.clock.now()
-        fault_id = new_id("cmd", now=at, entropy=ports.random)
+        fault_id = new_id("cmd", now=now, entropy=ports.random)
         sealed = faults.sealed_command(
-            ticket.command, call=ticket.call, seed=ticket.seed, now=at, sequence=self._sequence
+            ticket.command, call=ticket.call, seed=ticket.seed, now=now, sequence=self._sequence
         )
-        ports.observer.faulted(fault_id=fault_id, command=sealed.name, cause=cause)
         refused = faults.record(
             sealed, fault_id=fault_id, cause=cause, sealer=ports.sealer, entropy=ports.random
         )
-        return Done(place=place, ticket=ticket, outcome=refused, fault_id=fault_id)
-
-    def _result(self, one: Done) -> Result:
-        if one.fault_id is not None:
-            return Faulted(one.fault_id)
-        assert one.reply is not None
-        return one.reply
+        return Done(place=place, ticket=ticket, outcome=refused, fault_id=fault_id, cause=cause)
 
     def _commit(
-        self,
-        done: list[Done],
-        overlay: Overlay,
-        *,
-        now: dt.datetime | None = None,
-        limit: int | None = None,
+        self, done: list[Done], overlay: Overlay, *, now: dt.datetime, write_back: int
     ) -> None:
         """Commit what the commands returned, one transaction, or nothing of it.
 
@@ -261,43 +253,72 @@ class UnitOfWork:
         """
         ports = self._ports
         start_ns = ports.clock.monotonic_ns()
-        if limit is None and ports.cache.waiting > WAITING_BEFORE_WRITE_BACK:
-            limit = WRITE_BACK_AT_ONCE
-        chosen = ports.cache.write_back(limit or 0)
-        transaction = ports.store.begin()
-        assembly = Assembly(ports.fence, transaction, log=str(ports.fence.shard))
-        first = assembly.base.sequence + 1
-        last = assembly.base.sequence + len(done)
+        chosen = ports.cache.write_back(write_back)
         written = [key for key, _ in chosen]
-        at = now if now is not None else ports.clock.now()
-        folded = ports.cache.folded(first - 1, written=written)
+        transaction = ports.store.begin()
         try:
-            steps = assembly.steps(done, folded=folded, now=at)
-        except NotWritable as error:
+            assembly = self._write(
+                done,
+                transaction,
+                folded=ports.cache.folded(written=written),
+                rows=[bound for _, bound in chosen],
+                now=now,
+            )
+        except BaseException:
             transaction.rollback()
-            raise _Guilty(error.done, None, faults.cause_of(error.cause)) from error
-        for _, bound in chosen:
-            steps.add(bound, None)
-        try:
-            transaction.run(steps.bounds)
-        except GuardFailed as failed:
-            raise _guilty(steps, failed) from failed
+            raise
         try:
             transaction.commit()
         except CommitUnknown as error:
             raise WriterStops(f"nobody knows whether the commit happened: {error}") from error
+        first = assembly.base.sequence + 1
+        last = assembly.base.sequence + len(done)
         ports.fence.committed(
             commands=len(done), written=assembly.written, numbers=assembly.last_numbers()
         )
-        ports.cache.commit(overlay.states, first=first, last=last)
         ports.cache.written(written)
-        self._sequence = last
         if done:
-            elapsed_ns = ports.clock.monotonic_ns() - start_ns
-            ports.observer.committed(batch=last, outcomes=done, commit_ns=elapsed_ns)
+            ports.cache.commit(overlay.states, first=first, last=last)
+            self._sequence = last
+            self._tell(done, batch=last, commit_ns=ports.clock.monotonic_ns() - start_ns)
+
+    def _write(
+        self,
+        done: list[Done],
+        transaction: Transaction,
+        *,
+        folded: int,
+        rows: list[Bound],
+        now: dt.datetime,
+    ) -> Assembly:
+        """Run every statement of a batch: the fence, the commands' own, the entity rows."""
+        fence = self._ports.fence
+        assembly = Assembly(fence, transaction, log=str(fence.shard))
+        try:
+            steps = assembly.steps(done, folded=folded, now=now)
+        except NotWritable as error:
+            raise _Guilty(error.done, None, faults.cause_of(error.cause)) from error
+        for row in rows:
+            steps.add(row, None)
+        try:
+            transaction.run(steps.bounds)
+        except GuardFailed as failed:
+            raise _guilty(steps, failed) from failed
+        return assembly
+
+    def _tell(self, done: list[Done], *, batch: int, commit_ns: int) -> None:
+        observer = self._ports.observer
+        observer.committed(batch=batch, outcomes=done, commit_ns=commit_ns)
+        for one in done:
+            if one.fault_id is not None:
+                name = type(one.ticket.command).__name__
+                observer.faulted(fault_id=one.fault_id, command=name, cause=one.cause)
 
 
-class _Guilty(Exception):  # noqa: N818  names the command whose guard failed
+class _Guilty(Exception):  # noqa: N818  names the command because of which a batch rolled back
+    others: Sequence[int] = ()
+    now: dt.datetime
+
     def __init__(self, done: Done, change: Change | None, reason: str) -> None:
         super().__init__(reason)
         self.done = done
@@ -309,4 +330,28 @@ def _guilty(steps: Steps, failed: GuardFailed) -> Exception:
     owner = steps.owners[failed.step]
     if owner is None:
         return WriterStops(f"the store is not what this writer left: {failed.reason}")
-    return _Guilty(owner, steps.changes[failed.step], failed.reason)
+    return _Guilty(owner, steps.changes[failed.step], f"guard failed: {failed.reason}")
+
+
+def _without(one: Prepared, broken: Mapping[Bound, str]) -> Prepared:
+    """Return a command as a fault if one of its reads is among the broken ones."""
+    own = [*one.reads, *map(entity_row, one.entities), *([one.stored] if one.stored else ())]
+    reasons = [broken[read] for read in own if read in broken]
+    if not reasons:
+        return one
+    stored = None if one.stored in broken else one.stored
+    return replace(
+        one,
+        stored=stored,
+        handler=None,
+        reads=frozenset(),
+        entities=frozenset(),
+        cause="; ".join(reasons),
+    )
+
+
+def _result(one: Done) -> Result:
+    if one.fault_id is not None:
+        return Faulted(one.fault_id)
+    assert one.reply is not None
+    return one.reply

@@ -1,12 +1,10 @@
 """What a handler sees: declared rows and entities only. An undeclared look is a fault."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from typing_extensions import override
 
 from service.db.statements import Bound, Row
-from service.db.store import Store
 from service.state.cache import Overlay, State
 from service.state.entities import EntityKey
 from service.unit_of_work.handlers import View
@@ -61,20 +59,29 @@ class BatchView(View):
 
 
 class LoneView(View):
-    """Reads as it likes, for a command that runs alone."""
+    """Reads rows as it likes, for a command that runs alone; entities are declared even so."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(
+        self,
+        fetch: Callable[[Bound], list[Row]],
+        *,
+        entities: frozenset[EntityKey],
+        overlay: Overlay,
+    ) -> None:
+        self._fetch = fetch
+        self._entities = entities
+        self._overlay = overlay
 
     @override
     def rows(self, read: Bound) -> list[Row]:
-        [rows] = self._store.fetch([read])
-        return rows
+        return self._fetch(read)
 
     @override
     def maybe(self, read: Bound) -> Row | None:
         return only(read, self.rows(read))
 
     @override
-    def entity(self, key: EntityKey) -> Any:
-        raise UndeclaredRead(f"entity {key.kind}")
+    def entity(self, key: EntityKey) -> State:
+        if key not in self._entities:
+            raise UndeclaredRead(f"entity {key.kind}")
+        return self._overlay.get(key)

@@ -3,28 +3,21 @@
 import datetime as dt
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from service.db.store import StoreUnavailable
 from service.kernel.clock import Clock
 from service.kernel.errors import Faulted, SubmitFailed
-from service.unit_of_work.commands import Call, Command, Submit
+from service.unit_of_work.commands import Submit
+from service.worker.due import Due
 
 DUE_AT_ONCE: Final = 200
 SUBMIT_TIMEOUT_NS: Final = 5_000_000_000
 # A timer whose command faults is left alone this long; it must not fill the log.
 FAULT_PAUSE: Final = dt.timedelta(minutes=5)
 FAULTS_KEPT_MAX: Final = 10_000
-
-
-class Due(NamedTuple):
-    """Something whose time has come."""
-
-    subject: str
-    command: Command
-    call: Call
 
 
 Timer = Callable[[dt.datetime, int], Sequence[Due]]

@@ -1,16 +1,18 @@
 """Puts a writer together: takes over, rebuilds feature state, makes the loop. Starts nothing."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from keys.sealing import Sealer
-from service.db.statements import Row
+from service.db.statements import Bound, Row
 from service.db.store import Store
 from service.kernel.clock import Clock
 from service.state.cache import EntityCache, StateCodec
-from service.state.rebuild import rebuild
-from service.unit_of_work.events import EVENTS_AFTER
+from service.state.rebuild import any_stale, forget_stale, rebuild
+from service.unit_of_work.events import observations_after
 from service.unit_of_work.fence import Fence, WriterClock
 from service.unit_of_work.handlers import Handlers
 from service.unit_of_work.ports import BatchObserver, Ports
@@ -20,7 +22,6 @@ from service.writer.inbox import Inbox
 from service.writer.loop import Loop
 
 SHARD: Final = 0
-EVENTS_AT_ONCE: Final = 2_000
 MIB: Final = 1 << 20
 
 
@@ -68,24 +69,38 @@ class Writer:
 def assemble(parts: Parts) -> Writer:
     """Take over the shard, read back what memory holds, and return the writer.
 
+    Feature state of another feature set is forgotten first and built anew from the whole log.
+
     Raises:
         StoreUnavailable: The store could not be read or written.
     """
-    row = take_over(parts.store, shard=SHARD, now=parts.clock.now())
-    cache = EntityCache(parts.codec, bytes_max=parts.entity_bytes_max)
-    rebuilt = rebuild(
-        parts.store, cache, folded=row["folded"], events_after=_events_after(parts.store)
-    )
+    store, codec = parts.store, parts.codec
+    row = take_over(store, shard=SHARD, now=parts.clock.now())
+    fence, clock = parts.fence(row), WriterClock(parts.clock, last=row["now"])
+    fetch = partial(_fetch, store)
+    folded = row["folded"]
+    if fetch(any_stale(codec.feature_set)):
+        folded = 0
+        _forget(parts, fence, now=clock.now())
+    cache = EntityCache(codec, bytes_max=parts.entity_bytes_max)
     ports = Ports(
-        store=parts.store,
-        fence=parts.fence(row),
-        clock=WriterClock(parts.clock, last=row["now"]),
+        store=store,
+        fence=fence,
+        clock=clock,
         cache=cache,
         sealer=parts.sealer,
         random=parts.random,
         observer=parts.observer,
     )
     work = UnitOfWork(parts.handlers, ports, sequence=row["sequence"])
+    rebuilt = rebuild(
+        fetch,
+        cache,
+        folded=folded,
+        events_after=partial(observations_after, fetch),
+        write_back=work.write_back,
+    )
+    cache.caught_up(row["sequence"])
     inbox = Inbox(parts.handlers, length_max=parts.queue_length_max)
     return Writer(
         handlers=parts.handlers,
@@ -97,13 +112,14 @@ def assemble(parts: Parts) -> Writer:
     )
 
 
-def _events_after(store: Store) -> Callable[[int], list[Row]]:
-    def events_after(after: int) -> list[Row]:
-        [rows] = store.fetch([EVENTS_AFTER(after=after, limit=EVENTS_AT_ONCE)])
-        if len(rows) < EVENTS_AT_ONCE:
-            return rows
-        # The limit may have cut inside a sequence; its events come again, whole, next time.
-        last = rows[-1]["sequence"]
-        return [row for row in rows if row["sequence"] < last]
+def _fetch(store: Store, read: Bound) -> list[Row]:
+    [rows] = store.fetch([read])
+    return rows
 
-    return events_after
+
+def _forget(parts: Parts, fence: Fence, *, now: dt.datetime) -> None:
+    """Delete the rows of another feature set, and note that nothing is folded any more."""
+    transaction = parts.store.begin()
+    step = fence.step(commands=0, written=0, folded=0, now=now)
+    transaction.run([step, forget_stale(parts.codec.feature_set)])
+    transaction.commit()

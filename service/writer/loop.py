@@ -6,7 +6,7 @@ from typing import Final
 
 from service.kernel.errors import Overloaded, ResultUnknown
 from service.unit_of_work.ports import BatchObserver
-from service.unit_of_work.run import Deferred, UnitOfWork, WriterStops
+from service.unit_of_work.run import Deferred, UnitOfWork
 from service.writer.inbox import Inbox, Waiting
 
 IDLE_S: Final = 0.05
@@ -52,8 +52,9 @@ class Loop:
     def _serve(self, batch: list[Waiting]) -> None:
         try:
             results = self._work.run_batch([waiting.ticket for waiting in batch])
-        except WriterStops:
-            # Nobody knows what the store holds of this batch; a retry will be told.
+        except BaseException:
+            # Whatever it was, the writer ends; what the store holds of this batch, only a retry
+            # will be told.
             for waiting in batch:
                 waiting.settle(ResultUnknown())
             raise

@@ -47,14 +47,13 @@ Decision = Literal["go", "hold", "stop"]
 PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
 REFERENCE_TAKEN: Final = Problem("reference_taken", 409)
 PAYMENT_NOT_IN_STATE: Final = Problem("payment_not_in_state", 409)
-# The next four come only once a token is known to be ours; what is not is `invalid`, whatever
-# was wrong with it.
 PAYMENT_TOKEN_INVALID: Final = Problem("payment_token_invalid", 422)
+# The next four come only for a token that is known to be ours; else it is invalid, whatever is
+# wrong with it.
 PAYMENT_TOKEN_SPENT: Final = Problem("payment_token_spent", 409)
 PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
-MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
 OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
@@ -114,16 +113,14 @@ class PaymentFacts(CreatePaymentRequest, frozen=True, kw_only=True):
 def rule_errors(request: CreatePaymentRequest) -> tuple[FieldError, ...]:
     """Return what is wrong between the fields of a request, all of it."""
     errors = []
-    payer = request.payer
+    payer, balance = request.payer, request.balance_before
     if payer.payer_id is None and payer.email is None and payer.phone is None:
-        errors.append(FieldError("/payer", "payer_missing", "Give payer_id, email or phone."))
+        errors.append(FieldError("/payer/payer_id", "missing_field"))
+    # A verification has the amount 0, and nothing else has.
     if (request.kind == "verification") != (request.amount.value == 0):
-        detail = "A verification has the amount 0, and nothing else has."
-        errors.append(FieldError("/amount/value", "amount_not_of_kind", detail))
-    balance = request.balance_before
+        errors.append(FieldError("/amount/value", "inconsistent"))
     if balance is not None and balance.currency != request.amount.currency:
-        detail = "Give the balance in the currency of the amount."
-        errors.append(FieldError("/balance_before/currency", "currency_mismatch", detail))
+        errors.append(FieldError("/balance_before/currency", "inconsistent"))
     return tuple(errors)
 
 
@@ -274,7 +271,6 @@ class EventAnswer(Shape, frozen=True, kw_only=True):
     in_step: bool
     status: Status
     amounts: Amounts
-    receipt: Receipt | None
 
 
 class TokenDetail(Shape, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ Each filter of the list has its index (tables.py); every read has a limit.
 import datetime as dt
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Final
+from typing import Final, assert_never
 
 import sqlalchemy as sa
 
@@ -196,6 +196,7 @@ def seen(rows: Iterable[Row]) -> tuple[EventSeen, ...]:
 
 
 def _seen(body: Body, currency: Currency, *, is_in_step: bool) -> EventSeen:
+    kind: str
     match body:
         case Created():
             kind = "created"
@@ -216,6 +217,8 @@ def _seen(body: Body, currency: Currency, *, is_in_step: bool) -> EventSeen:
                 amount=None if minor is None else Amount(value=minor, currency=currency),
                 in_step=is_in_step,
             )
+        case _:
+            assert_never(body)
     return EventSeen(type=kind, occurred_at=body.at, recorded_at=body.at)
 
 

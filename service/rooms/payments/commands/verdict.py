@@ -8,7 +8,6 @@ import msgspec
 
 from keys.tokens import new_jti
 from risk.assessment import Assessment
-from service.kernel import answers
 from service.rooms.assessments.public import Judged
 from service.rooms.challenges import public as challenges
 from service.rooms.payments import model, store
@@ -112,9 +111,7 @@ def _held(ctx: Context, payment_id: str, judgement: Judgement, said: Assessment)
         lasts=dt.timedelta(seconds=said.hold.duration_s),
         asks=asks,
     )
-    judgement = msgspec.structs.replace(
-        judgement, hold_id=hold.hold_id, hold_ends_at=hold.ends_at
-    )
+    judgement = msgspec.structs.replace(judgement, hold_id=hold.hold_id, hold_ends_at=hold.ends_at)
     return Verdict(
         judgement=judgement, challenge=None, hold=hold, changes=(change,), entries=(entry,)
     )
@@ -172,35 +169,4 @@ def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
         assessment=payment.assessment_id,
         exemption=payment.exemption.code if payment.exemption else None,
         liability=payment.liability,
-    )
-
-
-def judged_answer(judged: Judged) -> answers.Judged:
-    """Return a judgement as ids and codes, for the reply."""
-    said = judged.assessment
-    return answers.Judged(
-        id=judged.id,
-        stage=said.stage,
-        outcome=said.outcome,
-        reason_code=said.reason_code,
-        level=said.level,
-        score=said.score,
-        risk_level=said.risk_level,
-        strategy=said.strategy,
-        arm="champion",
-        degraded=said.degraded,
-        reasons=tuple(
-            answers.ReasonCoded(code=one.code, slots=_slots(one.slots)) for one in said.reasons
-        ),
-        rules=tuple(
-            answers.RuleShown(**msgspec.structs.asdict(one)) for one in said.rules
-        ),
-        probabilities=said.probabilities,
-        exemption=said.exemption.code if said.exemption else None,
-    )
-
-
-def _slots(slots: dict[str, object]) -> dict[str, int | str | answers.SlotAmount]:
-    return msgspec.convert(
-        msgspec.to_builtins(slots), dict[str, int | str | answers.SlotAmount]
     )
