@@ -22,6 +22,8 @@ BACKLOG: Final = 128
 WRITE_BYTES: Final = 1 << 16
 # Answers that may wait for one front end; it has far fewer threads that ask.
 ANSWERS_MAX: Final = 16_384
+# How long a stopping writer gives a front end to take its last answers.
+FLUSH_S: Final = 0.5
 
 
 class SocketServer:
@@ -35,6 +37,8 @@ class SocketServer:
         self._put = put
         self._entropy = entropy
         self._listener: socket.socket | None = None
+        self._guard = threading.Lock()
+        self._peers: set[_Peer] = set()
 
     def start(self) -> None:
         """Listen; the lock is held by now, so a socket file left behind is nobody's."""
@@ -51,13 +55,19 @@ class SocketServer:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def stop(self) -> None:
-        """Accept no more front ends; open connections end with the process."""
+        """Accept no more front ends, and send the answers that are ready, for a moment."""
         if self._listener is not None:
             # Closing alone does not wake the thread that accepts.
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
+        with self._guard:
+            peers = list(self._peers)
+        for peer in peers:
+            peer.finish()
+        for peer in peers:
+            peer.sent(timeout_s=FLUSH_S)
 
     def _accept(self, listener: socket.socket) -> None:
         with listener:
@@ -66,7 +76,15 @@ class SocketServer:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                threading.Thread(target=_Peer(self, connection).serve, daemon=True).start()
+                peer = _Peer(self, connection)
+                with self._guard:
+                    self._peers.add(peer)
+                threading.Thread(target=peer.serve, daemon=True).start()
+
+    def gone(self, peer: "_Peer") -> None:
+        """Forget a front end whose connection has ended."""
+        with self._guard:
+            self._peers.discard(peer)
 
     def ticket(self, asked: Asked) -> Ticket:
         """Return the command of a frame as a ticket.
@@ -101,11 +119,11 @@ class _Peer:
         self._server = server
         self._connection = connection
         self._answers: queue.SimpleQueue[Answered | None] = queue.SimpleQueue()
+        self._sender = threading.Thread(target=self._send, daemon=True)
+        self._sender.start()
 
     def serve(self) -> None:
         """Read commands until the connection ends; the one place that closes it."""
-        sender = threading.Thread(target=self._send, daemon=True)
-        sender.start()
         decoder = msgspec.msgpack.Decoder(Asked)
         try:
             while (body := receive(self._connection)) is not None:
@@ -115,9 +133,18 @@ class _Peer:
             pass
         finally:
             self._end()
-            self._answers.put(None)
-            sender.join()
+            self.finish()
+            self._sender.join()
             self._connection.close()
+            self._server.gone(self)
+
+    def finish(self) -> None:
+        """Send what is ready, and then no more."""
+        self._answers.put(None)
+
+    def sent(self, *, timeout_s: float) -> None:
+        """Wait until what was ready is sent."""
+        self._sender.join(timeout_s)
 
     def _settle(self, asked_id: int) -> Callable[[Reply | SubmitFailed], None]:
         def settle(result: Reply | SubmitFailed) -> None:

@@ -5,7 +5,7 @@ import sqlite3
 import threading
 from pathlib import Path
 
-from service.db.sqlite import connect, dialect, fetch_one
+from service.db.sqlite import connect, dialect, explain_one, fetch_one
 from service.db.statements import Bound, Compiler, Row
 
 
@@ -37,6 +37,15 @@ class Reader:
         if len(rows) > 1:
             raise ValueError(f"{read.statement.name}: one row expected, {len(rows)} found")
         return rows[0] if rows else None
+
+    def try_values(self, change: Bound) -> None:
+        """Check that a change's values fit its statement, without running it.
+
+        Raises:
+            StoreUnavailable: The store could not be asked.
+            NotReadable: They do not fit.
+        """
+        explain_one(self._connection(), self._compiler, change)
 
     def _connection(self) -> sqlite3.Connection:
         local = self._local

@@ -183,3 +183,19 @@ def fetch_one(connection: sqlite3.Connection, compiler: Compiler, read: Bound) -
         raise NotReadable({0: f"{read.statement.name}: {type(error).__name__}"}) from error
     except sqlite3.Error as error:
         raise StoreUnavailable(str(error)) from error
+
+
+def explain_one(connection: sqlite3.Connection, compiler: Compiler, bound: Bound) -> None:
+    """Bind a statement's values without running it.
+
+    Raises:
+        StoreUnavailable: The store could not be asked.
+        NotReadable: The values do not fit the statement.
+    """
+    compiled = compiler(bound.statement)
+    try:
+        connection.execute(f"EXPLAIN {compiled.text}", compiled.parameters(bound.values)).close()
+    except _NOT_BINDABLE as error:
+        raise NotReadable({0: f"{bound.statement.name}: {type(error).__name__}"}) from error
+    except sqlite3.Error as error:
+        raise StoreUnavailable(str(error)) from error

@@ -1,6 +1,7 @@
 """Events and outbox rows as statements, and events read back. Never folds: rooms do."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +39,10 @@ NEXT_OBSERVED: Final = Statement(
     .limit(1),
     name="next sequence with observations",
 )
+
+
+# Commands whose events are read at once; a page is never cut inside a command.
+COMMANDS_AT_ONCE: Final = 1_000
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +87,18 @@ def write_message(message: Message, *, ordinal: int, call: Call, stamp: Stamp) -
         created_at=stamp.at,
         body=msgspec.json.encode(message.body),
     )
+
+
+def observations_after(fetch: Callable[[Bound], list[Row]], after: int) -> list[Row]:
+    """Return the observing events of some commands after a sequence, whole commands only.
+
+    An empty list says that there are no more.
+    """
+    found = fetch(NEXT_OBSERVED(after=after))
+    if not found:
+        return []
+    before = found[0]["sequence"] - 1
+    return fetch(OBSERVATIONS_AFTER(after=before, until=before + COMMANDS_AT_ONCE))
 
 
 def body_of(row: Row) -> dict[str, Any]:

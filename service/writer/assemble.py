@@ -12,7 +12,7 @@ from service.db.store import Store
 from service.kernel.clock import Clock
 from service.state.cache import EntityCache, StateCodec
 from service.state.rebuild import any_stale, forget_stale, rebuild
-from service.unit_of_work.events import NEXT_OBSERVED, OBSERVATIONS_AFTER
+from service.unit_of_work.events import observations_after
 from service.unit_of_work.fence import Fence, WriterClock
 from service.unit_of_work.handlers import Handlers
 from service.unit_of_work.ports import BatchObserver, Ports
@@ -22,7 +22,6 @@ from service.writer.inbox import Inbox
 from service.writer.loop import Loop
 
 SHARD: Final = 0
-COMMANDS_AT_ONCE: Final = 1_000
 MIB: Final = 1 << 20
 
 
@@ -78,8 +77,9 @@ def assemble(parts: Parts) -> Writer:
     store, codec = parts.store, parts.codec
     row = take_over(store, shard=SHARD, now=parts.clock.now())
     fence, clock = parts.fence(row), WriterClock(parts.clock, last=row["now"])
+    fetch = partial(_fetch, store)
     folded = row["folded"]
-    if _fetch(store, any_stale(codec.feature_set)):
+    if fetch(any_stale(codec.feature_set)):
         folded = 0
         _forget(parts, fence, now=clock.now())
     cache = EntityCache(codec, bytes_max=parts.entity_bytes_max)
@@ -94,10 +94,10 @@ def assemble(parts: Parts) -> Writer:
     )
     work = UnitOfWork(parts.handlers, ports, sequence=row["sequence"])
     rebuilt = rebuild(
-        partial(_fetch, store),
+        fetch,
         cache,
         folded=folded,
-        events_after=partial(_events_after, store),
+        events_after=partial(observations_after, fetch),
         write_back=work.write_back,
     )
     cache.caught_up(row["sequence"])
@@ -123,12 +123,3 @@ def _forget(parts: Parts, fence: Fence, *, now: dt.datetime) -> None:
     step = fence.step(commands=0, written=0, folded=0, now=now)
     transaction.run([step, forget_stale(parts.codec.feature_set)])
     transaction.commit()
-
-
-def _events_after(store: Store, after: int) -> list[Row]:
-    """Return the events of some commands after a sequence; whole commands, never a part of one."""
-    found = _fetch(store, NEXT_OBSERVED(after=after))
-    if not found:
-        return []
-    before = found[0]["sequence"] - 1
-    return _fetch(store, OBSERVATIONS_AFTER(after=before, until=before + COMMANDS_AT_ONCE))

@@ -33,7 +33,7 @@ from service.unit_of_work.outcome import Change, Entry
 __all__ = ["Counted", "Judge", "Judged", "Known", "as_answered", "give_back", "open_features"]
 
 SCHEMA: Final = 1
-SALT_BYTES: Final = 16
+SALT_BYTES: Final = 32
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

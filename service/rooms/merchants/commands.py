@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from service.db.statements import Bound, Row
-from service.kernel.errors import FieldError, Problem
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
 from service.rooms.merchants import contract, store
 from service.rooms.merchants.contract import Key, Limits, Merchant
 from service.unit_of_work.commands import HOUSE, Call, Command

@@ -192,6 +192,7 @@ class House:
             signer=None,
             keyed_hash=keyed_hash,
             cursor_key=b"c" * 32,
+            pseudonym_key=b"p" * 32,
             fingerprint_key=b"f" * 32,
             limits=limits,
             issuer="https://pay.example",
