@@ -150,7 +150,7 @@ def reread(bodies: list[Body]) -> list[Body]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bodies=lives())
 def test_the_row_equals_the_fold_of_its_stored_events(database: Path, bodies: list[Body]) -> None:
     kept = SQLiteStore(database)
@@ -162,7 +162,7 @@ def test_the_row_equals_the_fold_of_its_stored_events(database: Path, bodies: li
     assert row == folded
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(bodies=lives())
 def test_final_is_final_and_what_was_given_back_stays_so(bodies: list[Body]) -> None:
     steps = [fold(bodies[: count + 1]) for count in range(len(bodies))]
