@@ -34,7 +34,7 @@ def test_help_loads_no_command_and_no_library_of_theirs() -> None:
     program = (
         "import sys; from click.testing import CliRunner; from service.cli import main;"
         "CliRunner().invoke(main, ['--help']);"
-        "print([name for name in ('sqlalchemy', 'alembic', 'flask', 'numpy') if name in sys.modules])"
+        "print([one for one in ('sqlalchemy', 'alembic', 'flask', 'numpy') if one in sys.modules])"
     )
 
     found = subprocess.run(
