@@ -219,14 +219,11 @@ def test_a_front_end_that_never_reads_holds_up_nobody(
     until(lambda: len(running.bench.rows(JARS)) > 2_000)
 
 
-def test_a_front_end_that_never_reads_is_put_out_in_the_end(
-    running: Running, raw: socket.socket
-) -> None:
-    unheard = asked(1, name="Unheard")
+def test_a_front_end_that_never_reads_is_put_out_in_the_end(raw: socket.socket) -> None:
+    unheard = asked(1, name="Unheard") * 100_000
 
-    with pytest.raises(OSError, match=r"[Bb]roken pipe|reset|timed out"):
-        for _ in range(100_000):
-            raw.sendall(unheard)
+    with pytest.raises(OSError, match=r"[Bb]roken pipe|reset"):
+        raw.sendall(unheard)
 
 
 def test_a_front_end_that_goes_away_while_its_command_runs_is_forgotten(
