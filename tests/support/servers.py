@@ -1,0 +1,395 @@
+"""Payguard as real processes on a data folder of the test's own, and a client that asks it."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+import msgspec
+
+from keys import entropy
+from keys.api_keys import new_api_key
+from service.carriers.client import SocketCarrier
+from service.db import migrate
+from service.kernel.clock import SystemClock
+from service.rooms.custody.model import new_signing_key
+from service.rooms.merchants.contract import CreateKey, CreateMerchant, Merchant, Preset, Scope
+from service.secrets import open_secrets
+from service.settings import PREFIX, Settings, read_settings
+from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply
+from tests.support.writer import until
+
+ROOT: Final = Path(__file__).parents[2]
+WRITER: Final = "service.writer.main"
+WORKER: Final = "service.worker.main"
+FRONT_END: Final = "service.cli.front_end"
+SCOPES: Final[tuple[Scope, ...]] = (
+    "payments:write",
+    "payments:read",
+    "payments:execute",
+    "payers:write",
+)
+# Waiting is by polls of 10 ms; a machine that does much else at once needs some patience.
+POLLS: Final = 3_000
+STOP_S: Final = 20
+ANSWER_S: Final = 20
+LINES_SHOWN: Final = 25
+BUSY: Final = 503
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class NoAnswer(Exception):  # noqa: N818  states what is so
+    """The connection ended before the answer came; what was asked may have been done."""
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def is_replayed(self) -> bool:
+        return self.headers.get("idempotent-replayed") == "true"
+
+
+class Client:
+    """One kept-alive connection with one API key; belongs to one thread at a time."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
+        self._authorization = f"Bearer {key}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def get(self, path: str) -> Answer:
+        return self._ask("GET", path, None, {})
+
+    def post(self, path: str, body: Any = None, *, once: str = "", **headers: str) -> Answer:
+        """Post JSON under an Idempotency-Key, a fresh one unless told.
+
+        Raises:
+            NoAnswer: The connection ended first.
+        """
+        given = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": once or a_key(),
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        return self._ask("POST", path, msgspec.json.encode({} if body is None else body), given)
+
+    def post_for_sure(self, path: str, body: Any, *, once: str, tries: int = 2_000) -> Answer:
+        """Post until there is an answer that is not 503; each try has the same key."""
+        pause = threading.Event()
+        for _ in range(tries):
+            with contextlib.suppress(NoAnswer):
+                answer = self.post(path, body, once=once)
+                if answer.status != BUSY:
+                    return answer
+            pause.wait(0.02)
+        raise AssertionError(f"{path} has had no answer for {tries} tries")
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        try:
+            self._connection.request(
+                method, path, body, {"Authorization": self._authorization, **headers}
+            )
+            got = self._connection.getresponse()
+            raw = got.read()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise NoAnswer(type(error).__name__) from error
+        return Answer(
+            status=got.status,
+            headers={name.lower(): value for name, value in got.getheaders()},
+            body=msgspec.json.decode(raw) if raw else None,
+        )
+
+
+def a_key() -> str:
+    """Return a fresh Idempotency-Key."""
+    return entropy.system(16).hex()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A merchant and the texts of its keys, by mode."""
+
+    merchant_id: str
+    tenant_id: str
+    keys: Mapping[Mode, str]
+
+
+class Process:
+    """One subprocess of the service, with its log."""
+
+    def __init__(self, module: str, *arguments: str, environment: Mapping[str, str], log: Path):
+        self._command = [sys.executable, "-m", module, *arguments]
+        self._environment = environment
+        self.log = log
+        self._running: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._running is not None
+        return self._running.pid
+
+    @property
+    def is_running(self) -> bool:
+        return self._running is not None and self._running.poll() is None
+
+    def start(self, files: Sequence[int] = ()) -> None:
+        with self.log.open("ab") as log:
+            self._running = subprocess.Popen(
+                self._command,
+                env=dict(self._environment),
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=files,
+            )
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def wait(self) -> int:
+        """Return the exit status once it has ended."""
+        assert self._running is not None
+        return self._running.wait(STOP_S)
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        self.send(signal.SIGKILL)
+        self.wait()
+
+    def stop(self) -> int:
+        """Ask it to stop, and return its exit status."""
+        if self.is_running:
+            self.send(signal.SIGTERM)
+        return self.wait()
+
+    def children(self) -> list[int]:
+        """Return the processes that it forked."""
+        tasks = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(one) for one in tasks.read_text().split()]
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(lines[-LINES_SHOWN:])
+
+
+class Service:
+    """The writer, the worker and gunicorn's workers over one data folder.
+
+    Args:
+        folder: Where everything lies.
+        writer: The module that is run as the writer; tests have others beside the real one.
+        settings: Beside the defaults below, by name.
+        seams: Environment of the tests' own writers, without PAYGUARD_TEST_.
+        beside: Another service whose database and root key this one shares, with a lock, a
+            socket and front ends of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        writer: str = WRITER,
+        settings: Mapping[str, object] | None = None,
+        seams: Mapping[str, object] | None = None,
+        beside: "Service | None" = None,
+    ) -> None:
+        self.folder = folder
+        folder.mkdir(mode=0o700)
+        chosen = {
+            "DATA_DIR": folder,
+            "ROOT_KEY_FILE": (folder if beside is None else beside.folder) / "root.key",
+            "RATE_PER_MINUTE": 10_000_000,
+            "WORKERS": 2,
+            **(settings or {}),
+        }
+        ours = {f"{PREFIX}{name}": str(value) for name, value in chosen.items()}
+        self.settings: Settings = read_settings(ours)
+        if beside is not None:
+            self.settings.database_file.symlink_to(beside.settings.database_file)
+        (folder / "metrics").mkdir()
+        rest = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        environment = {
+            **rest,
+            **ours,
+            **{f"PAYGUARD_TEST_{name}": str(value) for name, value in (seams or {}).items()},
+            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+        }
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
+        self.port: int = self._listener.getsockname()[1]
+        self.writer = self._process(writer, environment=environment)
+        self.worker = self._process(WORKER, environment=environment)
+        self.front_end = self._process(
+            FRONT_END, str(self._listener.fileno()), environment=environment
+        )
+        self.secrets = open_secrets(self.settings.root_file, entropy.system)
+        self._submit = SocketCarrier(self.settings.socket_file, clock=SystemClock())
+
+    def __enter__(self) -> Self:
+        """Migrate, start everything at once, and wait until it is ready."""
+        migrate.upgrade(self.settings.database_file)
+        try:
+            self.start()
+        except BaseException:
+            self._end(failed=True)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._end(failed=kind is not None)
+
+    def start(self) -> None:
+        """Start all three, with a signing key if there is none yet."""
+        self.writer.start()
+        self.worker.start()
+        self.start_front_end()
+        self._until_listening()
+        if not self._is_ready():
+            self.do(new_signing_key(self.secrets.sealer, entropy.system))
+        self.until_ready()
+
+    def start_writer(self) -> None:
+        """Start the writer again and wait until it takes commands."""
+        self.writer.start()
+        self._until_listening()
+
+    def start_front_end(self) -> None:
+        self.front_end.start(files=(self._listener.fileno(),))
+
+    def kill_writer(self) -> None:
+        """SIGKILL the writer and start it again."""
+        self.writer.kill()
+        self.start_writer()
+
+    def another(self, module: str = WRITER) -> Process:
+        """Return a further process on this folder, not started; the caller ends it."""
+        return self._process(module, environment=self.writer._environment, log="another")
+
+    def until_ready(self) -> None:
+        until(self._is_ready, tries=POLLS)
+
+    def do(self, command: Command, call: Call | None = None) -> Reply:
+        """Submit a command as the command line does, and return its accepted reply."""
+        clock = SystemClock()
+        reply = self._submit(
+            command,
+            call=call or a_cli_call(HOUSE, HOUSE),
+            deadline_ns=clock.monotonic_ns() + ANSWER_S * 10**9,
+        )
+        assert reply.kind == "accepted", reply
+        return reply
+
+    def shop(self, *, preset: Preset = "judge_only", modes: Iterable[Mode] = ("live",)) -> Shop:
+        """Create a merchant with a key for each mode."""
+        made = self.do(CreateMerchant(name="Shop", preset=preset)).read(Merchant)
+        call = a_cli_call(made.tenant_id, made.merchant_id)
+        keys: dict[Mode, str] = {}
+        for mode in modes:
+            key = new_api_key(mode, entropy.system)
+            hashed = key.index(self.secrets.api_key_index)
+            self.do(CreateKey(mode=mode, scopes=SCOPES, secret_hash=hashed), call)
+            keys[mode] = key.reveal()
+        return Shop(merchant_id=made.merchant_id, tenant_id=made.tenant_id, keys=keys)
+
+    def client(self, shop: Shop, mode: Mode = "live") -> Client:
+        return Client(self.port, shop.keys[mode])
+
+    def _process(self, module: str, *arguments: str, log: str = "", **given: Any) -> Process:
+        path = self.folder / f"{log or module.rpartition('.')[2]}-{module.split('.')[1]}.log"
+        return Process(module, *arguments, log=path, **given)
+
+    def _until_listening(self) -> None:
+        def listens() -> bool:
+            assert self.writer.is_running, self.writer.tail()
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                return probe.connect_ex(str(self.settings.socket_file)) == 0
+
+        until(listens, tries=POLLS)
+
+    def _is_ready(self) -> bool:
+        with Client(self.port, "nobody") as client:
+            return client.get("/readyz").status == http.HTTPStatus.OK
+
+    def _end(self, *, failed: bool) -> None:
+        processes = (self.front_end, self.worker, self.writer)
+        for process in processes:
+            if process.is_running:
+                # One that a failing test has stopped would not see the request to end.
+                process.send(signal.SIGCONT)
+                process.stop()
+        self._listener.close()
+        if failed:
+            for process in processes:
+                print(f"--- {process.log.name}\n{process.tail()}")
+
+
+def a_cli_call(tenant_id: str, merchant_id: str) -> Call:
+    """Return a call as the command line makes it."""
+    return Call(
+        principal="cli",
+        tenant_id=tenant_id,
+        merchant_id=merchant_id,
+        mode="live",
+        origin="cli",
+        request_id="req_cli",
+    )
+
+
+def at_once(
+    open_client: Callable[[], Client],
+    work: Callable[[Client, Given], Made],
+    given: Sequence[Given],
+    *,
+    clients: int,
+) -> list[Made]:
+    """Do work on each given thing, by several clients at the same time; results in order.
+
+    Args:
+        open_client: Makes a client; each is closed at the end.
+        work: What is done with one of them.
+        given: The things.
+        clients: How many work at once.
+    """
+    turn: Iterator[int] = iter(range(len(given)))
+    taking = threading.Lock()
+    start = threading.Barrier(clients)
+    made: dict[int, Made] = {}
+
+    def run() -> None:
+        with open_client() as client:
+            start.wait()
+            while True:
+                with taking:
+                    place = next(turn, None)
+                if place is None:
+                    return
+                made[place] = work(client, given[place])
+
+    with ThreadPoolExecutor(clients) as pool:
+        for one in [pool.submit(run) for _ in range(clients)]:
+            one.result()
+    return [made[place] for place in range(len(given))]
