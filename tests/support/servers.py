@@ -143,7 +143,7 @@ class Process:
 
     def __init__(self, module: str, *arguments: str, environment: Mapping[str, str], log: Path):
         self._command = [sys.executable, "-m", module, *arguments]
-        self._environment = environment
+        self.environment = dict(environment)
         self.log = log
         self._running: subprocess.Popen[bytes] | None = None
 
@@ -160,7 +160,7 @@ class Process:
         with self.log.open("ab") as log:
             self._running = subprocess.Popen(
                 self._command,
-                env=dict(self._environment),
+                env=self.environment,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -205,6 +205,7 @@ class Service:
         writer: The module that is run as the writer; tests have others beside the real one.
         settings: Beside the defaults below, by name.
         seams: Environment of the tests' own writers, without PAYGUARD_TEST_.
+        timers: Whether the worker runs.
         beside: Another service whose database and root key this one shares, with a lock, a
             socket and front ends of its own.
     """
@@ -216,9 +217,11 @@ class Service:
         writer: str = WRITER,
         settings: Mapping[str, object] | None = None,
         seams: Mapping[str, object] | None = None,
+        timers: bool = True,
         beside: "Service | None" = None,
     ) -> None:
         self.folder = folder
+        self._has_timers = timers
         folder.mkdir(mode=0o700)
         chosen = {
             "DATA_DIR": folder,
@@ -236,7 +239,7 @@ class Service:
         environment = {
             **rest,
             **ours,
-            **{f"PAYGUARD_TEST_{name}": str(value) for name, value in (seams or {}).items()},
+            **_seams(seams or {}),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         }
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
@@ -265,15 +268,17 @@ class Service:
     def start(self) -> None:
         """Start all three, with a signing key if there is none yet."""
         self.writer.start()
-        self.worker.start()
+        if self._has_timers:
+            self.worker.start()
         self.start_front_end()
         self._until_listening()
         if not self._is_ready():
             self.do(new_signing_key(self.secrets.sealer, entropy.system))
         self.until_ready()
 
-    def start_writer(self) -> None:
-        """Start the writer again and wait until it takes commands."""
+    def start_writer(self, **seams: object) -> None:
+        """Start the writer again, with other seams if any are given; wait until it listens."""
+        self.writer.environment.update(_seams(seams))
         self.writer.start()
         self._until_listening()
 
@@ -287,7 +292,7 @@ class Service:
 
     def another(self, module: str = WRITER) -> Process:
         """Return a further process on this folder, not started; the caller ends it."""
-        return self._process(module, environment=self.writer._environment, log="another")
+        return self._process(module, environment=self.writer.environment, log="another")
 
     def until_ready(self) -> None:
         until(self._is_ready, tries=POLLS)
@@ -345,6 +350,10 @@ class Service:
         if failed:
             for process in processes:
                 print(f"--- {process.log.name}\n{process.tail()}")
+
+
+def _seams(seams: Mapping[str, object]) -> dict[str, str]:
+    return {f"PAYGUARD_TEST_{name.upper()}": str(value) for name, value in seams.items()}
 
 
 def a_cli_call(tenant_id: str, merchant_id: str) -> Call:
