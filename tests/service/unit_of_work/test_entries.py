@@ -130,9 +130,7 @@ def test_an_upcaster_lifts_a_record_step_by_step() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_numbers_have_no_gap_across_batches_rollbacks_and_restarts(
-    bench: Bench, seed: int
-) -> None:
+def test_numbers_have_no_gap_across_batches_rollbacks_and_restarts(bench: Bench, seed: int) -> None:
     chance = random.Random(seed)
     bench.seed(coupons=["c0"], budget=1)
     for batch in range(12):
