@@ -368,6 +368,16 @@ def a_cli_call(tenant_id: str, merchant_id: str) -> Call:
     )
 
 
+@contextlib.contextmanager
+def stopped(process: Process) -> Iterator[None]:
+    """Hold a process still, as a debugger or a frozen machine does."""
+    process.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        process.send(signal.SIGCONT)
+
+
 def at_once(
     open_client: Callable[[], Client],
     work: Callable[[Client, Given], Made],
