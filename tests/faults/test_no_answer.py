@@ -15,7 +15,8 @@ import pytest
 from tests.faults.conftest import QUEUE
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create
-from tests.support.servers import BUSY, Answer, Client, Service, a_key, at_once, stopped
+from tests.support.clients import BUSY, Answer, Client, a_key, at_once
+from tests.support.servers import Service, stopped
 
 pytestmark = pytest.mark.servers
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create
-from tests.support.servers import BUSY, WORKER, Process, Service, a_key, stopped
+from tests.support.clients import BUSY, a_key
+from tests.support.servers import WORKER, Process, Service, stopped
 
 pytestmark = pytest.mark.servers
 

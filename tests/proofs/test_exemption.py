@@ -9,7 +9,8 @@ import pytest
 from service.rooms.assessments.tables import DAY_SUMS, EXEMPTION_COUNTERS
 from tests.support.books import Books
 from tests.support.checkout import a_small_payment, create, register
-from tests.support.servers import Answer, Client, Service, Shop, at_once
+from tests.support.clients import Answer, Client, at_once
+from tests.support.servers import Service, Shop
 
 pytestmark = pytest.mark.servers
 

@@ -12,7 +12,8 @@ from service.cli.replay.columns import load_map
 from service.kernel.clock import SystemClock
 from tests.support.books import Books
 from tests.support.checkout import create, execute
-from tests.support.servers import Answer, Client, Service, at_once
+from tests.support.clients import Answer, Client, at_once
+from tests.support.servers import Service
 
 pytestmark = pytest.mark.servers
 

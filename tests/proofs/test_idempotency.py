@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create, execute
-from tests.support.servers import Answer, Client, Service, a_key, at_once
+from tests.support.clients import Answer, Client, a_key, at_once
+from tests.support.servers import Service
 
 pytestmark = pytest.mark.servers
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.support.books import Books
 from tests.support.checkout import a_payment, an_execution, create
-from tests.support.servers import Client, NoAnswer, Service, at_once
+from tests.support.clients import Client, NoAnswer, at_once
+from tests.support.servers import Service
 
 pytestmark = pytest.mark.servers
 

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from service.kernel.clock import SystemClock
-from tests.support.servers import Answer, Client, a_key
+from tests.support.clients import Answer, Client, a_key
 
 
 def a_payment(reference: str, **given: Any) -> dict[str, Any]:

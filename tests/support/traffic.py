@@ -12,7 +12,8 @@ from service.kernel.clock import SystemClock
 from service.rooms.payments.tables import PAYMENTS
 from tests.support.books import Books
 from tests.support.checkout import a_payment, an_execution
-from tests.support.servers import BUSY, Answer, Client, NoAnswer, Service, Shop
+from tests.support.clients import BUSY, Answer, Client, NoAnswer
+from tests.support.servers import Service, Shop
 
 CLIENTS: Final = 4
 TRIES_MAX: Final = 3_000
