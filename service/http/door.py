@@ -6,6 +6,7 @@ A refusal here touches no row: nothing is submitted before every check has passe
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
 import msgspec
@@ -15,7 +16,7 @@ from service.db.store import StoreUnavailable
 from service.http import faults, headers
 from service.http.body import read_body
 from service.http.contract import BodyContract, NoQuery, QueryContract
-from service.http.outgoing import outgoing
+from service.http.outgoing import Finished, finish
 from service.http.ports import Ports, Principal
 from service.http.problems import (
     BODY_UNEXPECTED,
@@ -37,6 +38,7 @@ from service.http.problems import (
 )
 from service.http.rate import Buckets, Standing
 from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, Route
+from service.http.table import Table
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
 from service.kernel.ids import new_id
 from service.unit_of_work.commands import Idempotency
@@ -151,31 +153,54 @@ class Door:
         """
         app.url_map.merge_slashes = False
         app.url_map.redirect_defaults = False
+        entries = []
         for route in routes:
             if missing := self._texts.missing(route.refuses):
                 raise ValueError(f"{route.name}: no texts for {', '.join(missing)}")
+            operation = _Operation(route)
+            entries.append((route, operation))
             app.add_url_rule(
                 route.path.replace("{", "<").replace("}", ">"),
                 endpoint=route.name,
-                view_func=self._view(_Operation(route)),
+                view_func=self._view(operation),
                 methods=[route.method.upper()],
                 provide_automatic_options=False,
             )
         app.register_error_handler(Exception, self._unserved)
+        app.wsgi_app = self._before(app.wsgi_app, Table(entries))  # type: ignore[method-assign]
+
+    def _before(self, rest: WSGIApplication, table: Table[_Operation]) -> WSGIApplication:
+        """Return a WSGI application that serves the table itself and leaves the rest to Flask."""
+
+        def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            found = table.find(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+            if found is None:
+                return rest(environ, start)
+            answer = self._serve(environ, *found)
+            start(answer.line, answer.headers)
+            return [answer.body]
+
+        return application
 
     def _view(self, operation: _Operation) -> Callable[..., flask.Response]:
-        route = operation.route
+        """Return what Flask calls where the table did not fit: HEAD, above all."""
 
         def view(**path: str) -> flask.Response:
-            visit = _Visit(flask.request.environ, self._ports)
-            try:
-                request = self._admit(visit, operation, path)
-                outcome: Answer | Refusal = route.run(request, self._ports)
-            except Exception as error:  # noqa: BLE001  the door is the last place that may
-                outcome = self._refusal(error, visit, route.path)
-            return self._respond(visit, outcome, route.path)
+            return self._serve(flask.request.environ, operation, path).response()
 
         return view
+
+    def _serve(
+        self, environ: Mapping[str, Any], operation: _Operation, path: Mapping[str, str]
+    ) -> Finished:
+        visit = _Visit(environ, self._ports)
+        route = operation.route
+        try:
+            request = self._admit(visit, operation, path)
+            outcome: Answer | Refusal = route.run(request, self._ports)
+        except Exception as error:  # noqa: BLE001  the door is the last place that may
+            outcome = self._refusal(error, visit, route.path)
+        return self._finish(visit, outcome, route.path)
 
     def _unserved(self, error: Exception) -> flask.Response:
         """Answer what no route took: unknown paths and methods, and faults outside of routes."""
@@ -184,7 +209,7 @@ class Door:
             outcome = _of_http(error)
         else:
             outcome = self._refusal(error, visit, UNMATCHED)
-        return self._respond(visit, outcome, UNMATCHED)
+        return self._finish(visit, outcome, UNMATCHED).response()
 
     def _admit(self, visit: _Visit, operation: _Operation, path: Mapping[str, str]) -> Request:
         """Return the request with everything checked and decoded.
@@ -290,7 +315,37 @@ class Door:
                 )
                 return Refusal(INTERNAL_ERROR)
 
-    def _respond(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> flask.Response:
+    def _finish(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> Finished:
+        try:
+            finished = self._written(visit, outcome)
+        except Exception as error:  # noqa: BLE001  an answer of ours that cannot be written
+            outcome = self._refusal(error, visit, route)
+            finished = self._written(visit, outcome)
+        if isinstance(outcome, Answer):
+            code, status, batch = None, outcome.status, outcome.batch
+        else:
+            code, status = outcome.problem.code, outcome.problem.status
+            batch = outcome.headers.get(BATCH_HEADER)
+        answered = Answered(
+            method=_method(visit.environ),
+            route=route,
+            status=status,
+            duration_ns=self._ports.clock.monotonic_ns() - visit.started_ns,
+            request_id=visit.request_id,
+            code=code,
+            batch=None if batch is None else str(batch),
+            merchant_id=visit.principal.merchant_id if visit.principal else None,
+        )
+        for watcher in self._watchers:
+            watcher(answered)
+        return finished
+
+    def _written(self, visit: _Visit, outcome: Answer | Refusal) -> Finished:
+        """Return the bytes and headers of an answer.
+
+        Raises:
+            Exception: It cannot be written; that is a mistake of whoever made it.
+        """
         made = [
             (REQUEST_ID_HEADER, visit.request_id),
             ("traceparent", visit.trace),
@@ -300,36 +355,18 @@ class Door:
         if visit.standing is not None:
             made.append(("RateLimit-Policy", self._buckets.policy))
             made.append(("RateLimit", visit.standing.header()))
-        others: Iterable[tuple[str, str]]
-        if isinstance(outcome, Answer):
-            code, status, others = None, outcome.status, outcome.headers
-            body = b"" if outcome.body is None else self._encode(outcome.body)
-            batch = None if outcome.batch is None else str(outcome.batch)
-            made.append(_JSON_CONTENT)
-            if batch is not None:
-                made.append((BATCH_HEADER, batch))
-            if outcome.replayed:
-                made.append((REPLAYED_HEADER, "true"))
-        else:
-            code, status = outcome.problem.code, outcome.problem.status
-            others = outcome.headers.items()
-            body = self._problem(outcome, visit)
-            batch = outcome.headers.get(BATCH_HEADER)
+        if isinstance(outcome, Refusal):
             made.append(_PROBLEM_CONTENT)
-        response = outgoing(body, status=status, made=made, others=others)
-        answered = Answered(
-            method=_method(visit.environ),
-            route=route,
-            status=status,
-            duration_ns=self._ports.clock.monotonic_ns() - visit.started_ns,
-            request_id=visit.request_id,
-            code=code,
-            batch=batch,
-            merchant_id=visit.principal.merchant_id if visit.principal else None,
-        )
-        for watcher in self._watchers:
-            watcher(answered)
-        return response
+            body = self._problem(outcome, visit)
+            others = outcome.headers.items()
+            return finish(body, status=outcome.problem.status, made=made, others=others)
+        made.append(_JSON_CONTENT)
+        if outcome.batch is not None:
+            made.append((BATCH_HEADER, str(outcome.batch)))
+        if outcome.replayed:
+            made.append((REPLAYED_HEADER, "true"))
+        body = b"" if outcome.body is None else self._encode(outcome.body)
+        return finish(body, status=outcome.status, made=made, others=outcome.headers)
 
     def _problem(self, refusal: Refusal, visit: _Visit) -> bytes:
         members = self._texts.body(refusal, language=visit.language, request_id=visit.request_id)

@@ -1,49 +1,57 @@
-"""A finished answer as a Flask response. Copies no header twice; checks those it did not make."""
+"""A finished answer, for a WSGI server or for Flask. Checks the headers that others gave."""
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import flask
-from werkzeug.datastructures import Headers
+
+_HEADER_VALUE: Final = re.compile(r"[\t -~]*")
+_LINES: Final = MappingProxyType({one.value: f"{one.value} {one.phrase}" for one in HTTPStatus})
 
 
-class _Made(Headers):
-    """Headers of our own making, taken as they are: the usual constructor costs 1 us for each."""
+class Finished(NamedTuple):
+    """What goes out, complete.
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self._list = pairs
+    Attributes:
+        line: Status line of HTTP.
+        headers: All headers.
+        body: Bytes; empty for none.
+    """
+
+    line: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def response(self) -> flask.Response:
+        """Return it as a Flask response, for what came through Flask."""
+        return flask.Response(self.body, self.line, self.headers)
 
 
-class Outgoing(flask.Response):
-    """A response that is complete when it is made, so nothing is worked out again on sending."""
-
-    def get_wsgi_headers(  # type: ignore[explicit-override]  # typing.override is newer
-        self, _: Any
-    ) -> Headers:
-        """Return the headers as they are; length and type are among them."""
-        return self.headers
-
-
-def outgoing(
+def finish(
     body: bytes,
     *,
     status: int,
     made: list[tuple[str, str]],
     others: Iterable[tuple[str, str]],
-) -> flask.Response:
-    """Return the response.
+) -> Finished:
+    """Return the finished answer.
 
     Args:
-        body: What goes out; empty for none.
-        status: HTTP status.
-        made: Headers that the door made, Content-Type among them; the list is taken over.
+        body: What goes out.
+        status: HTTP status, a registered one.
+        made: Headers that the door made; the list is taken over.
         others: Headers that somebody else gave.
 
     Raises:
-        ValueError: A header of somebody else holds a line break.
+        ValueError: A header of somebody else holds a line break or a character beyond ASCII.
+        KeyError: The status is none.
     """
-    made.append(("Content-Length", str(len(body))))
-    headers = _Made(made)
     for name, value in others:
-        headers.add(name, value)
-    return Outgoing([body], status=status, headers=headers)
+        if not _HEADER_VALUE.fullmatch(value):
+            raise ValueError("a header's value is one line of ASCII")
+        made.append((name, value))
+    made.append(("Content-Length", str(len(body))))
+    return Finished(_LINES[status], made, body)

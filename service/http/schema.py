@@ -30,6 +30,10 @@ _TYPES: Final[Mapping[type, str]] = {
     float: "number",
     type(None): "null",
 }
+# Not isinstance: True is no integer here. Whole numbers are numbers, numbers are not whole ones.
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = {
+    name: (int, float) if name == "number" else (kind,) for kind, name in _TYPES.items()
+}
 _STRUCTURE: Final = frozenset(
     {"$ref", "anyOf", "discriminator", "type", "enum", "const", "properties", "required"}
     | {"additionalProperties", "propertyNames", "items"}
@@ -179,13 +183,16 @@ class _Builder:
         return check
 
     def _typed(self, schema: Mapping[str, Any]) -> Check:
-        wanted: str = schema["type"]
-        taken = {"integer", "number"} if wanted == "number" else {wanted}
+        kinds = _KINDS[schema["type"]]
         limits = tuple(limits_of(schema).values())
         inside = self._inside(schema)
 
+        def check_type(value: Any, at: str, found: Found) -> None:
+            if type(value) not in kinds:
+                found[at, "wrong_type"] = None
+
         def check(value: Any, at: str, found: Found) -> None:
-            if _TYPES[type(value)] not in taken:
+            if type(value) not in kinds:
                 found[at, "wrong_type"] = None
                 return
             for is_within, code in limits:
@@ -194,7 +201,7 @@ class _Builder:
             if inside is not None:
                 inside(value, at, found)
 
-        return check
+        return check if limits or inside else check_type
 
     def _inside(self, schema: Mapping[str, Any]) -> Check | None:
         if schema["type"] == "object":

@@ -90,10 +90,11 @@ class WriterClock:
 
     def now(self) -> dt.datetime:
         """Return the writer's instant."""
-        elapsed_ns = self._clock.monotonic_ns() - self._last_ns
-        least = self._last + dt.timedelta(microseconds=elapsed_ns // 1_000)
+        # The rest below a microsecond counts next time, or many looks would slow the clock.
+        elapsed_us = (self._clock.monotonic_ns() - self._last_ns) // 1_000
+        least = self._last + dt.timedelta(microseconds=elapsed_us)
         self._last = max(self._clock.now(), least)
-        self._last_ns += elapsed_ns
+        self._last_ns += elapsed_us * 1_000
         return self._last
 
     def monotonic_ns(self) -> int:

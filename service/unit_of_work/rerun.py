@@ -10,7 +10,7 @@ from typing_extensions import override
 from keys.sealing import Sealer
 from service.db.reader import Reader
 from service.db.statements import Bound, Row
-from service.db.store import StoreUnavailable, Transaction
+from service.db.store import NotReadable, StoreUnavailable, Transaction
 from service.state.cache import EntityCache, Overlay, StateCodec, entity_row
 from service.state.rebuild import rebuild
 from service.unit_of_work import faults, schemas
@@ -42,7 +42,8 @@ def rerun(
         codec: Makes feature state.
 
     Returns:
-        What the handler returned, or the exception's type and places.
+        What the handler returned, or the exception's type and places, or the statement whose
+        values did not fit.
 
     Raises:
         keys.sealing.NotOpened: The key is another one, or the row was changed.
@@ -61,6 +62,8 @@ def rerun(
         return prepared.cause or _perform(prepared, reader=reader, codec=codec, now=sealed.now)
     except StoreUnavailable:
         raise
+    except NotReadable as error:
+        return str(error)
     except NotWritable as error:
         return faults.cause_of(error.cause)
     except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected

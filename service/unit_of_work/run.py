@@ -165,8 +165,7 @@ class UnitOfWork:
         if failed.fault_id is not None:
             raise WriterStops(f"a fault cannot be recorded: {guilty.reason}")
         if refusal is None:
-            cause = f"guard failed: {guilty.reason}"
-            return self._fault(failed.place, one.ticket, cause, now=now)
+            return self._fault(failed.place, one.ticket, guilty.reason, now=now)
         try:
             keep(refusal, one, overlay)
         except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected
@@ -331,7 +330,7 @@ def _guilty(steps: Steps, failed: GuardFailed) -> Exception:
     owner = steps.owners[failed.step]
     if owner is None:
         return WriterStops(f"the store is not what this writer left: {failed.reason}")
-    return _Guilty(owner, steps.changes[failed.step], failed.reason)
+    return _Guilty(owner, steps.changes[failed.step], f"guard failed: {failed.reason}")
 
 
 def _without(one: Prepared, broken: Mapping[Bound, str]) -> Prepared:

@@ -177,3 +177,26 @@ def test_naughty_strings_elsewhere_never_break_the_door(build: Any, material: Pa
         ):
             assert house.send(**{name: sent}).status_code < 500
         assert house.client.get(f"/v1/notes/{text}").status_code < 500
+
+
+def test_the_suites_malformed_texts_are_refused_over_http(build: Any, material: Path) -> None:
+    house = build(burst=10_000)
+    folder = material / "attack" / "JSONTestSuite" / "test_parsing"
+    bodies = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+    answers = {
+        name: house.post(body).get_json().get("code")
+        for name, body in bodies.items()
+        if len(body) <= LIMIT
+    }
+
+    malformed = {name for name, code in answers.items() if code == "body_malformed"}
+    assert {name for name in answers if name.startswith("n_")} <= malformed
+    assert {name for name in malformed if name.startswith("y_")} == {
+        "y_object_duplicated_key.json",
+        "y_object_duplicated_key_and_value.json",
+        "y_object_escaped_null_in_key.json",
+        "y_string_null_escape.json",
+    }
+    assert {len(body) > LIMIT for name, body in bodies.items() if name not in answers} == {True}
+    assert house.writer.taken == []

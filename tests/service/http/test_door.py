@@ -16,6 +16,8 @@ from service.kernel.errors import (
 from service.unit_of_work.commands import Reply
 
 GOOD = {"text": "hello"}
+SECRET = "pk_live_notes_0123456789"
+NOTE_ID = "nte_01KAYV0M8QZJ4X7S2N5T9R3W6B"
 LIMIT = 65_536
 
 
@@ -219,6 +221,57 @@ def test_a_bug_outside_of_the_routes_is_an_answer_too(house: Any) -> None:
 
     house.refused(response, 500, "internal_error")
     assert b"hunter2" not in house.lines.getvalue() + response.data
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=object()),  # type: ignore[arg-type]
+        Answer(headers=(("Link", "a\r\nSet-Cookie: b=c"),)),
+        Answer(headers=(("Link", "caf\u00e9"),)),
+        Answer(status=999),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_a_bug_of_ours(build: Any, answer: Answer) -> None:
+    house = build(
+        [
+            op(
+                "get",
+                "/odd",
+                name="odd",
+                summary="Odd.",
+                gives=(200, None),
+                writes=False,
+                run=lambda _, __: answer,
+            )
+        ]
+    )
+
+    response = house.client.get("/odd")
+
+    house.refused(response, 500, "internal_error")
+    assert "Set-Cookie" not in response.headers
+    assert [one.status for one in house.answered] == [500]
+
+
+def test_the_head_of_a_read_is_its_answer_without_the_body(house: Any) -> None:
+    whole = house.get()
+    head = house.client.head("/v1/notes", headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert set(head.headers.keys()) == set(whole.headers.keys())
+
+
+def test_flask_and_the_table_give_the_same_answer(house: Any) -> None:
+    path = f"/v1/notes/{NOTE_ID}"
+    sent = {"HTTP_AUTHORIZATION": f"Bearer {SECRET}", "REMOTE_ADDR": "127.0.0.1"}
+    with house.app.test_request_context(path, environ_overrides=sent):
+        by_flask = house.app.full_dispatch_request()
+    by_table = house.get(path)
+
+    assert by_flask.data == by_table.data
+    assert list(by_flask.headers.keys()) == list(by_table.headers.keys())
 
 
 def test_a_failed_authentication_store_is_told_as_such(house: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from risk.facts import Facts, Forced, Stage
 from service.db.statements import Bound
 from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
-from service.rooms.assessments.public import Judge, Known, as_answered
+from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.merchants import public as merchants
 from service.rooms.merchants.public import MerchantSettings
@@ -16,7 +16,7 @@ from service.rooms.payers import public as payers
 from service.rooms.payments import contract, model, store
 from service.rooms.payments.commands.story import Story, payment_read
 from service.rooms.payments.commands.translate import FORCED, judged_facts
-from service.rooms.payments.commands.verdict import issue_token, verdict
+from service.rooms.payments.commands.verdict import Verdict, issue_token, verdict
 from service.rooms.payments.contract import CreatePayment, PaymentFacts, PaymentReply
 from service.state.entities import EntityKey
 from service.unit_of_work.commands import Call
@@ -65,6 +65,18 @@ def _create_payment(
         judged,
         reviews_before_capture=settings.review_mode == "before_capture",
     )
+    return _created(ctx, payment_id, told, judged, led, issuer=issuer)
+
+
+def _created(
+    ctx: Context,
+    payment_id: str,
+    told: PaymentFacts,
+    judged: Judged,
+    led: Verdict,
+    *,
+    issuer: str,
+) -> Outcome:
     story = Story(ctx, None)
     created = model.Created(
         at=ctx.now,

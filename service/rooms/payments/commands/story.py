@@ -131,7 +131,7 @@ class Story:
         if after is None or (before is not None and before.status == after.status):
             return ()
         body = {"status": after.status, "version": after.version}
-        return (Message(kind="payment.moved", subject_id=after.payment_id, body=body),)
+        return (Message(kind=model.STATUS_MESSAGE, subject_id=after.payment_id, body=body),)
 
 
 def payment_read(call: Call, payment_id: str) -> Bound:

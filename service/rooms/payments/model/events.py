@@ -133,6 +133,8 @@ BODIES: Final[dict[str, type[Body]]] = {
     "payment.moved": Moved,
     "payment.reported": Reported,
 }
+# The outbox message that says a payment has another status now.
+STATUS_MESSAGE: Final = "payment.moved"
 _TYPES: Final = {kind: name for name, kind in BODIES.items()}
 
 
