@@ -8,6 +8,7 @@ import datetime as dt
 import io
 import json
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -93,7 +94,9 @@ class House:
             )
         )
         self.submit = QueueCarrier(self.writer.inbox.put, clock=self.clock, entropy=entropy.system)
-        self.thread = threading.Thread(target=self.writer.loop.run, kwargs={"ready": _nothing})
+        self.thread = threading.Thread(
+            target=self.writer.loop.run, kwargs={"ready": _nothing}, daemon=True
+        )
         self.thread.start()
         self.app = create_app(
             FrontEnd(
@@ -246,7 +249,9 @@ class House:
         } | changes
 
     def rows(self) -> dict[str, set[tuple[Any, ...]]]:
-        """Return every row of every table."""
+        """Return every row of every table, once feature state is written back."""
+        while self.writer.cache.waiting:
+            time.sleep(0.005)
         with self._engine.connect() as connection:
             names = sa.inspect(connection).get_table_names()
             return {

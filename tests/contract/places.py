@@ -29,7 +29,7 @@ class SuspendPayment(Command, frozen=True, kw_only=True):
 def _suspend(view: View, command: SuspendPayment, ctx: Context) -> Accepted:
     story = Story(ctx, found(view, ctx.call, command.payment_id))
     story.happen(model.Moved(at=ctx.now, action="suspend", to="suspended"))
-    story.record("payment.out_of_step", {})
+    story.record("payment.hold_ended", {})
     return story.accepted(PaymentReply(payment=model.base(story.payment)))
 
 

@@ -88,9 +88,7 @@ def test_a_command_that_the_table_lacks_changes_nothing(
 
 
 @pytest.mark.parametrize("status", moves.STATUSES)
-def test_a_timer_that_is_not_due_changes_nothing(
-    house: House, ada: Holder, status: Status
-) -> None:
+def test_a_timer_that_is_not_due_changes_nothing(house: House, ada: Holder, status: Status) -> None:
     payment = at(house, ada, status)
     version = house.get(f"/v1/payments/{payment['id']}", ada)["version"]
     before = house.rows()

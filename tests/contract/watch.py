@@ -45,7 +45,9 @@ class Watcher:
         self.seen: set[tuple[str, int, str | None]] = set()
         self._map = app.url_map
         self._operations = {
-            one["operationId"]: one for path in self.document["paths"].values() for one in path.values()
+            one["operationId"]: one
+            for path in self.document["paths"].values()
+            for one in path.values()
         }
         self._validators: dict[str, Any] = {}
 
@@ -89,9 +91,7 @@ class Watcher:
         key = json.dumps(schema)
         if key not in self._validators:
             whole = {**schema, "components": self.document["components"]}
-            self._validators[key] = jsonschema.Draft202012Validator(
-                whole, format_checker=_FORMATS
-            )
+            self._validators[key] = jsonschema.Draft202012Validator(whole, format_checker=_FORMATS)
         for error in _errors(self._validators[key], value):
             raise AssertionError(f"at {error.json_path}: {error.message}")
 
