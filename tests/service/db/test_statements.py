@@ -26,11 +26,17 @@ OVER_ALL_TENANTS = {
     "payments whose timer is due": "the worker serves every tenant's timers",
     "events after a sequence": "the writer rebuilds every tenant's feature state",
     "owner of a faulted command": "the command line finds out whose command this was",
+    "replies that are over": "the house trims every tenant's stored replies",
+    "hashes that are over": "the house trims every tenant's stored replies",
+    "trim replies": "the house trims every tenant's stored replies",
+    "delete hashes": "the house trims every tenant's stored replies",
 }
 
 MAY_TOUCH_NONE = {
     "give back exemption": "a proof since may have set the counters to zero",
     "take from day sum": "a proof since may have taken it already",
+    "trim replies": "replies may be over, or hashes alone",
+    "delete hashes": "hashes may be over, or replies alone",
 }
 
 _TEXT_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+(\w+)")
