@@ -1,7 +1,6 @@
 """A merchant with every room's handlers behind it, under the strategy that ships."""
 
 import datetime as dt
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -109,13 +108,13 @@ class Desk:
         reply: PaymentReply = self.accept(CreatePayment(facts=facts or self.facts()))
         return reply
 
-    def execution(self, claims: TokenClaims | None, **given: Any) -> ExecutePayment:
+    def execution(self, token: TokenClaims | None, **given: Any) -> ExecutePayment:
         """Return the execution of exactly what a token's payment was told with."""
-        assert claims is not None
-        told = self.payment(claims.txn).facts
+        assert token is not None
+        told = self.payment(token.txn).facts
         values = {
-            "payment_id": claims.txn,
-            "claims": claims,
+            "payment_id": token.txn,
+            "claims": token,
             "amount": told.amount,
             "payee": told.payee,
             "instrument": told.instrument,
@@ -124,8 +123,8 @@ class Desk:
         }
         return ExecutePayment(**{**values, **given})
 
-    def execute(self, claims: TokenClaims | None, **given: Any) -> PaymentReply:
-        reply: PaymentReply = self.accept(self.execution(claims, **given))
+    def execute(self, token: TokenClaims | None, **given: Any) -> PaymentReply:
+        reply: PaymentReply = self.accept(self.execution(token, **given))
         return reply
 
     def report(self, payment_id: str, kind: str, minor: int | None = None, **given: Any) -> Any:
@@ -201,7 +200,3 @@ def altered(claims: TokenClaims | None, **given: Any) -> TokenClaims:
     wider = {name: given.pop(name) for name in tuple(given) if name in detail.__struct_fields__}
     details = (msgspec.structs.replace(detail, **wider),)
     return msgspec.structs.replace(claims, authorization_details=details, **given)
-
-
-def kinds(entries: Sequence[Any]) -> list[str]:
-    return [one["kind"] for one in entries]
