@@ -178,8 +178,9 @@ class Desk:
         return self.house.rows(HOLDS)
 
     def assessments(self) -> list[Row]:
-        rows = self.house.rows(ASSESSMENTS)
-        return sorted(rows, key=lambda row: row["assessment_id"])
+        """Return all assessments in the order in which they were made, as the log has it."""
+        rows = {row["assessment_id"]: row for row in self.house.rows(ASSESSMENTS)}
+        return [rows[one["subject"]] for one in self.house.entries("payment.assessed")]
 
     def events(self, payment_id: str) -> list[Row]:
         rows = [row for row in self.house.rows(EVENTS) if row["subject_id"] == payment_id]

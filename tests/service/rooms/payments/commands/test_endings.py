@@ -159,7 +159,9 @@ def test_an_authorization_that_ran_out_is_reversed(desk: Desk) -> None:
     first = desk.create()
     desk.execute(first.token)
     ends_at = START + dt.timedelta(days=7)
-    desk.report(first.payment.id, "authorized", result=EventResult(authorization_expires_at=ends_at))
+    desk.report(
+        first.payment.id, "authorized", result=EventResult(authorization_expires_at=ends_at)
+    )
 
     reply = desk.timer(first.payment.id)
 

@@ -107,9 +107,7 @@ def test_anything_else_than_what_was_approved_voids_the_token(
 def test_what_was_told_about_nothing_binds_it_to_nothing(desk: Desk) -> None:
     first = desk.create()
 
-    refused = desk.refuse(
-        desk.execution(first.token, instrument=Instrument(instrument_id="ins_1"))
-    )
+    refused = desk.refuse(desk.execution(first.token, instrument=Instrument(instrument_id="ins_1")))
 
     assert refused == "payment_token_mismatch"
 
@@ -331,7 +329,9 @@ def test_what_the_device_says_at_the_execution_is_judged(desk: Desk) -> None:
 def test_an_execution_links_the_payer_with_what_they_paid_with(desk: Desk) -> None:
     desk.execute(desk.pay(told(desk)).token)
 
-    links = {(row["kind"], row["key"]): row["first_paid_at"] for row in desk.house.rows(PAYER_LINKS)}
+    links = {
+        (row["kind"], row["key"]): row["first_paid_at"] for row in desk.house.rows(PAYER_LINKS)
+    }
     assert links == dict.fromkeys(
         [("payee", "p_77"), ("device", "d_1"), ("instrument", "ins_1")], START
     )
