@@ -184,7 +184,7 @@ def report(rows: dict[str, list[dict]]) -> str:
     )
     lines = [
         f"Python {platform.python_version()}, {versions}.",
-        f"{os.cpu_count()} cores, {WORKERS} workers of {THREADS} threads, SQLite, synchronous=FULL.",
+        f"{os.cpu_count()} cores, {WORKERS} workers, {THREADS} threads, SQLite, synchronous=FULL.",
         "",
         "| what | CPU us a request | ratio | requests/s | p50 ms | p99 ms |",
         "| --- | --- | --- | --- | --- | --- |",

@@ -73,9 +73,7 @@ def ip_pseudonyms(key: bytes, value: str, *, tenant_id: str) -> tuple[str, str, 
     bits, number = address.max_prefixlen, int(address)
     # The network's number and length say what ip_network would, in a tenth of its time.
     widest, wide, narrow, whole = (
-        _hashed(
-            key, Kind.IP, f"{address.version}:{number >> bits - length:x}/{length}", tenant_id
-        )
+        _hashed(key, Kind.IP, f"{address.version}:{number >> bits - length:x}/{length}", tenant_id)
         for length in lengths
     )
     return widest, wide, narrow, whole
