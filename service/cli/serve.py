@@ -15,7 +15,7 @@ import click
 
 from service.cli import front_end
 from service.cli.database import prepare
-from service.cli.environment import current_settings, make_data_folder
+from service.cli.environment import current_settings, make_data_folder, reachable
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
 from service.cli.supervisor import CannotRun, Program, Supervisor
 from service.kernel.clock import SystemClock
@@ -28,7 +28,6 @@ BACKLOG: Final = 1_024
 WORKER_STOP_S: Final = 10.0
 WRITER_STOP_S: Final = 30.0
 PROBE_TIMEOUT_S: Final = 1.0
-_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
 
 
 @click.command()
@@ -111,7 +110,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    host = _EVERY_ADDRESS.get(host, host)
+    host = reachable(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
