@@ -63,7 +63,8 @@ def _common(said: PaymentReply, reply: Reply, request: Request) -> dict[str, Any
         "challenge": None if said.challenge is None else _challenge(said.challenge),
         "warning": None,
         "hold": None if said.hold is None else _hold(said.hold),
-        "receipt": reply.receipts[0] if reply.receipts else None,
+        # A receipt is a judgement's; its entry is the first of those that commit with it.
+        "receipt": None if judged is None else reply.receipts[0],
     }
 
 
