@@ -40,14 +40,16 @@ from service.http.rate import Buckets, Standing
 from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, Route
 from service.http.table import Table
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
-from service.kernel.ids import new_id
+from service.kernel.ids import ID_PATTERN, new_id
 from service.unit_of_work.commands import Idempotency
 
 RETRY_AFTER_S: Final = 1
 REQUEST_ID_HEADER: Final = "Payguard-Request-Id"
 UNMATCHED: Final = "unmatched"
 
-_PATH_VALUE: Final = re.compile(r"[!-~]{1,64}")
+# Paths name things by our own ids. Whatever else stands there is no id, and goes no further: an
+# entry names what a refused command was about, and must not keep a card number or an e-mail.
+_PATH_VALUE: Final = re.compile(ID_PATTERN)
 _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405

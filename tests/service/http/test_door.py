@@ -116,7 +116,7 @@ def test_the_scheme_is_read_in_any_case(house: Any, scheme: str) -> None:
 
 
 def test_a_key_without_the_scope_gets_403(house: Any) -> None:
-    response = house.post(b"", path="/v1/notes/x/burn")
+    response = house.post(b"", path="/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/burn")
 
     body = house.refused(response, 403, "scope_missing")
     assert body["required_scope"] == "notes:burn"
@@ -285,7 +285,7 @@ def test_a_failed_authentication_store_is_told_as_such(house: Any) -> None:
 
 
 def test_watchers_see_templates_and_never_paths(house: Any) -> None:
-    house.get("/v1/notes/hunter2?hunter2=1")
+    house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6C?hunter2=1")
     house.client.get("/hunter2")
     house.client.open("/v1/notes", method="HUNTER2")
 
