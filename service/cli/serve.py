@@ -48,7 +48,12 @@ def serve(screen: Screen) -> int:
     make_data_folder(settings.data_dir)
     with _only_one(settings), _listening(settings) as listener:
         prepare(settings)
-        log = logger(stream=sys.stderr.buffer, clock=SystemClock(), process="serve")
+        log = logger(
+            stream=sys.stderr.buffer,
+            clock=SystemClock(),
+            level=settings.severity,
+            process="serve",
+        )
         url = _url(listener)
         supervisor = Supervisor(_programs(settings, listener, url), clock=SystemClock(), log=log)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -112,7 +117,8 @@ def _url(listener: socket.socket) -> str:
 
 def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Program]:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(_fresh_metrics(settings))}
-    python = (sys.executable, "-m")
+    # -P: a folder `service` where this was started must not be taken for ours.
+    python = (sys.executable, "-P", "-m")
     return [
         Program(
             name="writer",

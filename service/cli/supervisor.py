@@ -91,7 +91,7 @@ class _Child:
             preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
         )
         self._started_ns = self._clock.monotonic_ns()
-        self._log.info("child_started", child=self.program.name, process=self._process.pid)
+        self._log.info("child_started", child=self.program.name, pid=self._process.pid)
 
     def ended(self) -> int | None:
         """Return the status with which it ended, None while it runs or waits for its start."""

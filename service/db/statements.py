@@ -72,7 +72,8 @@ class Compiled:
         constants: Parameters that the construct itself holds, as the driver takes them.
 
     Raises:
-        ValueError: The construct holds a list of values to come.
+        ValueError: The construct holds a list of values to come, or two columns of one name,
+            of which a row would lose one.
     """
 
     __slots__ = ("_binds", "_columns", "constants", "names", "text")
@@ -97,6 +98,8 @@ class Compiled:
                 self._binds[name] = processor
         columns = getattr(statement.construct, "exported_columns", ())
         self.names: tuple[str, ...] = tuple(column.key for column in columns)
+        if len(set(self.names)) < len(self.names):
+            raise ValueError(f"{statement.name}: two columns have one name; label one of them")
         self._columns: list[tuple[int, Processor]] = []
         for place, column in enumerate(columns):
             result = column.type.dialect_impl(dialect).result_processor(dialect, None)

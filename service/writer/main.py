@@ -108,7 +108,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     with WriterLock(settings.lock_file):
         store = SQLiteStore(settings.database_file)
         writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
-        log.info("writer_ready", process=os.getpid(), rebuilt_events=writer.rebuilt_events)
+        log.info("writer_ready", pid=os.getpid(), rebuilt_events=writer.rebuilt_events)
         server = SocketServer(
             settings.socket_file,
             handlers=writer.handlers,

@@ -24,7 +24,10 @@ OVER_ALL_TENANTS = {
     "principal by hash": "it finds out whose request this is",
     "merchant by id alone": "the command line acts for a merchant by its id",
     "payments whose timer is due": "the worker serves every tenant's timers",
-    "events after a sequence": "the writer rebuilds every tenant's feature state",
+    "observations after a sequence": "the writer rebuilds every tenant's feature state",
+    "next sequence with observations": "the writer rebuilds every tenant's feature state",
+    "any stale entity": "a new feature set is rebuilt for every tenant",
+    "forget stale entities": "a new feature set is rebuilt for every tenant",
     "owner of a faulted command": "the command line finds out whose command this was",
     "replies that are over": "the house trims every tenant's stored replies",
     "hashes that are over": "the house trims every tenant's stored replies",
@@ -34,6 +37,7 @@ OVER_ALL_TENANTS = {
 
 MAY_TOUCH_NONE = {
     "give back exemption": "a proof since may have set the counters to zero",
+    "forget stale entities": "there may be none",
     "take from day sum": "a proof since may have taken it already",
     "trim replies": "replies may be over, or hashes alone",
     "delete hashes": "hashes may be over, or replies alone",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.http.schema import Schema
+from service.http.schema import ERRORS_MAX, Schema
 from service.kernel.money import Amount, Instant
 
 
@@ -97,6 +97,14 @@ def test_a_value_has_no_errors_when_msgspec_takes_it(body: dict[str, Any]) -> No
         assert SCHEMA.errors(body), refused  # noqa: PT017  either side is the test
     else:
         assert SCHEMA.errors(body) == []
+
+
+def test_looking_ends_with_the_list_of_errors() -> None:
+    found: dict[tuple[str, str], None] = {}
+
+    SCHEMA._check({"either": [1] * 10_000}, "", found)
+
+    assert ERRORS_MAX <= len(found) <= ERRORS_MAX + 10
 
 
 def test_a_contract_may_contain_itself() -> None:

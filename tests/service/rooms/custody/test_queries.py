@@ -106,17 +106,20 @@ def test_nothing_private_is_published(
     assert set(published) == {"kty", "crv", "x", "y", "use", "alg", "kid"}
 
 
+def row_of(command: CreateSigningKey, *, state: str = "active") -> dict[str, object]:
+    """Return the stored row of a key."""
+    return {
+        "kid": command.public_key.kid,
+        "state": state,
+        "public_key": msgspec.json.encode(command.public_key).decode(),
+        "sealed_private": command.sealed_private,
+    }
+
+
 def foreign_token(house: House) -> str:
     """Return a token by a key of the same make that the store does not hold."""
     command = new_signing_key(house.sealer, CountingEntropy(500))
-    rows = [
-        {
-            "kid": command.public_key.kid,
-            "state": "active",
-            "public_key": msgspec.json.encode(command.public_key).decode(),
-            "sealed_private": command.sealed_private,
-        }
-    ]
+    rows = [row_of(command)]
     return Signer(PaperReader(rows), house.sealer, house.clock).sign(CLAIMS)
 
 
@@ -147,14 +150,7 @@ def test_a_foreign_key_of_the_same_make_verifies_nothing(
 def test_unknown_keys_cost_a_look_at_the_store_every_five_seconds(
     house: House, fresh: CreateSigningKey
 ) -> None:
-    rows = [
-        {
-            "kid": fresh.public_key.kid,
-            "state": "active",
-            "public_key": msgspec.json.encode(fresh.public_key).decode(),
-            "sealed_private": fresh.sealed_private,
-        }
-    ]
+    rows = [row_of(fresh)]
     reader = PaperReader(rows)
     signer = Signer(reader, house.sealer, house.clock)
     text = foreign_token(house)
@@ -173,15 +169,7 @@ def test_unknown_keys_cost_a_look_at_the_store_every_five_seconds(
 def test_a_retired_key_verifies_and_signs_no_more(house: House, fresh: CreateSigningKey) -> None:
     text = foreign_token(house)
     old = new_signing_key(house.sealer, CountingEntropy(500))
-    rows = [
-        {
-            "kid": one.public_key.kid,
-            "state": state,
-            "public_key": msgspec.json.encode(one.public_key).decode(),
-            "sealed_private": one.sealed_private,
-        }
-        for one, state in ((fresh, "active"), (old, "retired"))
-    ]
+    rows = [row_of(fresh), row_of(old, state="retired")]
     signer = Signer(PaperReader(rows), house.sealer, house.clock)
 
     assert verified(signer, text) == CLAIMS

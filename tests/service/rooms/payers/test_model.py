@@ -13,7 +13,7 @@ LONG_AGO = START - MONTH - MOMENT
 
 
 def device(**times: dt.datetime) -> Link:
-    return Link(kind="device", key="d_1", **times)  # type: ignore[arg-type]  # times by name
+    return Link(kind="device", key="d_1", **times)
 
 
 @pytest.mark.parametrize(

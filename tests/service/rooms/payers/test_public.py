@@ -6,7 +6,6 @@ from service.rooms.payers import public
 from service.rooms.payers.contract import Consent, KnownDevice, Protection, RegisterPayer
 from service.rooms.payers.model import UNREGISTERED
 from service.rooms.payers.public import Link, LinkTo
-from service.unit_of_work.view import LoneView
 from tests.service.rooms.payers.conftest import PayWith
 from tests.support.uow import START, House, a_call
 
@@ -16,11 +15,11 @@ DEVICE = LinkTo("device", "d_1")
 
 
 def link(house: House, to: LinkTo = DEVICE, *, payer_id: str = "c_1") -> Link | None:
-    return public.link(LoneView(house.store), CALL, payer_id, to)
+    return public.link(house.view(), CALL, payer_id, to)
 
 
 def test_a_payer_never_registered_has_agreed_to_nothing(house: House) -> None:
-    assert public.profile(LoneView(house.store), CALL, "c_1") == UNREGISTERED
+    assert public.profile(house.view(), CALL, "c_1") == UNREGISTERED
 
 
 def test_a_profile_says_what_was_registered(house: House) -> None:
@@ -32,7 +31,7 @@ def test_a_profile_says_what_was_registered(house: House) -> None:
     )
     house.accept(command, CALL)
 
-    profile = public.profile(LoneView(house.store), CALL, "c_1")
+    profile = public.profile(house.view(), CALL, "c_1")
 
     assert profile == public.Profile(
         has_small_consent=True,
@@ -46,7 +45,7 @@ def test_a_withdrawn_consent_does_not_stand(house: House) -> None:
     house.accept(RegisterPayer(payer_id="c_1", consent=Consent(small_payments=True)), CALL)
     house.accept(RegisterPayer(payer_id="c_1", consent=Consent(small_payments=False)), CALL)
 
-    profile = public.profile(LoneView(house.store), CALL, "c_1")
+    profile = public.profile(house.view(), CALL, "c_1")
 
     assert not profile.has_small_consent
 

@@ -243,6 +243,18 @@ def test_an_authorization_lapses_at_its_time_unless_something_is_captured() -> N
     assert (lapsed.status, lapsed.released_minor) == ("reversed", 10_000)
 
 
+def test_a_suspended_payment_lapses_only_with_nothing_captured() -> None:
+    authorized = apply(
+        a_payment("executing"), reported("authorized", authorization_expires_at=LATER)
+    )
+
+    suspended = apply(authorized, Moved(at=NOW, action="suspend", to="suspended"))
+    captured = apply(suspended, reported("captured", 1))
+
+    assert (suspended.timer_at, suspended.timer_action) == (LATER, "lapse")
+    assert (captured.timer_at, captured.timer_action) == (None, None)
+
+
 def test_nothing_is_reversed_by_us_once_something_is_captured() -> None:
     payment = apply(a_payment("suspended"), reported("captured", 1))
 
