@@ -1,7 +1,6 @@
 """What `payguard doctor` looks at, one function a check. Changes nothing that is stored."""
 
 import contextlib
-import datetime as dt
 import http.client
 import importlib.metadata
 import os
@@ -19,15 +18,13 @@ import msgspec
 
 from keys.roots.file import RootRefused, load
 from service.carriers.client import SocketCarrier
-from service.cli.database import standing
+from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
-from service.db.reader import Reader
 from service.db.sqlite import connect
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.settings import Settings
-from service.unit_of_work.fence import WRITER_ROW
 from service.writer.lock import WriterLock, WriterRuns
 
 PYTHON_LEAST: Final = (3, 11)
@@ -37,7 +34,6 @@ LOG_LARGE: Final = 256 << 20
 CLOCK_BACK_S: Final = 2.0
 PROBE_TIMEOUT_S: Final = 2.0
 SYNCHRONOUS_FULL: Final = 2
-SHARD: Final = 0
 # In memory: everything is gone with the power. Elsewhere: SQLite's shared memory does not reach.
 IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 OVER_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
@@ -140,7 +136,7 @@ def _folder(settings: Settings) -> Check:
 
 def _root_key(settings: Settings) -> Check:
     path = settings.root_file
-    if not path.exists() and _last_commit(settings) is None:
+    if not path.exists() and last_commit(settings) is None:
         return _ok("root key", f"{path} is made at the first start")
     try:
         load(path)
@@ -249,7 +245,7 @@ def _front_end(settings: Settings) -> Check:
 def _clock(settings: Settings) -> Check:
     """Compare the system's clock with the last commit's time."""
     now = SystemClock().now()
-    last = _last_commit(settings)
+    last = last_commit(settings)
     if last is None:
         return _ok("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC; no commit to compare with")
     behind_s = (last - now).total_seconds()
@@ -285,17 +281,6 @@ CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _clock,
     _space,
 )
-
-
-def _last_commit(settings: Settings) -> dt.datetime | None:
-    """Return the writer's clock at its last commit; None where no writer ever worked here."""
-    if not settings.database_file.exists():
-        return None
-    try:
-        row = Reader(settings.database_file).maybe(WRITER_ROW(shard=SHARD))
-    except StoreUnavailable:
-        return None
-    return None if row is None else row["now"]
 
 
 def _holder(lock: Path) -> str:

@@ -1,14 +1,20 @@
 """Where the database stands against this software, and bringing it there. Loads Alembic late."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from service.cli.screen import Failure
+from service.db.reader import Reader
 from service.db.store import StoreUnavailable
 from service.settings import Settings
+from service.unit_of_work.fence import WRITER_ROW
+
+SHARD: Final = 0
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +69,35 @@ def prepare(settings: Settings) -> None:
         bring_to(database, found.newest, found)
     else:
         require_current(database, found)
+        require_root_key(settings)
+
+
+def last_commit(settings: Settings) -> dt.datetime | None:
+    """Return the writer's clock at its last commit; None where no writer ever worked here."""
+    if not settings.database_file.exists():
+        return None
+    try:
+        row = Reader(settings.database_file).maybe(WRITER_ROW(shard=SHARD))
+    except StoreUnavailable:
+        return None
+    return None if row is None else row["now"]
+
+
+def require_root_key(settings: Settings) -> None:
+    """Refuse to go on without the root key of a database that is in use.
+
+    A new one would be made in its place; nothing that is sealed could be opened under it, no API
+    key would be recognised, and the old one, put back later, would not fit what came since.
+
+    Raises:
+        Failure: It is missing.
+    """
+    if not settings.root_file.exists() and last_commit(settings) is not None:
+        raise Failure(
+            "root_key_missing",
+            f"the root key {settings.root_file} is missing, and the database was made under it",
+            then="restore it from its backup, or set PAYGUARD_ROOT_KEY_FILE to where it is",
+        )
 
 
 def require_current(database: Path, found: Standing) -> None:

@@ -10,6 +10,7 @@ import click
 from keys import entropy
 from keys.api_keys import ApiKeyText, new_api_key
 from keys.roots.file import RootRefused
+from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
 from service.cli.screen import Failure, Screen, reporting, table
@@ -147,6 +148,7 @@ def list_keys(screen: Screen, merchant_id: str) -> None:
 
 def _new_text(settings: Settings, mode: Mode) -> tuple[ApiKeyText, bytes]:
     """Return a new key's text, and the hash under which it is found."""
+    require_root_key(settings)
     try:
         secrets = open_secrets(settings.root_file, entropy.system)
     except RootRefused as error:

@@ -15,7 +15,7 @@ from keys import entropy
 from keys.roots.file import RootRefused
 from service.carriers.client import SocketCarrier
 from service.carriers.queue import QueueCarrier
-from service.cli.database import require_current, standing
+from service.cli.database import require_current, require_root_key, standing
 from service.cli.screen import NO_ANSWER, REFUSED, Failure
 from service.db.sqlite import SQLiteStore
 from service.db.store import StoreUnavailable
@@ -114,6 +114,7 @@ def writer_at_hand(settings: Settings) -> Iterator[Submit]:
         yield carrier
         return
     require_current(settings.database_file, standing(settings.database_file))
+    require_root_key(settings)
     quiet = logger(stream=sys.stderr.buffer, clock=SystemClock(), level=logging.ERROR)
     try:
         with WriterThread(

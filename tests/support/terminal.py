@@ -59,6 +59,7 @@ class Process:
             env=self._environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            start_new_session=True,
             text=True,
         )
         self.ready: dict[str, Any] = self._read()
@@ -79,8 +80,12 @@ class Process:
         return str(self.ready["url"])
 
     def stop(self, *, by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-        """Stop it; return its exit status and what it wrote to standard error."""
-        self.process.send_signal(by)
+        """Stop it as a terminal does, by a signal to its group, which is not its children's.
+
+        Returns:
+            Its exit status, and what it wrote to standard error.
+        """
+        os.killpg(self.process.pid, by)
         _, errors = self.process.communicate(timeout=STOP_S)
         return self.process.returncode, errors
 

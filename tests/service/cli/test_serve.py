@@ -162,7 +162,7 @@ def test_a_stop_under_load_loses_no_request(own: Process) -> None:
     while min(len(kept.paid), len(new.paid)) < CLIENTS * 5 and not kept.lost + new.lost:
         time.sleep(0.05)
 
-    status, errors = own.stop()
+    status, errors = own.stop(by=signal.SIGINT)
     kept.join()
     new.join()
 
@@ -200,7 +200,7 @@ def test_after_a_killed_service_another_starts_at_once(own: Process) -> None:
     _, before = pay_once(own, key, "000001")
 
     own.process.kill()
-    own.process.communicate()
+    own.process.communicate(timeout=PATIENCE_S)
     with Process("serve", environment=environment(home)) as again:
         status, after = pay_once(again, key, "000001")
 
