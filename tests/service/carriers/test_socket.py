@@ -193,6 +193,14 @@ def test_garbage_ends_its_own_connection_alone(
     assert len(running.bench.rows(JARS)) == 1
 
 
+def test_a_frame_that_is_too_large_ends_the_connection_before_it_is_read(
+    raw: socket.socket,
+) -> None:
+    raw.sendall(LENGTH.pack(FRAME_BYTES_MAX + 1))
+
+    assert raw.recv(1) == b""
+
+
 def test_a_command_of_another_version_is_a_no_and_the_connection_lives(
     raw: socket.socket,
 ) -> None:

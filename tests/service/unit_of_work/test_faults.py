@@ -173,8 +173,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_a_fault_at_any_step_costs_its_own_command_alone(bench: Bench, step: str) -> None:
     call = a_call(key="k")
 
+    # A neighbour brings the entity that the faulty one did not declare.
     first, fault, last = bench.run(
-        Drop(jar="a", coins=1), (Stumble(step=step), call), Drop(jar="b", coins=2)
+        Drop(jar="a", coins=1, shared="other"), (Stumble(step=step), call), Drop(jar="b", coins=2)
     )
 
     assert isinstance(fault, Faulted)
