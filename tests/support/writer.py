@@ -55,7 +55,8 @@ class Bench:
 
     def __init__(self, folder: Path, *handlers: Any, bytes_max: int = 1 << 20) -> None:
         self.path = folder / "payguard.sqlite"
-        create_tables(self.path)
+        if not self.path.exists():
+            create_tables(self.path)
         self.handlers = Handlers([*HANDLERS, *handlers])
         self.clock = FrozenClock(START)
         self.entropy = CountingEntropy()
