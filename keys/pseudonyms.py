@@ -1,6 +1,5 @@
 """Stand-ins for e-mails, phones, devices and IPs: keyed, tenant-bound. Never reversible."""
 
-import base64
 import enum
 import ipaddress
 import re
@@ -39,7 +38,7 @@ class Kind(enum.StrEnum):
 
 
 def pseudonym(key: bytes, kind: Kind, value: str, *, tenant_id: str) -> str:
-    """Return the stand-in for a value: its kind, an underscore and 26 characters.
+    """Return the stand-in for a value: its kind, an underscore and 32 hexadecimal digits.
 
     Spellings of one value get one pseudonym: an e-mail is taken in lower case and NFKC, a phone
     without its layout, an IP in its shortest form (an IPv4 address inside IPv6 as itself), a
@@ -71,8 +70,10 @@ def ip_pseudonyms(key: bytes, value: str, *, tenant_id: str) -> tuple[str, str, 
     """
     address = _address(value)
     lengths = _IPV4_LENGTHS if address.version == 4 else _IPV6_LENGTHS  # noqa: PLR2004  the name
+    bits, number = address.max_prefixlen, int(address)
+    # The network's number and length say what ip_network would, in a tenth of its time.
     widest, wide, narrow, whole = (
-        _hashed(key, Kind.IP, str(ipaddress.ip_network((address, length), strict=False)), tenant_id)
+        _hashed(key, Kind.IP, f"{address.version}:{number >> bits - length:x}/{length}", tenant_id)
         for length in lengths
     )
     return widest, wide, narrow, whole
@@ -83,7 +84,7 @@ def _hashed(key: bytes, kind: Kind, plain: str, tenant_id: str) -> str:
         raise ValueError("a pseudonym belongs to a tenant")
     parts = (b"pseudonym", tenant_id.encode(), kind.value.encode(), plain.encode())
     short = blind_index.keyed_hash(key, *parts)[:PSEUDONYM_BYTES]
-    return f"{kind.value}_{base64.b32encode(short).decode().rstrip('=').lower()}"
+    return f"{kind.value}_{short.hex()}"
 
 
 def _email(value: str) -> str:

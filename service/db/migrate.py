@@ -4,7 +4,7 @@ A place is the path of a SQLite file, made here when it is missing, or a databas
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -14,7 +14,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations.ops import DowngradeOps, UpgradeOps
+from alembic.operations.ops import DowngradeOps, MigrateOperation, OpContainer, UpgradeOps
 from alembic.script import ScriptDirectory
 
 from service.db.metadata import METADATA, Instant
@@ -28,7 +28,6 @@ class StoreIsNewer(Exception):  # noqa: N818  a state of the world, not our mist
 
 
 BASE: Final = "base"
-FIRST: Final = "0001"
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _OWNER_ONLY: Final = 0o600
@@ -100,10 +99,13 @@ def differences(place: Place) -> list[Any]:
         return list(compare_metadata(context, METADATA))
 
 
-def write_first() -> None:
-    """Write the first migration anew from METADATA; the caller has loaded all tables.
+def write_first(parts: Mapping[str, Collection[str]]) -> None:
+    """Write the migrations anew from METADATA, one for each part of the house.
 
     For the time before the first release only: afterwards a change is a migration of its own.
+
+    Args:
+        parts: The tables of each part by the part's name, in the order of the migrations.
     """
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
@@ -111,13 +113,28 @@ def write_first() -> None:
     engine.dispose()
     assert script.upgrade_ops is not None
     assert script.downgrade_ops is not None
-    text = _FIRST_TEXT.format(
-        revision=FIRST, up=_rendered(script.upgrade_ops), down=_rendered(script.downgrade_ops)
-    )
-    (_FOLDER / "versions" / f"{FIRST}_first.py").write_text(text)
+    folder = _FOLDER / "versions"
+    for old in folder.glob("*.py"):
+        old.unlink()
+    before = None
+    for number, (part, tables) in enumerate(parts.items(), start=1):
+        revision = f"{number:04}"
+        text = _FIRST_TEXT.format(
+            part=part,
+            revision=revision,
+            before=f'"{before}"' if before else None,
+            up=_rendered(UpgradeOps(_of(tables, script.upgrade_ops))),
+            down=_rendered(DowngradeOps(_of(tables, script.downgrade_ops))),
+        )
+        (folder / f"{revision}_{part}.py").write_text(text)
+        before = revision
 
 
-_FIRST_TEXT: Final = '''"""The first tables."""
+def _of(tables: Collection[str], ops: OpContainer) -> list[MigrateOperation]:
+    return [one for one in ops.ops if getattr(one, "table_name", None) in tables]
+
+
+_FIRST_TEXT: Final = '''"""The first tables of {part}."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -125,7 +142,7 @@ from alembic import op
 from service.db.metadata import Instant
 
 revision = "{revision}"
-down_revision = None
+down_revision = {before}
 branch_labels = None
 depends_on = None
 
@@ -140,13 +157,19 @@ def downgrade() -> None:
 
 
 def _rendered(ops: UpgradeOps | DowngradeOps) -> str:
-    lines = render_python_code(ops, render_item=_instant).splitlines()
+    lines = render_python_code(ops, render_item=_type).splitlines()
     return "\n".join(line for line in lines if not line.lstrip().startswith("# ###"))
 
 
-def _instant(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Say how our own column type is written down; everything else is Alembic's to say."""
-    return "Instant()" if kind == "type" and isinstance(item, Instant) else False
+def _type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Say how a column type of ours is written down; everything else is Alembic's to say.
+
+    A migration must outlive the code that it was written beside, so it names what lies under a
+    room's own type.
+    """
+    if kind != "type" or not isinstance(item, sa.types.TypeDecorator):
+        return False
+    return "Instant()" if isinstance(item, Instant) else f"sa.{item.impl!r}"
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -86,7 +86,8 @@ class Compiled:
             raise ValueError(f"{statement.name}: a list of values to come has no fixed text")
         expanded = compiled.construct_expanded_state(to_come)
         self.text = expanded.statement
-        self._binds: list[tuple[str, Processor]] = []
+        # By name: one that stands twice in a statement is one parameter, processed once.
+        self._binds: dict[str, Processor] = {}
         self.constants: dict[str, Any] = {}
         for bind, name in compiled.bind_names.items():
             processor = bind.type.dialect_impl(dialect).bind_processor(dialect) or _as_it_is
@@ -94,7 +95,7 @@ class Compiled:
                 for one in expanded.parameter_expansion.get(name, [name]):
                     self.constants[one] = processor(expanded.parameters[one])
             elif processor is not _as_it_is:
-                self._binds.append((name, processor))
+                self._binds[name] = processor
         columns = getattr(statement.construct, "exported_columns", ())
         self.names: tuple[str, ...] = tuple(column.key for column in columns)
         if len(set(self.names)) < len(self.names):
@@ -108,7 +109,7 @@ class Compiled:
     def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the values as the driver takes them."""
         merged = {**self.constants, **values}
-        for name, processor in self._binds:
+        for name, processor in self._binds.items():
             merged[name] = processor(merged[name])
         return merged
 

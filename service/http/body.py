@@ -1,13 +1,13 @@
 """Reads a raw body from the server, whole and never beyond the limit."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, BinaryIO
+
+from gunicorn.http.errors import ParseException
 
 from service.http import headers
 from service.http.problems import BODY_MALFORMED, BODY_TOO_LARGE
 from service.kernel.errors import Refusal
-
-_CHUNK_BYTES: Final = 65_536
 
 
 def read_body(environ: Mapping[str, Any], *, limit: int) -> bytes:
@@ -18,25 +18,30 @@ def read_body(environ: Mapping[str, Any], *, limit: int) -> bytes:
             HEADER_INVALID for a bad Content-Length.
     """
     announced = headers.content_length(environ)
-    too_large = Refusal(BODY_TOO_LARGE, fields={"limit_bytes": limit})
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""
     if announced is not None and announced > limit:
-        raise too_large
-    stream = environ["wsgi.input"]
+        raise _too_large(limit)
     # A server that does not end the stream itself would wait for bytes beyond the body.
-    left = limit + 1 if announced is None else announced
-    pieces = []
-    try:
-        while left > 0 and (piece := stream.read(min(left, _CHUNK_BYTES))):
-            pieces.append(piece)
-            left -= len(piece)
-    except (OSError, ValueError):
-        # A broken chunk, or a caller who went away in the middle.
-        raise Refusal(BODY_MALFORMED) from None
-    body = b"".join(pieces)
+    body = _read(environ["wsgi.input"], limit + 1 if announced is None else announced)
     if len(body) > limit:
-        raise too_large
+        raise _too_large(limit)
     if announced is not None and len(body) < announced:
         raise Refusal(BODY_MALFORMED)
     return body
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    pieces = []
+    try:
+        while size > 0 and (piece := stream.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+    except (OSError, ValueError, ParseException):
+        # A broken chunk, or a caller who went away in the middle.
+        raise Refusal(BODY_MALFORMED) from None
+    return b"".join(pieces)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(BODY_TOO_LARGE, fields={"limit_bytes": limit})

@@ -5,8 +5,8 @@ A refusal here touches no row: nothing is submitted before every check has passe
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
 import msgspec
@@ -16,6 +16,7 @@ from service.db.store import StoreUnavailable
 from service.http import faults, headers
 from service.http.body import read_body
 from service.http.contract import BodyContract, NoQuery, QueryContract
+from service.http.outgoing import Finished, finish
 from service.http.ports import Ports, Principal
 from service.http.problems import (
     BODY_UNEXPECTED,
@@ -37,19 +38,24 @@ from service.http.problems import (
 )
 from service.http.rate import Buckets, Standing
 from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, Route
+from service.http.table import Table
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
-from service.kernel.ids import new_id
+from service.kernel.ids import ID_PATTERN, new_id
 from service.unit_of_work.commands import Idempotency
 
 RETRY_AFTER_S: Final = 1
 REQUEST_ID_HEADER: Final = "Payguard-Request-Id"
 UNMATCHED: Final = "unmatched"
 
-_PATH_VALUE: Final = re.compile(r"[!-~]{1,64}")
+# Paths name things by our own ids. Whatever else stands there is no id, and goes no further: an
+# entry names what a refused command was about, and must not keep a card number or an e-mail.
+_PATH_VALUE: Final = re.compile(ID_PATTERN)
 _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405
 _STATUS_SERVER: Final = 500
+_JSON_CONTENT: Final = ("Content-Type", headers.JSON_TYPE)
+_PROBLEM_CONTENT: Final = ("Content-Type", PROBLEM_TYPE)
 _STANDARD: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
 
 
@@ -65,8 +71,7 @@ class Log(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a request once it was answered; watchers count and log it.
 
     Attributes:
@@ -150,31 +155,55 @@ class Door:
         """
         app.url_map.merge_slashes = False
         app.url_map.redirect_defaults = False
+        entries = []
         for route in routes:
             if missing := self._texts.missing(route.refuses):
                 raise ValueError(f"{route.name}: no texts for {', '.join(missing)}")
+            operation = _Operation(route)
+            entries.append((route, operation))
             app.add_url_rule(
                 route.path.replace("{", "<").replace("}", ">"),
                 endpoint=route.name,
-                view_func=self._view(_Operation(route)),
+                view_func=self._view(operation),
                 methods=[route.method.upper()],
                 provide_automatic_options=False,
             )
         app.register_error_handler(Exception, self._unserved)
+        served = self._before(app.wsgi_app, Table(entries))
+        app.wsgi_app = served  # type: ignore[method-assign, assignment]  # Flask's way to wrap
+
+    def _before(self, rest: WSGIApplication, table: Table[_Operation]) -> WSGIApplication:
+        """Return a WSGI application that serves the table itself and leaves the rest to Flask."""
+
+        def application(environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+            found = table.find(environ["REQUEST_METHOD"], environ.get("PATH_INFO", ""))
+            if found is None:
+                return rest(environ, start)
+            answer = self._serve(environ, *found)
+            start(answer.line, answer.headers)
+            return [answer.body]
+
+        return application
 
     def _view(self, operation: _Operation) -> Callable[..., flask.Response]:
-        route = operation.route
+        """Return what Flask calls where the table did not fit: HEAD, above all."""
 
         def view(**path: str) -> flask.Response:
-            visit = _Visit(flask.request.environ, self._ports)
-            try:
-                request = self._admit(visit, operation, path)
-                outcome: Answer | Refusal = route.run(request, self._ports)
-            except Exception as error:  # noqa: BLE001  the door is the last place that may
-                outcome = self._refusal(error, visit, route.path)
-            return self._respond(visit, outcome, route.path)
+            return self._serve(flask.request.environ, operation, path).response()
 
         return view
+
+    def _serve(
+        self, environ: Mapping[str, Any], operation: _Operation, path: Mapping[str, str]
+    ) -> Finished:
+        visit = _Visit(environ, self._ports)
+        route = operation.route
+        try:
+            request = self._admit(visit, operation, path)
+            outcome: Answer | Refusal = route.run(request, self._ports)
+        except Exception as error:  # noqa: BLE001  the door is the last place that may
+            outcome = self._refusal(error, visit, route.path)
+        return self._finish(visit, outcome, route.path)
 
     def _unserved(self, error: Exception) -> flask.Response:
         """Answer what no route took: unknown paths and methods, and faults outside of routes."""
@@ -183,7 +212,7 @@ class Door:
             outcome = _of_http(error)
         else:
             outcome = self._refusal(error, visit, UNMATCHED)
-        return self._respond(visit, outcome, UNMATCHED)
+        return self._finish(visit, outcome, UNMATCHED).response()
 
     def _admit(self, visit: _Visit, operation: _Operation, path: Mapping[str, str]) -> Request:
         """Return the request with everything checked and decoded.
@@ -247,7 +276,7 @@ class Door:
         self, visit: _Visit, operation: _Operation, key: str, path: Mapping[str, str], raw: bytes
     ) -> Idempotency:
         """Return what makes a retry of this request the same request."""
-        assert visit.principal is not None  # noqa: S101  what writes has a scope (routes.py)
+        assert visit.principal is not None
         ports, principal = self._ports, visit.principal
         values = [path[name].encode() for name in operation.route.parameters]
         query = visit.environ.get("QUERY_STRING", "").encode("latin-1")
@@ -289,31 +318,18 @@ class Door:
                 )
                 return Refusal(INTERNAL_ERROR)
 
-    def _respond(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> flask.Response:
-        sent = [
-            (REQUEST_ID_HEADER, visit.request_id),
-            ("traceparent", visit.trace),
-            ("Content-Language", visit.language),
-            *_STANDARD,
-        ]
-        if visit.standing is not None:
-            sent.append(("RateLimit-Policy", self._buckets.policy))
-            sent.append(("RateLimit", visit.standing.header()))
+    def _finish(self, visit: _Visit, outcome: Answer | Refusal, route: str) -> Finished:
+        try:
+            finished = self._written(visit, outcome)
+        except Exception as error:  # noqa: BLE001  an answer of ours that cannot be written
+            outcome = self._refusal(error, visit, route)
+            finished = self._written(visit, outcome)
         if isinstance(outcome, Answer):
-            code, status, kind = None, outcome.status, headers.JSON_TYPE
-            body = b"" if outcome.body is None else self._encode(outcome.body)
+            code, status = None, outcome.status
             batch = None if outcome.batch is None else str(outcome.batch)
-            sent.extend(outcome.headers)
-            if batch is not None:
-                sent.append((BATCH_HEADER, batch))
-            if outcome.replayed:
-                sent.append((REPLAYED_HEADER, "true"))
         else:
-            code, status, kind = outcome.problem.code, outcome.problem.status, PROBLEM_TYPE
-            body = self._problem(outcome, visit)
+            code, status = outcome.problem.code, outcome.problem.status
             batch = outcome.headers.get(BATCH_HEADER)
-            sent.extend(outcome.headers.items())
-        response = flask.Response(body, status, sent, content_type=kind)
         answered = Answered(
             method=_method(visit.environ),
             route=route,
@@ -326,7 +342,35 @@ class Door:
         )
         for watcher in self._watchers:
             watcher(answered)
-        return response
+        return finished
+
+    def _written(self, visit: _Visit, outcome: Answer | Refusal) -> Finished:
+        """Return the bytes and headers of an answer.
+
+        Raises:
+            Exception: It cannot be written; that is a mistake of whoever made it.
+        """
+        made = [
+            (REQUEST_ID_HEADER, visit.request_id),
+            ("traceparent", visit.trace),
+            ("Content-Language", visit.language),
+            *_STANDARD,
+        ]
+        if visit.standing is not None:
+            made.append(("RateLimit-Policy", self._buckets.policy))
+            made.append(("RateLimit", visit.standing.header()))
+        if isinstance(outcome, Refusal):
+            made.append(_PROBLEM_CONTENT)
+            body = self._problem(outcome, visit)
+            others = outcome.headers.items()
+            return finish(body, status=outcome.problem.status, made=made, others=others)
+        made.append(_JSON_CONTENT)
+        if outcome.batch is not None:
+            made.append((BATCH_HEADER, str(outcome.batch)))
+        if outcome.replayed:
+            made.append((REPLAYED_HEADER, "true"))
+        body = b"" if outcome.body is None else self._encode(outcome.body)
+        return finish(body, status=outcome.status, made=made, others=outcome.headers)
 
     def _problem(self, refusal: Refusal, visit: _Visit) -> bytes:
         members = self._texts.body(refusal, language=visit.language, request_id=visit.request_id)

@@ -50,7 +50,7 @@ def read(body: bytes) -> Document:
             raise _malformed()
         tree = _DECODER.decode(text)
     # ValueError covers bad UTF-8, bad JSON, a byte order mark and integers of absurd length.
-    except (ValueError, RecursionError):
+    except ValueError:
         raise _malformed() from None
     if "\\" in text and any(_UNSTORABLE.search(one) for one in strings(tree)):
         raise _malformed()

@@ -21,14 +21,13 @@ _PARAMETER: Final = re.compile(r"\{([a-z_]+)\}")
 _STATUS_NOT_FOUND: Final = 404
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """A request that passed the door.
 
     Attributes:
         route: The entry of the route table.
         principal: Who calls; None on public routes only.
-        path: Path parameters, each 1 to 64 visible ASCII characters.
+        path: Path parameters, each of the form of our ids.
         query: The route's query Struct, or None.
         body: The route's body Struct, or None.
         language: Language of the answer.
@@ -70,8 +69,7 @@ class Request:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a route's function answers.
 
     Attributes:

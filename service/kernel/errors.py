@@ -1,5 +1,7 @@
 """What an expected no looks like: problems with stable codes. Never holds a value a caller sent."""
 
+from typing import Final
+
 import msgspec
 
 
@@ -28,6 +30,10 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     pointer: str
     code: str
     detail: str = ""
+
+
+# Two rooms refuse for it: merchants, and payments on the merchant's behalf.
+MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
 
 
 class Refusal(Exception):  # noqa: N818  it is the noun of the trade; not every no is an error

@@ -1,5 +1,6 @@
 """One JSON line per event, with secrets left out. Never configures anything global."""
 
+import functools
 import logging
 import re
 from collections.abc import Callable, MutableMapping
@@ -15,6 +16,7 @@ REDACTED: Final = "[redacted]"
 MISNAMED: Final = "misnamed_event"
 
 _DEPTH_MAX: Final = 8
+_NAMES_MAX: Final = 1_024
 _EVENT: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 # Names whose values never reach a log, alone or as the last word of a name: `phone`,
 # `payer_phone`.
@@ -46,13 +48,7 @@ def logger(
         level: Events below it are dropped.
         bound: Fields that every line carries, such as the process's name.
     """
-    processors: list[Processor] = [
-        structlog.processors.add_log_level,
-        _named,
-        _timed(clock),
-        redact,
-        _rendered,
-    ]
+    processors: list[Processor] = [_line(clock)]
     made: FilteringBoundLogger = structlog.wrap_logger(
         structlog.BytesLogger(stream),
         processors=processors,
@@ -61,11 +57,6 @@ def logger(
         cache_logger_on_first_use=True,
     ).bind(**bound)
     return made
-
-
-def redact(_: Any, __: str, event: Event) -> Event:
-    """Replace the values of fields whose names say that they hold a secret or a person's data."""
-    return {name: _clean(name, value, 0) for name, value in event.items()}
 
 
 class Bridge(logging.Handler):
@@ -90,35 +81,49 @@ class Bridge(logging.Handler):
         )
 
 
+def _line(clock: Clock) -> Callable[[Any, str, Event], bytes]:
+    """Return the one processor: time, level and name first, then the fields without secrets."""
+
+    def line(_: Any, level: str, event: Event) -> bytes:
+        name = event.pop("event")
+        members = {
+            "at": clock.now(),
+            "level": level,
+            "event": name if _is_name(name) else MISNAMED,
+        }
+        for field, value in event.items():
+            members[field] = _clean(field, value, 0)
+        return _encode(members)
+
+    return line
+
+
 def _clean(name: str, value: Any, depth: int) -> Any:
-    if name in _SECRET_WORDS or name.rpartition("_")[2] in _SECRET_WORDS:
-        return REDACTED if value is not None else None
+    if _is_secret(name):
+        return None if value is None else REDACTED
     if isinstance(value, dict):
         if depth == _DEPTH_MAX:
             return REDACTED
         return {str(key): _clean(str(key), one, depth + 1) for key, one in value.items()}
-    if isinstance(value, list | tuple) and any(isinstance(one, dict) for one in value):
+    if isinstance(value, list | tuple) and not all(isinstance(one, str | int) for one in value):
         return [_clean("", one, depth + 1) for one in value]
     return value
 
 
-def _named(_: Any, __: str, event: Event) -> Event:
-    if not _EVENT.fullmatch(event["event"]):
-        event["event"] = MISNAMED
-    return event
+# Names are constants in the code, so these remember all there are.
+@functools.lru_cache(maxsize=_NAMES_MAX)
+def _is_secret(name: str) -> bool:
+    return name in _SECRET_WORDS or name.rpartition("_")[2] in _SECRET_WORDS
 
 
-def _timed(clock: Clock) -> Callable[[Any, str, Event], Event]:
-    def stamp(_: Any, __: str, event: Event) -> Event:
-        return {"at": clock.now(), **event}
-
-    return stamp
-
-
-def _rendered(_: Any, __: str, event: Event) -> bytes:
-    return msgspec.json.encode(event, enc_hook=_kind)
+@functools.lru_cache(maxsize=_NAMES_MAX)
+def _is_name(event: str) -> bool:
+    return _EVENT.fullmatch(event) is not None
 
 
 def _kind(value: object) -> str:
     # Never a repr: it may hold what the fields' names promised not to.
     return f"<{type(value).__qualname__}>"
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_kind).encode

@@ -10,18 +10,25 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
+from keys.entropy import SEED_BYTES
 from keys.roots.file import RootRefused
 from risk.strategy import load_strategy
 from service.carriers.server import SocketServer
 from service.db.sqlite import SQLiteStore
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
-from service.kernel.clock import SystemClock
+from service.kernel.clock import Clock, SystemClock
+from service.kernel.ids import new_id
 from service.kernel.logs import logger
 from service.rooms.assessments.public import Judge
-from service.secrets import open_secrets
+from service.rooms.custody.commands import PURPOSE
+from service.rooms.custody.model import new_signing_key
+from service.rooms.custody.store import ACTIVE_KEY
+from service.secrets import Secrets, open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.state.codec import WindowStates
+from service.unit_of_work.batch import Ticket
+from service.unit_of_work.commands import HOUSE, Call
 from service.unit_of_work.fence import Fence
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, Parts, Writer, assemble
@@ -33,6 +40,7 @@ from service.writer.measure import Measure
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
+FIRST_COMMAND_NS: Final = 60_000_000_000
 
 
 def open_writer(
@@ -51,11 +59,12 @@ def open_writer(
     """
     secrets = open_secrets(settings.root_file, entropy.system)
     judge = Judge(load_strategy(), secrets.sealer)
-    return assemble(
+    clock = SystemClock()
+    writer = assemble(
         Parts(
             store=store,
             handlers=all_handlers(judge, issuer=settings.issuer),
-            clock=SystemClock(),
+            clock=clock,
             random=entropy.system,
             sealer=secrets.sealer,
             codec=WindowStates(),
@@ -64,6 +73,27 @@ def open_writer(
             entity_bytes_max=settings.entity_cache_mib * MIB,
             fence=fence,
         )
+    )
+    [signing] = store.fetch([ACTIVE_KEY(tenant_id=HOUSE, purpose=PURPOSE)])
+    if not signing:
+        writer.work.run_batch([_first_signing_key(secrets, clock)])
+    return writer
+
+
+def _first_signing_key(secrets: Secrets, clock: Clock) -> Ticket:
+    """Return the command without which no payment token can be signed, for a new store."""
+    return Ticket(
+        command=new_signing_key(secrets.sealer, entropy.system),
+        call=Call(
+            principal="writer",
+            tenant_id=HOUSE,
+            merchant_id=HOUSE,
+            mode="live",
+            origin="writer",
+            request_id=new_id("req", now=clock.now(), entropy=entropy.system),
+        ),
+        deadline_ns=clock.monotonic_ns() + FIRST_COMMAND_NS,
+        seed=entropy.system(SEED_BYTES),
     )
 
 
@@ -78,7 +108,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     with WriterLock(settings.lock_file):
         store = SQLiteStore(settings.database_file)
         writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
-        log.info("writer_ready", process=os.getpid(), rebuilt_events=writer.rebuilt_events)
+        log.info("writer_ready", pid=os.getpid(), rebuilt_events=writer.rebuilt_events)
         server = SocketServer(
             settings.socket_file,
             handlers=writer.handlers,
@@ -115,7 +145,7 @@ def main() -> int:
     except (WriterRuns, RootRefused, StoreUnavailable) as error:
         return _cannot_start(error)
     except WriterStops as error:
-        log.error("writer_stops", reason=str(error))
+        log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
         return EXIT_STOPPED
     return 0
 

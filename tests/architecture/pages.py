@@ -83,12 +83,22 @@ def entries() -> str:
     return "\n".join([*lines, ""])
 
 
+def payment_states() -> str:
+    """Return the table of a payment's moves with its diagram."""
+    return str(importlib.import_module("service.rooms.payments.moves").markdown())
+
+
 PAGES: Final = [
     page
     for page in (
         Page(path="docs/features.md", source="risk/catalogue.py", render=features),
         Page(path="docs/entries.md", source="service/unit_of_work/faults.py", render=entries),
         Page(path="docs/errors.md", source=names.TEXTS_AT, render=errors),
+        Page(
+            path="docs/payment-states.md",
+            source="service/rooms/payments/moves.py",
+            render=payment_states,
+        ),
         Page(path="docs/policy.md", source="risk/catalogue.py", render=policy),
     )
     if (ROOT / page.source).is_file()

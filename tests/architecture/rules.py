@@ -24,6 +24,7 @@ CATCHERS: Final = (
     "service/http/door.py",
     "service/http/operations.py",
     "service/unit_of_work/",
+    "service/writer/inbox.py",
     "service/writer/loop.py",
     "service/worker/loop.py",
 )

@@ -99,7 +99,7 @@ PLANTED: Final[dict[str, list[tuple[str, ...]]]] = {
         ("service.rooms.merchants.commands service.rooms.payers.public",),
         ("service.rooms.payments.commands service.rooms.payers.store",),
         ("service.rooms.payments.store service.rooms.payers.tables",),
-        ("service.rooms.payments.queries service.rooms.payers.queries",),
+        ("service.rooms.payments.queries service.rooms.payers.store",),
         ("service.rooms.payments.api service.rooms.merchants",),
         ("service.rooms.payments.queries service.rooms.cases.tables",),
         ("service.rooms.payments.commands service.rooms.elsewhere.public",),

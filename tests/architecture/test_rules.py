@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.architecture.house import PACKAGES, ROOT, python_files
+from tests.architecture.house import PACKAGES, ROOM_FILES, ROOT, python_files
 from tests.architecture.rules import FILE_LINES_MAX, FUNCTION_LINES_MAX, RULES, Source
 
 pytestmark = pytest.mark.style
@@ -45,7 +45,7 @@ PLANTED: Final[dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]] =
     "narrow_catching": (
         [
             ("keys/a.py", "try:\n    f()\nexcept Exception:\n    pass\n"),
-            ("service/writer/inbox.py", "try:\n    f()\nexcept:\n    pass\n"),
+            ("service/writer/fence.py", "try:\n    f()\nexcept:\n    pass\n"),
             ("risk/a.py", "try:\n    f()\nexcept (OSError, BaseException) as e:\n    g(e)\n"),
         ],
         [
@@ -165,10 +165,11 @@ def test_every_rule_has_planted_violations() -> None:
 
 
 def test_a_room_holds_one_registry_at_most() -> None:
+    # A room's file that grew too long is a folder of its name, and no registry.
     folders: dict[str, set[str]] = defaultdict(set)
     for path in python_files("service"):
         match path.parts:
-            case ("service", "rooms", room, folder, _):
+            case ("service", "rooms", room, folder, _) if folder not in ROOM_FILES:
                 folders[room].add(folder)
             case _:
                 pass

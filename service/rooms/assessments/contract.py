@@ -1,8 +1,6 @@
-"""What a stored assessment looks like to others. Commands come with the rooms that ask for one."""
+"""What this room writes into the log. Commands come with the rooms that ask for a judgement."""
 
-from typing import Any, Final
-
-import msgspec
+from typing import Final
 
 AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.assessed": (
@@ -10,17 +8,3 @@ AUDIT_KINDS: Final[dict[str, str]] = {
         " inputs and the feature vector."
     ),
 }
-
-
-class AssessmentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """An assessment as replies and answers are made from it: codes and slots, no prose.
-
-    Attributes:
-        id: `asm_...`.
-        made_at: RFC 3339 with microseconds, the writer's clock.
-        judged: The assessment itself, as risk returned it.
-    """
-
-    id: str
-    made_at: str
-    judged: dict[str, Any]

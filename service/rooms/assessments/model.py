@@ -1,12 +1,14 @@
-"""Values of this room: what an exemption has counted, and the day it was counted on. Pure."""
+"""Values of this room: what an exemption has counted, and how a judgement is told. Pure."""
 
 import datetime as dt
 from typing import Final
 
 import msgspec
 
+from risk.assessment import Amount, Assessment, Slots
 from risk.facts import Facts, Scope
 from risk.policy.shapes import Preset
+from service.kernel import answers
 
 LEVEL_1: Final = "level_1"
 LEVEL_2: Final = "level_2"
@@ -49,3 +51,34 @@ def day_of(preset: Preset, at: dt.datetime) -> str:
     """Return the date, in the preset's own time zone, of an instant."""
     zone = dt.timezone(dt.timedelta(minutes=preset.day_offset_minutes))
     return at.astimezone(zone).date().isoformat()
+
+
+def as_answered(assessment_id: str, said: Assessment) -> answers.Judged:
+    """Return a judgement as ids and codes, for replies and answers."""
+    return answers.Judged(
+        id=assessment_id,
+        stage=said.stage,
+        outcome=said.outcome,
+        reason_code=said.reason_code,
+        level=said.level,
+        score=said.score,
+        risk_level=said.risk_level,
+        strategy=said.strategy,
+        arm="champion",
+        degraded=said.degraded,
+        reasons=tuple(
+            answers.ReasonCoded(code=one.code, slots=_slots(one.slots)) for one in said.reasons
+        ),
+        rules=tuple(answers.RuleShown(**msgspec.structs.asdict(one)) for one in said.rules),
+        probabilities=said.probabilities,
+        exemption=said.exemption.code if said.exemption else None,
+    )
+
+
+def _slots(slots: Slots) -> dict[str, int | str | answers.SlotAmount]:
+    return {
+        name: answers.SlotAmount(**msgspec.structs.asdict(value))
+        if isinstance(value, Amount)
+        else value
+        for name, value in slots.items()
+    }

@@ -13,7 +13,7 @@ from risk.assessment import Assessment, ExemptionUse
 from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.strategy import Strategy
-from risk.vectors import FeatureVector, entities, observations, vector
+from risk.vectors import COUNTED_AT, FeatureVector, entities, observations, vector
 from service.db.statements import Bound
 from service.rooms.assessments import store
 from service.rooms.assessments.model import (
@@ -21,6 +21,7 @@ from service.rooms.assessments.model import (
     LEVEL_2,
     STATIC_QR,
     Counted,
+    as_answered,
     day_of,
     scopes_of,
 )
@@ -29,8 +30,10 @@ from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View
 from service.unit_of_work.outcome import Change, Entry
 
+__all__ = ["Counted", "Judge", "Judged", "Known", "as_answered", "give_back", "open_features"]
+
 SCHEMA: Final = 1
-SALT_BYTES: Final = 16
+SALT_BYTES: Final = 32
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +150,11 @@ class Judge:
         return vector(facts, states, self._strategy.features)
 
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
+        if facts.stage not in COUNTED_AT:
+            # After its creation a payment spends nothing more; what it was approved with stands.
+            return Circumstances(
+                preset=known.preset, exemption=known.exemption, payee_is_new=known.payee_is_new
+            )
         counters = {}
         for scope, key in scopes_of(facts).items():
             row = view.maybe(_counter(facts, ctx.call, scope, key))

@@ -1,10 +1,15 @@
-"""Front ends' reads of assessments."""
+"""Front ends' reads of assessments. Judges nothing again."""
 
+from collections.abc import Iterable
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
-from service.db.statements import Statement
+from risk.assessment import Assessment
+from service.db.statements import Row, Statement
+from service.kernel.answers import Judged
+from service.rooms.assessments.model import as_answered
 from service.rooms.assessments.tables import ASSESSMENTS
 
 # A payment is judged once when it is made, at most a few times while its challenges pass, and
@@ -23,3 +28,13 @@ ASSESSMENTS_OF: Final = Statement(
     .limit(ASSESSMENTS_SHOWN),
     name="assessments of a subject",
 )
+
+
+def judgements(rows: Iterable[Row]) -> list[Judged]:
+    """Return stored assessments as answers tell them, by ids and codes."""
+    return [_judgement(row) for row in rows]
+
+
+def _judgement(row: Row) -> Judged:
+    said = msgspec.json.decode(row["judged"], type=Assessment)
+    return as_answered(row["assessment_id"], said)

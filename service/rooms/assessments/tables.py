@@ -25,7 +25,7 @@ ASSESSMENTS: Final = sa.Table(
     sa.Column("judged", sa.LargeBinary, nullable=False),
     sa.Column("inputs", sa.LargeBinary, nullable=False),
     sa.Column("features", sa.LargeBinary, nullable=False),  # sealed
-    sa.Column("salt", sa.LargeBinary(16), nullable=False),
+    sa.Column("salt", sa.LargeBinary(32), nullable=False),
     one_of("mode", ("live", "sandbox")),
     one_of("stage", ("account", "pre_payment", "in_flight", "post_payment", "payout")),
     one_of("outcome", ("approve", "challenge", "review", "hold", "decline")),

@@ -1,7 +1,8 @@
 """What payments ask of this room: to demand proof, to set a stop, to end either. No own handler."""
 
 import datetime as dt
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from service.db.statements import Bound
 from service.kernel.answers import HoldEnd
@@ -10,11 +11,12 @@ from service.rooms.challenges.contract import SubjectKind
 from service.rooms.challenges.model import Challenge, Hold, asked, held
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View
-from service.unit_of_work.outcome import Change, Entry
+from service.unit_of_work.outcome import Change, Entry, Outcome
 
 __all__ = [
     "Challenge",
     "Hold",
+    "Subject",
     "active_hold",
     "active_hold_read",
     "asked",
@@ -30,11 +32,25 @@ __all__ = [
 ]
 
 
+class Subject(Protocol):
+    """What a challenge or hold is about; the room above that owns it registers itself."""
+
+    def key(self, subject_id: str) -> str:
+        """Return its batch key."""
+        ...
+
+    def reads(self, subject_id: str, call: Call) -> Sequence[Bound]:
+        """Return the reads that `cancel` needs."""
+        ...
+
+    def cancel(self, view: View, subject_id: str, ctx: Context) -> Outcome:
+        """Return what cancelling it commits, its challenge and hold included."""
+        ...
+
+
 def open_challenge_read(call: Call, kind: SubjectKind, subject_id: str) -> Bound:
     """Return the read to declare for `open_challenge`."""
-    return store.OPEN_CHALLENGE(
-        tenant_id=call.tenant_id, subject_kind=kind, subject_id=subject_id
-    )
+    return store.OPEN_CHALLENGE(tenant_id=call.tenant_id, subject_kind=kind, subject_id=subject_id)
 
 
 def open_challenge(view: View, call: Call, kind: SubjectKind, subject_id: str) -> Challenge | None:
@@ -105,7 +121,7 @@ def stop(
         asks: Level and proofs of the challenge at its end; None where its end asks for none.
     """
     kind, subject_id = subject
-    level, any_of = asks if asks is not None else (None, ())
+    level, any_of = asks if asks is not None else (None, None)
     hold = Hold(
         tenant_id=ctx.call.tenant_id,
         hold_id=ctx.new_id("hld"),
@@ -147,9 +163,7 @@ def expire_challenge(ctx: Context, challenge: Challenge) -> tuple[Change, Entry]
 
 def cancel_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
     """Return what cancels an active hold."""
-    bound = store.close_hold(
-        hold.hold_id, tenant_id=hold.tenant_id, to="cancelled", now=ctx.now
-    )
+    bound = store.close_hold(hold.hold_id, tenant_id=hold.tenant_id, to="cancelled", now=ctx.now)
     return Change(bound=bound), _ended("hold.cancelled", hold.hold_id, hold)
 
 

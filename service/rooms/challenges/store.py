@@ -66,13 +66,16 @@ OPEN_CHALLENGE: Final = Statement(
     name="open challenge of a subject",
 )
 
+# Spelled out: an IN of Core is expanded per call, and our statements are compiled once.
+_STANDS: Final = sa.or_(HOLDS.c.state == "active", HOLDS.c.state == "lift_proposed")
+
 INSERT_HOLD: Final = Statement(sa.insert(HOLDS), rows=1, name="insert hold")
 CLOSE_HOLD: Final = Statement(
     sa.update(HOLDS)
     .where(
         HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
         HOLDS.c.hold_id == sa.bindparam("hold_id"),
-        HOLDS.c.state.in_(("active", "lift_proposed")),
+        _STANDS,
     )
     .values(state=sa.bindparam("to"), ended_at=sa.bindparam("now")),
     rows=1,
@@ -83,7 +86,7 @@ END_HOLD: Final = Statement(
     .where(
         HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
         HOLDS.c.hold_id == sa.bindparam("hold_id"),
-        HOLDS.c.state.in_(("active", "lift_proposed")),
+        _STANDS,
         HOLDS.c.ends_at <= sa.bindparam("now"),
     )
     .values(state="ended", ended_at=sa.bindparam("now")),
@@ -104,7 +107,7 @@ ACTIVE_HOLD: Final = Statement(
         HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
         HOLDS.c.subject_kind == sa.bindparam("subject_kind"),
         HOLDS.c.subject_id == sa.bindparam("subject_id"),
-        HOLDS.c.state.in_(("active", "lift_proposed")),
+        _STANDS,
     ),
     name="active hold of a subject",
 )

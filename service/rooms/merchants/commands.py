@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from service.db.statements import Bound, Row
-from service.kernel.errors import FieldError, Problem
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
 from service.rooms.merchants import contract, store
 from service.rooms.merchants.contract import Key, Limits, Merchant
 from service.unit_of_work.commands import HOUSE, Call, Command
@@ -114,7 +114,7 @@ def create_key(view: View, command: contract.CreateKey, ctx: Context) -> Outcome
     if refused is not None:
         return refused
     if command.mode == "live" and contract.SANDBOX_SCOPES & set(command.scopes):
-        error = FieldError("/scopes", contract.SCOPE_SANDBOX_ONLY.code)
+        error = FieldError("/scopes", "not_allowed")
         return _refused(contract.SCOPE_SANDBOX_ONLY, kind, ctx.call.merchant_id, error)
     key = Key(
         key_id=ctx.new_id("key"),
@@ -227,7 +227,7 @@ def _no_keys_now(merchant: Row | None, kind: str, call: Call) -> Refused | None:
     if merchant is None:
         return _refused(contract.MERCHANT_NOT_FOUND, kind, call.merchant_id)
     if merchant["status"] != "active":
-        return _refused(contract.MERCHANT_SUSPENDED, kind, call.merchant_id)
+        return _refused(MERCHANT_SUSPENDED, kind, call.merchant_id)
     return None
 
 

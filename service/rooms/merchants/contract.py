@@ -46,7 +46,6 @@ DEFAULT_SCOPES: Final[tuple[Scope, ...]] = tuple(sorted(set(SCOPES) - SANDBOX_SC
 
 TENANT_NOT_FOUND: Final = Problem("tenant_not_found", 404)
 MERCHANT_NOT_FOUND: Final = Problem("merchant_not_found", 404)
-MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
 KEY_NOT_FOUND: Final = Problem("key_not_found", 404)
 KEY_NOT_ACTIVE: Final = Problem("key_not_active", 409)
 KEYS_ACTIVE_LIMIT: Final = Problem("keys_active_limit", 409)

@@ -88,7 +88,7 @@ def _refusal(
     if twice:
         return _refused(contract.PAYER_DEVICE_TWICE, command, twice, is_new=is_new)
     if command.protection is not None and _is_lower(command.protection, before):
-        lower = [FieldError("/protection", contract.PAYER_PROTECTION_KEPT.code)]
+        lower = [FieldError("/protection", "not_allowed")]
         return _refused(contract.PAYER_PROTECTION_KEPT, command, lower, is_new=is_new)
     return None
 

@@ -24,6 +24,8 @@ PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
 CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
+# The `aud` of payment tokens is the issuer and this: the one place that spends them.
+AUDIENCE_PATH: Final = "/v1/payments"
 
 Status = Literal[
     "approved",
@@ -47,14 +49,13 @@ Decision = Literal["go", "hold", "stop"]
 PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
 REFERENCE_TAKEN: Final = Problem("reference_taken", 409)
 PAYMENT_NOT_IN_STATE: Final = Problem("payment_not_in_state", 409)
-# The next four come only once a token is known to be ours; what is not is `invalid`, whatever
-# was wrong with it.
 PAYMENT_TOKEN_INVALID: Final = Problem("payment_token_invalid", 422)
+# The next four come only for a token that is known to be ours; else it is invalid, whatever is
+# wrong with it.
 PAYMENT_TOKEN_SPENT: Final = Problem("payment_token_spent", 409)
 PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
-MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
 OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
@@ -67,6 +68,9 @@ AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.token_issued": "A payment token was issued; one before it was voided.",
     "payment.token_refused": "An execution was refused for its token; the field says why.",
     "payment.event_reported": "Something that happened to a payment was reported.",
+    "payment.event_repeated": "A report came again; it got the answer of the first.",
+    "payment.event_refused": "A report was refused; the field says why.",
+    "payment.amount_exceeded": "A reported amount is above what it may be; the field says which.",
     "payment.out_of_step": "A reported event does not follow from the payment's status.",
     "payment.sequence_failed": "A command was refused because the status does not allow it.",
     "payment.cancelled": "A payment was cancelled; its challenge, hold and token are void.",
@@ -114,16 +118,14 @@ class PaymentFacts(CreatePaymentRequest, frozen=True, kw_only=True):
 def rule_errors(request: CreatePaymentRequest) -> tuple[FieldError, ...]:
     """Return what is wrong between the fields of a request, all of it."""
     errors = []
-    payer = request.payer
+    payer, balance = request.payer, request.balance_before
     if payer.payer_id is None and payer.email is None and payer.phone is None:
-        errors.append(FieldError("/payer", "payer_missing", "Give payer_id, email or phone."))
+        errors.append(FieldError("/payer/payer_id", "missing_field"))
+    # A verification has the amount 0, and nothing else has.
     if (request.kind == "verification") != (request.amount.value == 0):
-        detail = "A verification has the amount 0, and nothing else has."
-        errors.append(FieldError("/amount/value", "amount_not_of_kind", detail))
-    balance = request.balance_before
+        errors.append(FieldError("/amount/value", "inconsistent"))
     if balance is not None and balance.currency != request.amount.currency:
-        detail = "Give the balance in the currency of the amount."
-        errors.append(FieldError("/balance_before/currency", "currency_mismatch", detail))
+        errors.append(FieldError("/balance_before/currency", "inconsistent"))
     return tuple(errors)
 
 
@@ -274,7 +276,6 @@ class EventAnswer(Shape, frozen=True, kw_only=True):
     in_step: bool
     status: Status
     amounts: Amounts
-    receipt: Receipt | None
 
 
 class TokenDetail(Shape, frozen=True, kw_only=True):
@@ -363,7 +364,6 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     payee: facts.Payee
     instrument: facts.Instrument | None = None
     device: facts.DeviceKept | None = None
-    order: facts.Order | None = None
     order_digest: str | None = None
 
 

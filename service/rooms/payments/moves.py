@@ -346,3 +346,36 @@ def allowed(status: Status | None) -> tuple[Action, ...]:
 def may_issue_token(status: Status) -> bool:
     """Say whether a new token may be signed: while approved. It moves nothing."""
     return status == "approved"
+
+
+def markdown() -> str:
+    """Return the page that tells the table: a diagram and every row in words."""
+    lines = [
+        "# Statuses of a payment",
+        "",
+        "Rendered from `service/rooms/payments/moves.py`; a test compares. A status says where the",
+        "money is, and nothing else. A command outside the table is refused with 409",
+        "`payment_not_in_state`; an event outside it changes amounts and no status.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+    ]
+    for source, target in _edges():
+        actions = [row.action for row in TABLE if source in row.sources and target in row.targets]
+        label = ", ".join(dict.fromkeys(actions))
+        lines.append(f"    {source or '[*]'} --> {target}: {label}")
+    lines += [f"    {status} --> [*]" for status in STATUSES if status in FINAL]
+    lines += ["```", "", "| from | action | comes as | by | to | condition |"]
+    lines.append("| --- | --- | --- | --- | --- | --- |")
+    for row in TABLE:
+        sources = ", ".join(source or "(new)" for source in row.sources)
+        cells = (sources, row.action, row.way, ", ".join(row.by), ", ".join(row.targets), row.when)
+        lines.append(f"| {' | '.join(cells)} |")
+    final = ", ".join(status for status in STATUSES if status in FINAL)
+    return "\n".join([*lines, "", f"Final: {final}.", ""])
+
+
+def _edges() -> list[tuple[Status | None, Status]]:
+    edges = {(source, to) for row in TABLE for source in row.sources for to in row.targets}
+    order: tuple[Status | None, ...] = (None, *STATUSES)
+    return sorted(edges, key=lambda edge: (order.index(edge[0]), order.index(edge[1])))

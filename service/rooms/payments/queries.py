@@ -6,7 +6,7 @@ Each filter of the list has its index (tables.py); every read has a limit.
 import datetime as dt
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Final
+from typing import Final, assert_never
 
 import sqlalchemy as sa
 
@@ -131,7 +131,7 @@ def page(
         now: From where the default reaches back.
     """
     until = query.created_to or _NEVER
-    since = query.created_from or (query.created_to or now) - dt.timedelta(days=LIST_DAYS_DEFAULT)
+    since = query.created_from or _days_before(query.created_to or now)
     # No id sorts before the empty text, so the first page begins right below `created_to`.
     last_at, last_id = (until, "") if last is None else (_instant(last[0]), last[1])
     given = {name: getattr(query, name) for name in FILTERS if getattr(query, name) is not None}
@@ -146,6 +146,11 @@ def page(
         limit=query.limit + 1,
         **given,
     )
+
+
+def _days_before(until: dt.datetime) -> dt.datetime:
+    """Return where a list begins by default; a time before all payments stays as it is."""
+    return until if until < _EPOCH else until - dt.timedelta(days=LIST_DAYS_DEFAULT)
 
 
 def key(payment: Payment) -> tuple[int, str]:
@@ -196,6 +201,7 @@ def seen(rows: Iterable[Row]) -> tuple[EventSeen, ...]:
 
 
 def _seen(body: Body, currency: Currency, *, is_in_step: bool) -> EventSeen:
+    kind: str
     match body:
         case Created():
             kind = "created"
@@ -216,6 +222,8 @@ def _seen(body: Body, currency: Currency, *, is_in_step: bool) -> EventSeen:
                 amount=None if minor is None else Amount(value=minor, currency=currency),
                 in_step=is_in_step,
             )
+        case _:
+            assert_never(body)
     return EventSeen(type=kind, occurred_at=body.at, recorded_at=body.at)
 
 

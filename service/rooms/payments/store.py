@@ -160,6 +160,11 @@ def insert_token(claims: TokenClaims, *, tenant_id: str, now: dt.datetime) -> Bo
     )
 
 
+def claims_of(row: Row) -> TokenClaims:
+    """Return the claims that a token was issued over."""
+    return msgspec.json.decode(row["claims"], type=TokenClaims)
+
+
 def insert_reported(
     reply: EventReply, *, tenant_id: str, source: str, external_id: str, now: dt.datetime
 ) -> Bound:

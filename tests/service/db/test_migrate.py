@@ -90,13 +90,13 @@ def test_up_down_and_up_again_with_rows_in_it(path: Path) -> None:
 
 def test_an_upgrade_that_fails_leaves_nothing(path: Path) -> None:
     connection = connect(path, readonly=False)
-    connection.execute("CREATE TABLE writer (shard INTEGER)")
+    connection.execute("CREATE TABLE payer_links (key TEXT)")
     connection.close()
 
     with pytest.raises(OperationalError):
         migrate.upgrade(path)
 
-    assert list(schema(path)) == ["writer"]
+    assert list(schema(path)) == ["payer_links"]
     assert migrate.current(path) is None
 
 

@@ -1,9 +1,9 @@
 """Every statement on a tenant's table binds the tenant; all rooms' statements are found."""
 
 import importlib
-import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,34 +23,55 @@ TENANT = "tenant_id"
 OVER_ALL_TENANTS = {
     "principal by hash": "it finds out whose request this is",
     "merchant by id alone": "the command line acts for a merchant by its id",
-    "events after a sequence": "the writer rebuilds every tenant's feature state",
+    "payments whose timer is due": "the worker serves every tenant's timers",
+    "observations after a sequence": "the writer rebuilds every tenant's feature state",
+    "next sequence with observations": "the writer rebuilds every tenant's feature state",
+    "any stale entity": "a new feature set is rebuilt for every tenant",
+    "forget stale entities": "a new feature set is rebuilt for every tenant",
     "owner of a faulted command": "the command line finds out whose command this was",
+    "replies that are over": "the house trims every tenant's stored replies",
+    "hashes that are over": "the house trims every tenant's stored replies",
+    "trim replies": "the house trims every tenant's stored replies",
+    "delete hashes": "the house trims every tenant's stored replies",
 }
 
 MAY_TOUCH_NONE = {
     "give back exemption": "a proof since may have set the counters to zero",
+    "forget stale entities": "there may be none",
     "take from day sum": "a proof since may have taken it already",
+    "trim replies": "replies may be over, or hashes alone",
+    "delete hashes": "hashes may be over, or replies alone",
 }
-GROUND = ("service.unit_of_work.", "service.state.", "service.writer.", "service.worker.")
 
 _TEXT_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+(\w+)")
 
 
 def modules() -> Iterator[Any]:
-    for found in pkgutil.walk_packages(service.__path__, "service."):
-        name = found.name.rsplit(".", 1)[-1]
-        if name in {"store", "queries"} or (found.name.startswith(GROUND) and name != "main"):
-            yield importlib.import_module(found.name)
+    """Yield every module of the service in whose text a statement is made."""
+    folder = Path(service.__file__).parent
+    for file in sorted(folder.rglob("*.py")):
+        if "Statement(" in file.read_text():
+            parts = file.relative_to(folder.parent).with_suffix("").parts
+            yield importlib.import_module(".".join(parts))
 
 
 def statements() -> dict[str, Statement]:
     load_tables()
-    return {
-        f"{module.__name__}.{name}": one
+    named = [
+        (f"{module.__name__}.{name}", one)
         for module in modules()
         for name, one in vars(module).items()
-        if isinstance(one, Statement)
-    }
+    ]
+    kept = [(f"{name}[{key}]", one) for name, held in named for key, one in members(held)]
+    return {name: one for name, one in [*named, *kept] if isinstance(one, Statement)}
+
+
+def members(held: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield what a module's table of statements holds."""
+    if isinstance(held, dict):
+        yield from held.items()
+    elif isinstance(held, tuple | list):
+        yield from enumerate(held)
 
 
 STATEMENTS = statements()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.http.errors import InvalidChunkSize
 
 GOOD = {"text": "hello"}
 LIMIT = 65_536
@@ -55,7 +56,7 @@ def test_a_body_that_is_announced_too_long_is_not_read(house: Any) -> None:
     assert stream.count == 0
 
 
-@pytest.mark.parametrize("fault", [OSError("chunk"), ValueError("chunk")])
+@pytest.mark.parametrize("fault", [OSError("chunk"), ValueError("chunk"), InvalidChunkSize(b"zz")])
 def test_a_broken_chunk_is_the_callers_fault(house: Any, fault: Exception) -> None:
     class Broken(io.BytesIO):
         def read(self, _: int | None = -1, /) -> bytes:
@@ -109,11 +110,15 @@ def test_a_card_number_is_neither_taken_nor_repeated(house: Any) -> None:
 
 
 def test_a_body_where_none_is_taken_is_refused(house: Any) -> None:
-    house.refused(house.post(b"{}", path="/v1/notes/a/close"), 400, "body_unexpected")
+    path = "/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/close"
+
+    house.refused(house.post(b"{}", path=path), 400, "body_unexpected")
 
 
 def test_an_unknown_parameter_is_refused_even_where_none_is_taken(house: Any) -> None:
-    house.refused(house.get("/v1/notes/x?hunter2=1"), 422, "query_invalid")
+    house.refused(
+        house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B?hunter2=1"), 422, "query_invalid"
+    )
     house.refused(house.get("/v1/notes?limit=0"), 422, "query_invalid")
     house.refused(house.get("/v1/notes?limit"), 400, "query_malformed")
 
@@ -127,6 +132,11 @@ def test_an_id_of_bad_form_is_like_an_unknown_one(house: Any, path: str) -> None
     malformed = house.refused(house.get(f"/v1/notes/{path}"), 404, "not_found")
 
     assert unknown | {"request_id": ""} == malformed | {"request_id": ""}
+
+
+@pytest.mark.parametrize("path", ["a%00b", "%ff", "a%20b", "x" * 65, "%E4%B8%AD", "a%0A", "%7F"])
+def test_an_id_of_bad_form_is_never_submitted(house: Any, path: str) -> None:
+    house.refused(house.post(b"", path=f"/v1/notes/{path}/close"), 404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -177,3 +187,26 @@ def test_naughty_strings_elsewhere_never_break_the_door(build: Any, material: Pa
         ):
             assert house.send(**{name: sent}).status_code < 500
         assert house.client.get(f"/v1/notes/{text}").status_code < 500
+
+
+def test_the_suites_malformed_texts_are_refused_over_http(build: Any, material: Path) -> None:
+    house = build(burst=10_000)
+    folder = material / "attack" / "JSONTestSuite" / "test_parsing"
+    bodies = {path.name: path.read_bytes() for path in folder.glob("*.json")}
+
+    answers = {
+        name: house.post(body).get_json().get("code")
+        for name, body in bodies.items()
+        if len(body) <= LIMIT
+    }
+
+    malformed = {name for name, code in answers.items() if code == "body_malformed"}
+    assert {name for name in answers if name.startswith("n_")} <= malformed
+    assert {name for name in malformed if name.startswith("y_")} == {
+        "y_object_duplicated_key.json",
+        "y_object_duplicated_key_and_value.json",
+        "y_object_escaped_null_in_key.json",
+        "y_string_null_escape.json",
+    }
+    assert {len(body) > LIMIT for name, body in bodies.items() if name not in answers} == {True}
+    assert house.writer.taken == []

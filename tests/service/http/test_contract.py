@@ -39,6 +39,10 @@ class Line(Strict):
     quantity: Annotated[int, msgspec.Meta(ge=1, le=99)]
 
 
+class Proof(Strict):
+    text: bytes
+
+
 class Order(Strict):
     amount: Amount
     at: Instant
@@ -47,7 +51,8 @@ class Order(Strict):
     lines: Annotated[list[Line], msgspec.Meta(max_length=50)] = []
     instrument: Card | Wallet | None = None
     note: str | None = None
-    proof: bytes | None = None
+    proof: Proof | None = None
+    proofs: dict[str, Proof] = {}
     metadata: dict[Annotated[str, msgspec.Meta(max_length=8)], str | int] = {}
     first_line: Line | None = None
 
@@ -133,7 +138,8 @@ def test_every_error_of_a_body_is_listed() -> None:
         ({"instrument": {"type": "wallet"}}, "missing_field /instrument/wallet_id"),
         ({"instrument": {"type": "card", "last4": "123"}}, "too_short /instrument/last4"),
         ({"instrument": 5}, "wrong_type /instrument"),
-        ({"proof": "not base64!"}, "bad_format /proof"),
+        ({"proof": {"text": "not base64!"}}, "bad_format /proof/text"),
+        ({"proofs": {"text": {"text": "not base64!"}}}, "bad_format /proofs"),
         ({"metadata": {"a": 1.5}}, "wrong_type /metadata"),
         ({"metadata": []}, "wrong_type /metadata"),
         ({"note": "contradiction"}, "inconsistent "),
@@ -280,7 +286,7 @@ def test_any_tree_is_taken_or_refused(tree: object) -> None:
 
 @pytest.mark.parametrize("strict", [{"frozen": True}, {"forbid_unknown_fields": True}])
 def test_a_contract_that_is_not_strict_is_not_mounted(strict: dict[str, bool]) -> None:
-    kind = msgspec.defstruct("Loose", [("a", int)], **strict)  # type: ignore[call-overload]
+    kind = msgspec.defstruct("Loose", [("a", int)], **strict)  # type: ignore[call-overload]  # one each
 
     with pytest.raises(TypeError, match="Loose"):
         BodyContract(kind)

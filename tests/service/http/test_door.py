@@ -16,6 +16,8 @@ from service.kernel.errors import (
 from service.unit_of_work.commands import Reply
 
 GOOD = {"text": "hello"}
+SECRET = "pk_live_notes_0123456789"
+NOTE_ID = "nte_01KAYV0M8QZJ4X7S2N5T9R3W6B"
 LIMIT = 65_536
 
 
@@ -114,7 +116,7 @@ def test_the_scheme_is_read_in_any_case(house: Any, scheme: str) -> None:
 
 
 def test_a_key_without_the_scope_gets_403(house: Any) -> None:
-    response = house.post(b"", path="/v1/notes/x/burn")
+    response = house.post(b"", path="/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/burn")
 
     body = house.refused(response, 403, "scope_missing")
     assert body["required_scope"] == "notes:burn"
@@ -182,7 +184,7 @@ def test_a_bug_is_logged_by_type_and_place_without_values(build: Any) -> None:
     def broken(_: Any, __: Any) -> Answer:
         secret = "hunter2"
         try:
-            return {}[secret]  # type: ignore[no-any-return]
+            return {}[secret]  # type: ignore[no-any-return]  # never returns
         except KeyError as error:
             raise RuntimeError(f"no {secret}") from error
 
@@ -221,6 +223,57 @@ def test_a_bug_outside_of_the_routes_is_an_answer_too(house: Any) -> None:
     assert b"hunter2" not in house.lines.getvalue() + response.data
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(body=object()),  # type: ignore[arg-type]  # the mistake
+        Answer(headers=(("Link", "a\r\nSet-Cookie: b=c"),)),
+        Answer(headers=(("Link", "caf\u00e9"),)),
+        Answer(status=999),
+    ],
+)
+def test_an_answer_that_cannot_be_written_is_a_bug_of_ours(build: Any, answer: Answer) -> None:
+    house = build(
+        [
+            op(
+                "get",
+                "/odd",
+                name="odd",
+                summary="Odd.",
+                gives=(200, None),
+                writes=False,
+                run=lambda _, __: answer,
+            )
+        ]
+    )
+
+    response = house.client.get("/odd")
+
+    house.refused(response, 500, "internal_error")
+    assert "Set-Cookie" not in response.headers
+    assert [one.status for one in house.answered] == [500]
+
+
+def test_the_head_of_a_read_is_its_answer_without_the_body(house: Any) -> None:
+    whole = house.get()
+    head = house.client.head("/v1/notes", headers={"Authorization": f"Bearer {SECRET}"})
+
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert set(head.headers.keys()) == set(whole.headers.keys())
+
+
+def test_flask_and_the_table_give_the_same_answer(house: Any) -> None:
+    path = f"/v1/notes/{NOTE_ID}"
+    sent = {"HTTP_AUTHORIZATION": f"Bearer {SECRET}", "REMOTE_ADDR": "127.0.0.1"}
+    with house.app.test_request_context(path, environ_overrides=sent):
+        by_flask = house.app.full_dispatch_request()
+    by_table = house.get(path)
+
+    assert by_flask.data == by_table.data
+    assert list(by_flask.headers.keys()) == list(by_table.headers.keys())
+
+
 def test_a_failed_authentication_store_is_told_as_such(house: Any) -> None:
     class Down(dict[str, Any]):
         def get(self, *_: Any) -> Any:
@@ -232,7 +285,7 @@ def test_a_failed_authentication_store_is_told_as_such(house: Any) -> None:
 
 
 def test_watchers_see_templates_and_never_paths(house: Any) -> None:
-    house.get("/v1/notes/hunter2?hunter2=1")
+    house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6C?hunter2=1")
     house.client.get("/hunter2")
     house.client.open("/v1/notes", method="HUNTER2")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
-from risk.facts import Facts, Forced
+from risk.facts import Facts, Forced, Stage
 from service.db.statements import Bound
-from service.kernel.errors import FieldError, Problem
-from service.rooms.assessments.public import Judge, Known
+from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
+from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.merchants import public as merchants
 from service.rooms.merchants.public import MerchantSettings
@@ -16,7 +16,7 @@ from service.rooms.payers import public as payers
 from service.rooms.payments import contract, model, store
 from service.rooms.payments.commands.story import Story, payment_read
 from service.rooms.payments.commands.translate import FORCED, judged_facts
-from service.rooms.payments.commands.verdict import issue_token, judged_answer, verdict
+from service.rooms.payments.commands.verdict import Verdict, issue_token, verdict
 from service.rooms.payments.contract import CreatePayment, PaymentFacts, PaymentReply
 from service.state.entities import EntityKey
 from service.unit_of_work.commands import Call
@@ -65,6 +65,18 @@ def _create_payment(
         judged,
         reviews_before_capture=settings.review_mode == "before_capture",
     )
+    return _created(ctx, payment_id, told, judged, led, issuer=issuer)
+
+
+def _created(
+    ctx: Context,
+    payment_id: str,
+    told: PaymentFacts,
+    judged: Judged,
+    led: Verdict,
+    *,
+    issuer: str,
+) -> Outcome:
     story = Story(ctx, None)
     created = model.Created(
         at=ctx.now,
@@ -81,8 +93,12 @@ def _create_payment(
     story.enter(judged.entry)
     story.record(
         "payment.created",
-        {"status": led.judgement.to, "amount_minor": told.amount.value,
-         "currency": told.amount.currency, "kind": told.kind},
+        {
+            "status": led.judgement.to,
+            "amount_minor": told.amount.value,
+            "currency": told.amount.currency,
+            "kind": told.kind,
+        },
         strategy=judged.assessment.strategy,
     )
     story.enter(*led.entries)
@@ -92,7 +108,7 @@ def _create_payment(
     return story.accepted(
         PaymentReply(
             payment=model.base(story.payment),
-            judged=judged_answer(judged),
+            judged=as_answered(judged.id, judged.assessment),
             challenge=challenges.asked(led.challenge) if led.challenge else None,
             hold=challenges.held(led.hold) if led.hold else None,
             token=claims,
@@ -102,13 +118,11 @@ def _create_payment(
 
 
 def _facts(told: PaymentFacts) -> Facts:
-    stage = "payout" if told.kind == "payout" else "pre_payment"
+    stage: Stage = "payout" if told.kind == "payout" else "pre_payment"
     return judged_facts(told, stage=stage, occurred_at=told.occurred_at, amount=told.amount)
 
 
-def _known(
-    view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings
-) -> Known:
+def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings) -> Known:
     """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
     limits = settings.limits.get(told.amount.currency)
     forced: Forced | None = None
@@ -128,7 +142,10 @@ def _known(
         return Known(**base)
     profile = payers.profile(view, ctx.call, payer_id)
     links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in links_of(told)}
-    base["payee_is_new"] = not (is_settled or payers.payee_is_known(links.get("payee")))
+    payee = links["payee"]
+    # Since when the merchant lists a payee says nothing once a payment to them was fraud.
+    is_listed = is_settled and (payee is None or payee.fraud_at is None)
+    base["payee_is_new"] = not (is_listed or payers.payee_is_known(payee))
     return Known(
         **base,
         has_small_consent=profile.has_small_consent,
@@ -153,7 +170,7 @@ def _not_taken(
 ) -> Refused | None:
     """Return why a payment is not taken in at all, or None."""
     if settings is None or not settings.is_active:
-        return _refused(contract.MERCHANT_SUSPENDED)
+        return _refused(MERCHANT_SUSPENDED)
     if not ctx.now - LATE_MAX <= told.occurred_at <= ctx.now + EARLY_MAX:
         detail = "Give a time from 24 hours ago to 2 minutes ahead."
         error = FieldError("/occurred_at", contract.OCCURRED_AT_OUT_OF_RANGE.code, detail)
@@ -162,11 +179,12 @@ def _not_taken(
         taken = view.maybe(_reference_read(ctx.call, told.reference))
         if taken is not None:
             return _refused(contract.REFERENCE_TAKEN, fields={"payment_id": taken["payment_id"]})
-    for name, other in _others(told):
-        if view.maybe(payment_read(ctx.call, other)) is None:
-            error = FieldError(f"/{name}", contract.PARENT_NOT_FOUND.code)
-            return _refused(contract.PARENT_NOT_FOUND, errors=(error,))
-    return None
+    missing = tuple(
+        FieldError(f"/{name}", contract.PARENT_NOT_FOUND.code)
+        for name, other in _others(told)
+        if view.maybe(payment_read(ctx.call, other)) is None
+    )
+    return _refused(contract.PARENT_NOT_FOUND, errors=missing) if missing else None
 
 
 def _refused(
@@ -203,9 +221,7 @@ def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
     told = command.facts
     keys = judge.keys(_facts(told), call)
     if told.reference is not None:
-        keys.append(
-            f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}"
-        )
+        keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
     if told.payer.payer_id is not None:
         keys.append(payers.payer_key(call, told.payer.payer_id))
     return keys

@@ -1,6 +1,5 @@
 """One payment's way through one command: its events, and everything that commits with them."""
 
-import datetime as dt
 from typing import Any, Literal
 
 import msgspec
@@ -56,9 +55,7 @@ class Story:
 
     def change(self, *changes: Change | Bound) -> None:
         """Add guarded statements."""
-        self._changes += [
-            one if isinstance(one, Change) else Change(bound=one) for one in changes
-        ]
+        self._changes += [one if isinstance(one, Change) else Change(bound=one) for one in changes]
 
     def enter(self, *entries: Entry) -> None:
         """Add entries that other rooms made."""
@@ -118,9 +115,7 @@ class Story:
         before, after = self._before, self.payment
         if before is after:
             return tuple(self._changes)
-        saved = (
-            store.insert(after) if before is None else store.save(after, before=before.version)
-        )
+        saved = store.insert(after) if before is None else store.save(after, before=before.version)
         return (Change(bound=saved), *self._changes, *self._given_back())
 
     def _given_back(self) -> tuple[Change, ...]:
@@ -129,14 +124,14 @@ class Story:
             return ()
         if (before.exemption_state, after.exemption_state) != ("counted", "returned"):
             return ()
-        return give_back(_counted(before, before.exemption), self._ctx.call)
+        return give_back(Counted(**msgspec.structs.asdict(before.exemption)), self._ctx.call)
 
     def _messages(self) -> tuple[Message, ...]:
         before, after = self._before, self._payment
         if after is None or (before is not None and before.status == after.status):
             return ()
         body = {"status": after.status, "version": after.version}
-        return (Message(kind="payment.moved", subject_id=after.payment_id, body=body),)
+        return (Message(kind=model.STATUS_MESSAGE, subject_id=after.payment_id, body=body),)
 
 
 def payment_read(call: Call, payment_id: str) -> Bound:
@@ -154,7 +149,7 @@ def payment_key(payment_id: str) -> str:
 def found(view: View, call: Call, payment_id: str) -> Payment | None:
     """Return the caller's payment from the declared read, or None."""
     row = view.maybe(payment_read(call, payment_id))
-    return None if row is None else store.from_row(row)
+    return None if row is None else model.from_row(row)
 
 
 def not_found(payment_id: str) -> Refused:
@@ -184,22 +179,4 @@ def out_of_sequence(ctx: Context, payment: Payment, action: str) -> Refused:
 
 def exemption_count(counted: Counted) -> ExemptionCount:
     """Return what an approval counted, as the payment keeps it."""
-    return ExemptionCount(
-        code=counted.code,
-        day=dt.date.fromisoformat(counted.day),
-        scopes=tuple(counted.scopes.items()),
-        amount_minor=counted.amount_minor,
-        limit_codes=counted.limit_codes,
-    )
-
-
-def _counted(payment: Payment, kept: ExemptionCount) -> Counted:
-    return Counted(
-        code=kept.code,
-        scopes=dict(kept.scopes),
-        currency=payment.currency,
-        amount_minor=kept.amount_minor,
-        day=kept.day.isoformat(),
-        limit_codes=kept.limit_codes,
-        payer_key=payment.facts.payer.payer_key,
-    )
+    return ExemptionCount(**msgspec.structs.asdict(counted))

@@ -2,6 +2,7 @@
 
 from service.rooms.payments.model.events import (
     BODIES,
+    STATUS_MESSAGE,
     Body,
     Created,
     Executed,
@@ -29,6 +30,7 @@ from service.rooms.payments.model.rows import from_row, to_row, token_state
 
 __all__ = [
     "BODIES",
+    "STATUS_MESSAGE",
     "Body",
     "Created",
     "Executed",

@@ -16,16 +16,19 @@ class ExemptionCount(Shape, frozen=True, kw_only=True):
     """What an approval without proof was counted on, so that it can be given back.
 
     Attributes:
-        day: The preset's day on which it was counted.
-        scopes: Pairs of scope and key, such as ("payer", "c_17").
+        scopes: Scope -> key of each counter that grew by one and by the amount.
+        day: The preset's day whose sums grew.
         limit_codes: Which of the day's sums grew.
+        payer_key: Whose day it was.
     """
 
     code: str
-    day: dt.date
-    scopes: tuple[tuple[str, str], ...]
+    scopes: dict[str, str]
+    currency: str
     amount_minor: int
+    day: str
     limit_codes: tuple[str, ...]
+    payer_key: str
 
 
 class Judgement(Shape, frozen=True, kw_only=True):
@@ -130,6 +133,8 @@ BODIES: Final[dict[str, type[Body]]] = {
     "payment.moved": Moved,
     "payment.reported": Reported,
 }
+# The outbox message that says a payment has another status now.
+STATUS_MESSAGE: Final = "payment.moved"
 _TYPES: Final = {kind: name for name, kind in BODIES.items()}
 
 

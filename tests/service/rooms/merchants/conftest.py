@@ -52,7 +52,7 @@ class Shop:
 def creation(text: ApiKeyText, **given: object) -> CreateKey:
     """Return the command that adds this key, with one scope unless others are given."""
     values = {"scopes": ("payments:read",), "mode": text.mode, **given}
-    return CreateKey(secret_hash=text.index(INDEX_KEY), **values)  # type: ignore[arg-type]
+    return CreateKey(secret_hash=text.index(INDEX_KEY), **values)  # type: ignore[arg-type]  # values of many types by name
 
 
 @pytest.fixture

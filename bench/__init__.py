@@ -1,0 +1,1 @@
+"""Benchmarks: ratios of figures taken in one run. Never a timed test."""

@@ -1,0 +1,62 @@
+"""The command line: `payguard`. Loads the code of a command only when it is asked for."""
+
+import importlib
+from typing import Final, NamedTuple
+
+import click
+from typing_extensions import override
+
+
+class Place(NamedTuple):
+    """Where a command's code lies, and what `--help` says of it without loading it."""
+
+    module: str
+    name: str
+    help: str
+
+
+# In the order in which a newcomer meets them.
+COMMANDS: Final = {
+    "demo": Place("service.cli.demo", "demo", "Try everything: one process, sample keys, curls."),
+    "serve": Place("service.cli.serve", "serve", "Run the service: front ends, writer, worker."),
+    "migrate": Place("service.cli.migrate", "migrate", "Bring the database to this version."),
+    "doctor": Place("service.cli.doctor", "doctor", "Look for what is wrong, say what to do."),
+    "merchant": Place("service.cli.merchant", "merchant", "Create merchants."),
+    "key": Place("service.cli.key", "key", "Create, rotate and revoke API keys."),
+    "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
+    "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
+    "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),
+    "command": Place("service.cli.faulted", "command", "Look into commands that met a fault."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that imports a command when it is run or its own help is asked for."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        found = getattr(importlib.import_module(place.module), place.name)
+        assert isinstance(found, click.Command)
+        return found
+
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with `payguard demo`. Settings come from the environment: docs/settings.md.",
+)
+@click.version_option(package_name="payguard", message="payguard %(version)s")
+def main() -> None:
+    """Payguard decides how much proof a payment needs, and proves afterwards why."""

@@ -1,0 +1,131 @@
+"""Where the database stands against this software, and bringing it there. Loads Alembic late."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from service.cli.screen import Failure
+from service.db.store import StoreUnavailable
+from service.settings import Settings
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """Which migrations a database has.
+
+    Attributes:
+        current: Its revision; None where there is no database, or it has no tables.
+        newest: The newest revision that this software knows.
+        pending: What it lacks, in order.
+        is_newer: A newer software made it, so this one must not touch it.
+    """
+
+    current: str | None
+    newest: str
+    pending: tuple[str, ...]
+    is_newer: bool
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nothing is stored yet."""
+        return self.current is None and not self.is_newer
+
+
+def standing(database: Path) -> Standing:
+    """Return where a database stands.
+
+    Raises:
+        Failure: It cannot be read.
+    """
+    from service.db import migrate
+
+    with _telling(database):
+        current, newest = migrate.current(database), migrate.head()
+        try:
+            pending = tuple(migrate.pending(database))
+        except migrate.StoreIsNewer:
+            return Standing(current=current, newest=newest, pending=(), is_newer=True)
+    return Standing(current=current, newest=newest, pending=pending, is_newer=False)
+
+
+def prepare(settings: Settings) -> None:
+    """Make the tables of a fresh database; refuse one that this software does not fit.
+
+    The caller holds the lock of whoever may change the database.
+
+    Raises:
+        Failure: Migrations are pending, or a newer software made the database.
+    """
+    database = settings.database_file
+    found = standing(database)
+    if found.is_fresh:
+        bring_to(database, found.newest, found)
+    else:
+        require_current(database, found)
+
+
+def require_current(database: Path, found: Standing) -> None:
+    """Refuse a database that this software does not fit.
+
+    Raises:
+        Failure: There is none, migrations are pending, or a newer software made it.
+    """
+    if found.is_newer:
+        raise Failure(
+            "database_newer",
+            f"the database is at {found.current}, which this software does not know",
+            then="run the version that made it, or a newer one",
+        )
+    if found.is_fresh:
+        raise Failure(
+            "database_missing",
+            f"there is no database at {database}",
+            then="run `payguard migrate` to make one, or set PAYGUARD_DATA_DIR to where it is",
+        )
+    if found.pending:
+        raise Failure(
+            "migrations_pending",
+            f"the database lacks {len(found.pending)} migrations: {', '.join(found.pending)}",
+            then="make a backup, then run `payguard migrate`",
+        )
+
+
+def bring_to(database: Path, revision: str, found: Standing) -> None:
+    """Bring the tables to a revision, up or down, all of it or nothing.
+
+    Raises:
+        Failure: There is no such revision, or the database refused.
+    """
+    from alembic.util import CommandError
+
+    from service.db import migrate
+
+    goes_down = found.current is not None and revision not in {*found.pending, "head"}
+    with _telling(database):
+        try:
+            if goes_down and revision != found.current:
+                migrate.downgrade(database, revision)
+            else:
+                migrate.upgrade(database, revision)
+        except CommandError as error:
+            raise Failure(
+                "revision_unknown",
+                f"there is no revision {revision}",
+                then="`payguard migrate --check` names those there are",
+            ) from error
+
+
+@contextmanager
+def _telling(database: Path) -> Iterator[None]:
+    """Turn what a database may say into a failure; never repeats its statements."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StoreUnavailable) as error:
+        raise Failure(
+            "database_unusable",
+            f"the database {database} refused ({type(error).__name__})",
+            then="`payguard doctor` looks for the cause",
+        ) from error

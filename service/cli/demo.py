@@ -1,0 +1,117 @@
+"""`payguard demo`: a service to try, two shops, and lines to paste. Everything ends with it."""
+
+import contextlib
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from service.cli.environment import current_settings, make_data_folder
+from service.cli.screen import Failure, Screen, reporting
+from service.cli.story import Story
+from service.cli.welcome import text_of
+
+HOST: Final = "127.0.0.1"
+PORT_USUAL: Final = 8080
+BACKLOG: Final = 128
+LOOK_EVERY_S: Final = 0.1
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65_535), help="8080, or a free one if it is taken.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Keep the data, in this new or empty folder."
+)
+@click.option("--once", "is_once", is_flag=True, help="Stop when everything is printed.")
+@reporting
+def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) -> None:
+    """Start a service to try, in one process, with two shops and their sandbox keys.
+
+    Sends one payment, shows it with its answer, and prints curl lines to paste into another
+    terminal. Ctrl-C stops it and removes its data, unless --keep names a folder for them.
+    """
+    from service.demo import running
+
+    # All ends go one way, so that threads are stopped in order and the data are removed.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    with _folder(keep) as folder, _listening(port) as listener:
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        settings = msgspec.structs.replace(
+            current_settings(),
+            data_dir=folder,
+            root_key_file=None,
+            host=HOST,
+            port=listener.getsockname()[1],
+            issuer=url,
+        )
+        screen.note(f"Payguard demo: one process, its data in {folder}")
+        with running(settings, listener) as run:
+            story = Story(settings, run.submit, url)
+            ready = story.tell()
+            # From here on an interrupt is the usual end.
+            with contextlib.suppress(KeyboardInterrupt):
+                screen.show(ready, text_of(ready))
+                sys.stdout.flush()
+                if not is_once:
+                    _wait(run.has_stopped)
+    screen.note(f"stopped; {f'the data stay in {keep}' if keep else 'its data are gone'}")
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    """Yield a fresh data folder; a temporary one goes with the demo."""
+    if keep is None:
+        folder = Path(tempfile.mkdtemp(prefix="payguard-demo-"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        return
+    make_data_folder(keep)
+    if any(keep.iterdir()):
+        raise Failure(
+            "folder_not_empty",
+            f"{keep} is not empty, and a demo starts afresh",
+            then="name another folder; `payguard serve` goes on with data that are there",
+        )
+    yield keep.resolve()
+
+
+@contextlib.contextmanager
+def _listening(port: int | None) -> Iterator[socket.socket]:
+    """Open the demo's socket, on a free port where the usual one is taken."""
+    tried = (PORT_USUAL, 0) if port is None else (port,)
+    for number in tried:
+        try:
+            listener = socket.create_server((HOST, number), backlog=BACKLOG)
+        except OSError as error:
+            if number == tried[-1]:
+                raise Failure(
+                    "port_unusable",
+                    f"cannot listen on port {number}: {error.strerror}",
+                    then="leave --port away: the demo then finds a free one",
+                ) from error
+            continue
+        with listener:
+            yield listener
+        return
+
+
+def _wait(has_stopped: Callable[[], bool]) -> None:
+    """Wait until a signal interrupts, or the writer ends by itself."""
+    while not has_stopped():
+        time.sleep(LOOK_EVERY_S)
+    raise Failure(
+        "writer_stopped",
+        "the demo's writer stopped: memory and store might differ",
+        then="start the demo again; --keep keeps the log that says why",
+    )

@@ -1,0 +1,153 @@
+"""gunicorn around the app: its settings in code, its log in our lines. Decides nothing.
+
+Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the socket to listen on.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
+from prometheus_client import multiprocess
+from typing_extensions import override
+
+from service.kernel.clock import SystemClock
+from service.kernel.logs import Bridge, logger
+from service.settings import Settings, read_settings
+
+CONNECTIONS_MAX: Final = 1_000
+# Longer than proxies keep theirs (60 s is common), so that it is they who close first.
+KEEPALIVE_S: Final = 75
+# A worker that has not turned its loop for this long hangs and is replaced.
+HANG_S: Final = 30
+# Beside the deadline: for reading the request and writing the answer.
+GRACE_S: Final = 8
+LINE_BYTES_MAX: Final = 4_094
+HEADERS_MAX: Final = 64
+HEADER_BYTES_MAX: Final = 8_190
+_MILLISECONDS: Final = 1_000
+
+
+def stop_s(settings: Settings) -> int:
+    """Return how long requests under way may take when the front end stops."""
+    return settings.deadline_ms // _MILLISECONDS + GRACE_S
+
+
+def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
+    """Return gunicorn's settings.
+
+    Args:
+        settings: Ours.
+        listener: Descriptor of a bound and listening socket.
+    """
+    memory = Path("/dev/shm")  # noqa: S108  no content: a file whose time says that a worker lives
+    return {
+        "bind": f"fd://{listener}",
+        "workers": settings.workers,
+        "threads": settings.threads,
+        "worker_class": DrainingWorker,
+        "worker_connections": CONNECTIONS_MAX,
+        "worker_tmp_dir": str(memory) if memory.is_dir() else None,
+        "keepalive": KEEPALIVE_S,
+        "timeout": HANG_S,
+        "graceful_timeout": stop_s(settings),
+        "limit_request_line": LINE_BYTES_MAX,
+        "limit_request_fields": HEADERS_MAX,
+        "limit_request_field_size": HEADER_BYTES_MAX,
+        # Its control socket can reload and shut down, and is on by default.
+        "control_socket_disable": True,
+        # Nobody may set path or scheme by a header; X-Forwarded-For is the door's matter.
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "preload_app": False,
+        "proc_name": "payguard",
+        "logger_class": LineLog,
+        "loglevel": "warning",
+        "accesslog": None,
+        "child_exit": _forget_gauges,
+    }
+
+
+class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn with these settings and no others: no file, no GUNICORN_ variable is read."""
+
+    def __init__(self, settings: Settings, *, listener: int) -> None:
+        self._configuration = configuration(settings, listener=listener)
+        super().__init__()
+
+    @override
+    def load_config(self) -> None:
+        for name, value in self._configuration.items():
+            self.cfg.set(name, value)
+
+    @override
+    def load(self) -> Any:
+        # In the worker, after the fork: connections and threads are not shared by forking.
+        from service.wsgi import create
+
+        return create()
+
+
+class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """A worker that, when told to stop, takes what waits in the socket before it closes it.
+
+    gunicorn closes the socket with connections still waiting in it, whose requests are then
+    reset although the client saw its connection accepted.
+    """
+
+    @override
+    def set_accept_enabled(self, enabled: bool) -> None:
+        super().set_accept_enabled(enabled)
+        if not enabled and not self.alive:
+            for listener in self.sockets:
+                self._take_all(listener)
+                listener.close()
+            self.sockets.clear()
+
+    def _take_all(self, listener: Any) -> None:
+        listener.setblocking(False)  # noqa: FBT003  the socket's own signature
+        for _ in range(CONNECTIONS_MAX):
+            before = self.nr_conns
+            self.accept(listener)
+            if self.nr_conns == before:
+                return
+
+
+class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's log as ours: one JSON line an event, without the values it names."""
+
+    @override
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in list(self.error_log.handlers):
+            self.error_log.removeHandler(handler)
+        clock = SystemClock()
+        self.error_log.addHandler(
+            Bridge(
+                logger(
+                    stream=sys.stderr.buffer,
+                    clock=clock,
+                    level=logging.WARNING,
+                    process="front_end",
+                )
+            )
+        )
+
+
+def _forget_gauges(_arbiter: Any, worker: Any) -> None:
+    """Take a dead worker's gauges out of the metrics; its counts stay."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def main() -> None:
+    """Serve on the socket whose descriptor is the only argument."""
+    FrontEnd(read_settings(os.environ), listener=int(sys.argv[1])).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The column map: from a row of a file to the request of one payment. Pure but for its reading."""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from service.cli.screen import Failure
+from service.kernel.money import EXPONENTS, VALUE_MAX
+
+Row = Mapping[str, Any]
+Body = dict[str, Any]
+
+# Maps that come with the software, by name.
+SHIPPED: Final = ("handbook",)
+REQUIRED: Final = ("reference", "kind", "occurred_at", "amount", "payee", "payer")
+# Digits before the point; beyond them a number is no amount, and takes long to make whole.
+DIGITS_MAX: Final = 18
+_COLUMN: Final = re.compile(r"\{([^{}]+)\}")
+
+
+class RowRefused(Exception):  # noqa: N818  says what is wrong with the row
+    """A row cannot be made a payment; the sentence names the column, never its value."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment as it will be sent.
+
+    Attributes:
+        reference: The merchant's own id of it; the idempotency key is made from it.
+        payer: Who pays; one payer's payments are sent one after another.
+        body: The request's body.
+        is_rounded: The amount had more decimals than its currency.
+    """
+
+    reference: str
+    payer: str
+    body: Body
+    is_rounded: bool
+
+
+class _Map(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    payment: dict[str, Any]
+    zero: dict[str, Any] = {}
+
+
+class ColumnMap:
+    """Says which columns of a file make which fields of a payment.
+
+    Args:
+        content: The parsed TOML: a table `payment` shaped like the request, and a table `zero`
+            with what differs where the amount is 0.
+
+    Raises:
+        Failure: It is not a map.
+    """
+
+    def __init__(self, content: Mapping[str, Any], *, name: str) -> None:
+        try:
+            self._map = msgspec.convert(content, _Map)
+        except msgspec.ValidationError as error:
+            raise _map_refused(name, str(error)) from error
+        missing = [field for field in REQUIRED if field not in self._map.payment]
+        if missing:
+            raise _map_refused(name, f"[payment] has no {', '.join(missing)}")
+        self.columns: Final = tuple(
+            dict.fromkeys(
+                column
+                for text in (*_texts(self._map.payment), *_texts(self._map.zero))
+                for column in _COLUMN.findall(text)
+            )
+        )
+
+    def request(self, row: Row, *, now: dt.datetime | None) -> Request:
+        """Return the payment of a row.
+
+        Args:
+            row: Values by column.
+            now: Sent instead of the row's own time; None sends that.
+
+        Raises:
+            RowRefused: A value cannot be what the map takes it for.
+        """
+        body = _filled(self._map.payment, row)
+        if not isinstance(body.get("reference"), str):
+            raise RowRefused("reference: empty")
+        amount = body.get("amount")
+        if not isinstance(amount, dict) or "value" not in amount:
+            raise RowRefused("amount: empty")
+        value, is_rounded = _minor(amount["value"], str(amount.get("currency")))
+        body["amount"] = {**amount, "value": value}
+        if value == 0:
+            body.update(_filled(self._map.zero, row))
+        body["occurred_at"] = _instant(body.get("occurred_at") if now is None else now)
+        return Request(
+            reference=body["reference"],
+            payer=str(body.get("payer")),
+            body=body,
+            is_rounded=is_rounded,
+        )
+
+
+def load_map(name: str) -> ColumnMap:
+    """Return a map that comes with the software, by its name, or one of a file.
+
+    Raises:
+        Failure: There is no such map, or it is none.
+    """
+    try:
+        if name in SHIPPED:
+            text = (resources.files("service.cli.replay") / "maps" / f"{name}.toml").read_text()
+        else:
+            text = Path(name).read_text("utf-8")
+        return ColumnMap(tomllib.loads(text), name=name)
+    except OSError as error:
+        raise Failure(
+            "map_unreadable",
+            f"the column map {name} cannot be read: {error.strerror}",
+            then=f"give the path of a TOML file, or one of: {', '.join(SHIPPED)}",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _map_refused(name, str(error)) from error
+
+
+def _map_refused(name: str, why: str) -> Failure:
+    return Failure(
+        "map_invalid",
+        f"{name} is no column map: {why}",
+        then="docs/replay.md shows a whole one; `--map handbook` is one",
+    )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+
+
+def _filled(template: Mapping[str, Any], row: Row) -> Body:
+    """Return a table with its columns filled in; what stays empty is left out."""
+    filled = ((name, _value(part, row)) for name, part in template.items())
+    return {name: value for name, value in filled if value is not None}
+
+
+def _value(template: Any, row: Row) -> Any:
+    if isinstance(template, dict):
+        return _filled(template, row) or None
+    if not isinstance(template, str):
+        return template
+    whole = _COLUMN.fullmatch(template)
+    if whole:
+        # A lone column keeps its type: times and amounts are read from it, not from its text.
+        value = row[whole[1]]
+        return None if _is_empty(value) else value if _is_special(value) else str(value)
+    if any(_is_empty(row[column]) for column in _COLUMN.findall(template)):
+        return None
+    return _COLUMN.sub(lambda found: str(row[found[1]]), template)
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == ""
+
+
+def _is_special(value: Any) -> bool:
+    return isinstance(value, dt.datetime | float | Decimal)
+
+
+def _minor(value: Any, currency: str) -> tuple[int, bool]:
+    """Return an amount in minor units, and whether it had to be rounded.
+
+    A float stands for the decimal number that it is written as: 57.16, not 57.1599999...
+    """
+    try:
+        major = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+    except InvalidOperation:
+        raise RowRefused("amount.value: no number") from None
+    exponent = EXPONENTS.get(currency)
+    if exponent is None:
+        raise RowRefused("amount.currency: no ISO 4217 code")
+    # A giant exponent would take minutes to become an integer, so it is looked at first.
+    if not major.is_finite() or major.adjusted() > DIGITS_MAX or major < 0:
+        raise RowRefused("amount.value: not an amount of money")
+    exact = major.scaleb(exponent)
+    minor = int(exact.quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    if minor > VALUE_MAX:
+        raise RowRefused("amount.value: larger than a payment may be")
+    return minor, exact != minor
+
+
+def _instant(value: Any) -> str:
+    """Return a time as RFC 3339 with an offset; one without an offset is UTC."""
+    try:
+        at = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RowRefused("occurred_at: no time") from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=dt.UTC)
+    return at.isoformat().replace("+00:00", "Z")

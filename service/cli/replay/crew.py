@@ -1,0 +1,178 @@
+"""Threads that send rows side by side, one payer's in order. Reads no file, prints nothing."""
+
+import hashlib
+import queue
+import threading
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final
+
+from service.cli.replay.columns import Request
+from service.cli.replay.sender import Answer, Sender, Target
+from service.cli.replay.tally import Tally
+from service.kernel.clock import Clock
+
+WAITING_MAX: Final = 64
+# So many rows failed and none got through: the rest would fail as well.
+HOPELESS: Final = 50
+LOOK_EVERY_S: Final = 0.2
+# Nothing that a row holds can change these answers: the key is unknown, or may not.
+_USELESS: Final = frozenset({401, 403})
+_EXECUTED_WITH: Final = ("amount", "payee", "instrument", "device", "order")
+
+
+class Crew:
+    """Sends requests with several threads.
+
+    Args:
+        target: Where to.
+        key: The API key.
+        size: How many threads.
+        does_execute: Approved payments are executed with their token.
+        tally: Where the rows are counted.
+        clock: Measures.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        key: str,
+        size: int,
+        does_execute: bool,
+        tally: Tally,
+        clock: Clock,
+    ) -> None:
+        self._does_execute = does_execute
+        self._tally = tally
+        self._stopping = threading.Event()
+        self._useless: Answer | None = None
+        self._queues: list[queue.Queue[Request | None]] = [
+            queue.Queue(WAITING_MAX) for _ in range(size)
+        ]
+        self._threads = [
+            threading.Thread(
+                target=self._work,
+                args=(Sender(target, key=key, clock=clock, wait=self._stopping.wait), one),
+                daemon=True,
+            )
+            for one in self._queues
+        ]
+
+    @property
+    def useless(self) -> Answer | None:
+        """The answer that showed that no row can succeed; None where none did."""
+        return self._useless
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def send_all(self, requests: Iterable[Request]) -> None:
+        """Hand out every request, as fast as they are sent, until the end or a stop."""
+        for request in requests:
+            place = zlib.crc32(request.payer.encode()) % len(self._queues)
+            if not self._put(self._queues[place], request):
+                return
+        for one in self._queues:
+            self._put(one, None)
+
+    def is_working(self) -> bool:
+        """Say whether a thread still sends."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def stop(self) -> None:
+        """Let each thread finish the request that it sends, and no more."""
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Wait until every thread has ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def _put(self, to: "queue.Queue[Request | None]", request: Request | None) -> bool:
+        while not self._stopping.is_set():
+            try:
+                to.put(request, timeout=LOOK_EVERY_S)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _work(self, sender: Sender, waiting: "queue.Queue[Request | None]") -> None:
+        while not self._stopping.is_set():
+            try:
+                request = waiting.get(timeout=LOOK_EVERY_S)
+            except queue.Empty:
+                continue
+            if request is None:
+                break
+            self._send(sender, request)
+            self._tally.row_done(is_rounded=request.is_rounded)
+        sender.close()
+
+    def _send(self, sender: Sender, request: Request) -> None:
+        answer = self._post(sender, "/v1/payments", request.body, _key(request, "create"))
+        payment = answer.body
+        if answer.is_good:
+            outcome = str(payment.get("outcome"))
+            self._tally.judged(outcome, duration_ns=answer.duration_ns)
+            # An earlier run may have stopped before the execution, and its token be over now.
+            needs_token = payment.get("payment_token_state") == "expired"
+        elif answer.code == "reference_taken":
+            # An earlier run sent this row at another time.
+            self._tally.sent_before()
+            payment = {"id": payment.get("payment_id")}
+            needs_token = True
+        else:
+            self._failed(request, answer)
+            return
+        if self._does_execute:
+            if needs_token:
+                payment = self._again(sender, request, payment)
+            if payment.get("payment_token"):
+                self._execute(sender, request, payment)
+
+    def _again(self, sender: Sender, request: Request, payment: dict[str, Any]) -> dict[str, Any]:
+        """Return a payment with a new token, or nothing where it is past its approval."""
+        path = f"/v1/payments/{payment['id']}/token"
+        answer = self._post(sender, path, {}, _key(request, "token"))
+        if answer.is_good:
+            return answer.body
+        if answer.code != "payment_not_in_state":
+            self._failed(request, answer)
+        return {}
+
+    def _execute(self, sender: Sender, request: Request, payment: dict[str, Any]) -> None:
+        body: dict[str, Any] = {"payment_token": payment["payment_token"]}
+        body.update((name, request.body[name]) for name in _EXECUTED_WITH if name in request.body)
+        path = f"/v1/payments/{payment['id']}/execute"
+        answer = self._post(sender, path, body, _key(request, "execute"))
+        if answer.is_good:
+            decision = str(answer.body.get("decision"))
+            self._tally.executed(decision, duration_ns=answer.duration_ns)
+        else:
+            self._failed(request, answer)
+
+    def _post(self, sender: Sender, path: str, body: dict[str, Any], key: str) -> Answer:
+        answer = sender.post(path, body, idempotency_key=key)
+        self._tally.answered(tries=answer.tries, is_replayed=answer.is_replayed)
+        return answer
+
+    def _failed(self, request: Request, answer: Answer) -> None:
+        self._tally.failed_row(request.reference, answer.code)
+        is_hopeless = self._tally.failed >= HOPELESS and not self._tally.succeeded
+        if answer.status in _USELESS or is_hopeless:
+            self._useless = answer
+            self._stopping.set()
+
+
+def _key(request: Request, step: str) -> str:
+    """Return the idempotency key of one step of a row: a rerun of the same file repeats it.
+
+    The time that is sent belongs to it: with the times of now a rerun is another request, which
+    the service refuses by the reference. Hashed, since a reference may hold any character.
+    """
+    told = f"{request.reference}\n{request.body['occurred_at']}"
+    return f"replay-{step}-{hashlib.sha256(told.encode()).hexdigest()[:40]}"

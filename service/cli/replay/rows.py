@@ -1,0 +1,116 @@
+"""Rows of a parquet or CSV file, a few thousand in memory at a time. Never writes."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from service.cli.screen import Failure
+
+ROWS_AT_ONCE: Final = 2_000
+CSV_ENDINGS: Final = frozenset({".csv", ".txt"})
+
+
+class Table(Protocol):
+    """A file of rows."""
+
+    @property
+    def count(self) -> int:
+        """About how many rows it has."""
+        ...
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each row's wanted columns."""
+        ...
+
+
+def open_table(path: Path, columns: Sequence[str]) -> Table:
+    """Return a file's rows with these columns.
+
+    Raises:
+        Failure: It cannot be read, or lacks a column.
+    """
+    kind = CSVTable if path.suffix.lower() in CSV_ENDINGS else ParquetTable
+    try:
+        return kind(path, columns)
+    except OSError as error:
+        raise Failure(
+            "file_unreadable",
+            f"{path} cannot be read: {error.strerror or error}",
+            then="give the path of a parquet or CSV file that this user may read",
+        ) from error
+
+
+class CSVTable:
+    """A CSV file whose first line names the columns."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        self._path = path
+        self._columns = columns
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            found = next(csv.reader(file), [])
+        _check(path, found, columns)
+
+    @property
+    def count(self) -> int:
+        """Lines after the first; a line break inside quotes counts as well."""
+        with self._path.open("rb") as file:
+            return max(sum(1 for _ in file) - 1, 0)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each row's wanted columns as text; a short row has None."""
+        with self._path.open(encoding="utf-8-sig", newline="") as file:
+            for row in csv.DictReader(file):
+                yield {name: row[name] for name in self._columns}
+
+
+class ParquetTable:
+    """A parquet file."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        # Here and nowhere above: it belongs to an extra, and takes long to load.
+        try:
+            import pyarrow as pa
+            from pyarrow import parquet
+        except ImportError as error:
+            raise Failure(
+                "parquet_not_installed",
+                "reading parquet needs the extra `data`",
+                then="install it (`uv sync --extra data`), or give a CSV file",
+            ) from error
+        self._arrow = pa
+        self._columns = list(columns)
+        try:
+            self._file = parquet.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise Failure(
+                "file_unreadable", f"{path} is no parquet file", then="end CSV files in .csv"
+            ) from error
+        _check(path, self._file.schema_arrow.names, columns)
+
+    @property
+    def count(self) -> int:
+        """The number of rows, from the file's own description."""
+        return int(self._file.metadata.num_rows)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield each row's wanted columns as Python values; times are cut to microseconds."""
+        pa = self._arrow
+        for batch in self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=self._columns):
+            cut = {
+                name: column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
+                if pa.types.is_timestamp(column.type)
+                else column
+                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            }
+            yield from pa.RecordBatch.from_pydict(cut).to_pylist()
+
+
+def _check(path: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise Failure(
+            "columns_missing",
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(found) or 'none'}",
+            then="give a map of this file's columns with --map; docs/replay.md shows one",
+        )

@@ -1,0 +1,175 @@
+"""`payguard serve`: prepares the data folder, then supervises front ends, writer and worker."""
+
+import contextlib
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from service.cli import front_end
+from service.cli.database import prepare
+from service.cli.environment import current_settings, make_data_folder
+from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
+from service.cli.supervisor import CannotRun, Program, Supervisor
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
+from service.settings import Settings
+from service.writer.lock import WriterLock, WriterRuns
+
+BACKLOG: Final = 1_024
+# The worker finishes one command, the writer what is queued.
+WORKER_STOP_S: Final = 10.0
+WRITER_STOP_S: Final = 30.0
+PROBE_TIMEOUT_S: Final = 1.0
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
+
+
+@click.command()
+@reporting
+def serve(screen: Screen) -> int:
+    """Run the service until SIGTERM or Ctrl-C.
+
+    Makes the data folder and its database where there is none, then starts the writer, the
+    worker and the front ends, and starts again what ends. Stops without losing a request: the
+    front ends finish what they took, then the worker, then the writer. A second signal stops at
+    once, which is safe as well.
+
+    Settings come from the environment: docs/settings.md. Log lines go to standard error, one
+    JSON object each.
+    """
+    settings = current_settings()
+    make_data_folder(settings.data_dir)
+    with _only_one(settings), _listening(settings) as listener:
+        prepare(settings)
+        log = logger(
+            stream=sys.stderr.buffer,
+            clock=SystemClock(),
+            level=settings.severity,
+            process="serve",
+        )
+        url = _url(listener)
+        supervisor = Supervisor(_programs(settings, listener, url), clock=SystemClock(), log=log)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: supervisor.stop())
+
+        def ready() -> None:
+            result = {"url": url, "process": os.getpid(), "data_dir": str(settings.data_dir)}
+            screen.show(result, f"Payguard serves at {url}  (Ctrl-C stops it)")
+            sys.stdout.flush()
+
+        try:
+            stopped = supervisor.run(ready=ready, stopping=listener.close)
+        except CannotRun as error:
+            raise Failure(
+                "cannot_start",
+                f"{error}; the lines above say why",
+                then="correct that, or ask `payguard doctor`, then start again",
+            ) from error
+    return DONE if stopped else SOMETHING_FAILED
+
+
+@contextlib.contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the lock of `serve`, and make sure that nobody else's writer works here."""
+    try:
+        with WriterLock(settings.data_dir / "serve.lock"):
+            with WriterLock(settings.lock_file):
+                pass
+            yield
+    except WriterRuns as error:
+        raise Failure(
+            "already_running",
+            f"the data folder {settings.data_dir} is in use: {error}",
+            then="use the service that runs, or set PAYGUARD_DATA_DIR and PAYGUARD_PORT to others",
+        ) from error
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """Open the socket of the front ends here: what connects while they restart waits in it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server(
+            (settings.host, settings.port), family=family, backlog=BACKLOG
+        )
+    except OSError as error:
+        raise Failure(
+            "port_unusable",
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}",
+            then="stop what listens there, or set PAYGUARD_PORT to another (0 takes a free one)",
+        ) from error
+    with listener:
+        yield listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = _EVERY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Program]:
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(_fresh_metrics(settings))}
+    # -P: a folder `service` where this was started must not be taken for ours.
+    python = (sys.executable, "-P", "-m")
+    return [
+        Program(
+            name="writer",
+            command=(*python, "service.writer.main"),
+            environment=environment,
+            is_ready=lambda: _answers(settings.socket_file),
+            stop_s=WRITER_STOP_S,
+        ),
+        Program(
+            name="worker",
+            command=(*python, "service.worker.main"),
+            environment=environment,
+            is_ready=lambda: True,
+            stop_s=WORKER_STOP_S,
+        ),
+        Program(
+            name="front_end",
+            command=(*python, "service.cli.front_end", str(listener.fileno())),
+            environment=environment,
+            is_ready=lambda: _is_ready(url),
+            stop_s=front_end.stop_s(settings) + WORKER_STOP_S,
+            files=(listener.fileno(),),
+        ),
+    ]
+
+
+def _fresh_metrics(settings: Settings) -> Path:
+    """Return an empty folder for the processes' counts: those of dead ones would stay for ever."""
+    folder = settings.data_dir / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+def _answers(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_TIMEOUT_S)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def _is_ready(url: str) -> bool:
+    connection: Any = http.client.HTTPConnection(
+        url.removeprefix("http://"), timeout=PROBE_TIMEOUT_S
+    )
+    with contextlib.closing(connection):
+        try:
+            connection.request("GET", "/readyz")
+            return bool(connection.getresponse().status == http.HTTPStatus.OK)
+        except (OSError, http.client.HTTPException):
+            return False

@@ -1,0 +1,134 @@
+"""The demo's story: two shops, one payer, what she did before, and the payment that is shown."""
+
+import contextlib
+import datetime as dt
+from typing import Any, Final
+
+import msgspec
+
+from keys import entropy
+from keys.api_keys import new_api_key
+from service.cli.curls import WITH_PHONE, Body, Line, Shop, configuration, lines, payment
+from service.cli.replay.sender import Answer, Sender, read_target
+from service.cli.screen import Failure
+from service.cli.writers import ask, house_call, merchant_call
+from service.kernel.clock import SystemClock
+from service.rooms.merchants.contract import (
+    DEFAULT_SCOPES,
+    CreateKey,
+    CreateMerchant,
+    Merchant,
+    Preset,
+    SetPreset,
+)
+from service.secrets import open_secrets
+from service.settings import Settings
+from service.unit_of_work.commands import Submit
+
+# Over 30 days: the phone counts as known (docs/policy.md).
+PHONE_KNOWN: Final = dt.timedelta(days=60)
+_MILLISECOND_NS: Final = 1_000_000
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """What `--json` prints when the demo is ready.
+
+    Attributes:
+        url: Where it answers.
+        data_dir: Where its data lie.
+        shops: Its two merchants.
+        request: The request that it sent itself.
+        answer: The answer to it.
+        answer_ms: How long it took.
+        lines: What to paste.
+    """
+
+    url: str
+    data_dir: str
+    shops: tuple[Shop, ...]
+    request: dict[str, Any]
+    answer: dict[str, Any]
+    answer_ms: float
+    lines: tuple[Line, ...]
+
+
+class Story:
+    """Sets the scene: two shops, one payer, what she did before, and the payment shown."""
+
+    def __init__(self, settings: Settings, submit: Submit, url: str) -> None:
+        self._settings = settings
+        self._submit = submit
+        self._url = url
+        self._clock = SystemClock()
+        self._secrets = open_secrets(settings.root_file, entropy.system)
+        self._at = _rfc3339(self._clock.now())
+
+    def tell(self) -> Ready:
+        """Return what the demo prints."""
+        kites, _ = self._shop("kites", "judge_only")
+        books, merchant = self._shop("books", "judge_only")
+        self._paid_before(books)
+        # From now on the bookshop asks for proof, but not for small payments by a payer it knows.
+        call = merchant_call(merchant.tenant_id, merchant.merchant_id, mode="sandbox")
+        ask(self._submit, SetPreset(preset="CN"), call=call)
+        books = msgspec.structs.replace(books, preset="CN")
+        request = payment(minor=38_000, payee="kites", at=self._at)
+        answer = self._post(kites, "/v1/payments", request, "kites-order-0000")
+        return Ready(
+            url=self._url,
+            data_dir=str(self._settings.data_dir),
+            shops=(kites, books),
+            request=request,
+            answer=answer.body,
+            answer_ms=round(answer.duration_ns / _MILLISECOND_NS, 1),
+            lines=tuple(lines(self._url, kites, books, at=self._at, payment_id=answer.body["id"])),
+        )
+
+    def _shop(self, name: str, preset: Preset) -> tuple[Shop, Merchant]:
+        command = CreateMerchant(name=name, preset=preset)
+        merchant = ask(self._submit, command, call=house_call()).read(Merchant)
+        text = new_api_key("sandbox", entropy.system)
+        key = CreateKey(
+            mode="sandbox",
+            scopes=DEFAULT_SCOPES,
+            secret_hash=text.index(self._secrets.api_key_index),
+        )
+        call = merchant_call(merchant.tenant_id, merchant.merchant_id, mode="sandbox")
+        ask(self._submit, key, call=call)
+        file = self._settings.data_dir / name
+        file.touch(mode=0o600)
+        file.write_text(configuration(text.reveal()))
+        return Shop(name=name, preset=preset, key=text.reveal(), file=str(file)), merchant
+
+    def _paid_before(self, shop: Shop) -> None:
+        """Let Lin consent to small payments, and pay the bookshop once from her phone."""
+        since = _rfc3339(self._clock.now() - PHONE_KNOWN)
+        payer = {
+            "payer_id": "lin",
+            "consent": {"small_payments": True},
+            "known_devices": [{"device_id": "lins-phone", "since": since}],
+        }
+        self._post(shop, "/v1/payers", payer, "books-payer-lin-01")
+        body = payment(minor=2_500, payee="books", at=self._at, **WITH_PHONE)
+        made = self._post(shop, "/v1/payments", body, "books-order-0000").body
+        parts = {name: body[name] for name in ("amount", "payee", *WITH_PHONE)}
+        execute = {"payment_token": made["payment_token"], **parts}
+        self._post(shop, f"/v1/payments/{made['id']}/execute", execute, "books-execute-0000")
+
+    def _post(self, shop: Shop, path: str, body: Body, key: str) -> Answer:
+        sender = Sender(
+            read_target(self._url), key=shop.key, clock=self._clock, wait=lambda _seconds: True
+        )
+        with contextlib.closing(sender):
+            answer = sender.post(path, body, idempotency_key=key)
+        if not answer.is_good:
+            raise Failure(
+                "demo_failed",
+                f"the demo's own request to {path} was answered {answer.code}",
+                then=f"read {self._settings.data_dir}/payguard.log (give --keep to keep it)",
+            )
+        return answer
+
+
+def _rfc3339(at: dt.datetime) -> str:
+    return at.replace(microsecond=0).isoformat().replace("+00:00", "Z")

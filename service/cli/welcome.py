@@ -1,0 +1,65 @@
+"""What a newcomer sees when the demo is ready: a request, its answer, lines to paste. Pure text."""
+
+import json
+from typing import Any, Final
+
+import click
+
+from service.cli.story import Ready
+
+WIDTH: Final = 88
+TOKEN_SHOWN: Final = 40
+
+
+def text_of(ready: Ready) -> str:
+    """Return what a newcomer sees: a request, its answer, and lines to paste."""
+    took = click.style(f"({ready.answer_ms} ms; shortened)", dim=True)
+    address = click.style(f"READY  {ready.url}", fg="green", bold=True)
+    parts = [
+        "",
+        f"{_bold('POST /v1/payments')}  Lin pays the kite shop 380.00 yuan",
+        _written(ready.request),
+        "",
+        f"{_bold('201')}  approved, with the token that its execution will spend {took}",
+        _written(_shortened(ready.answer)),
+        "",
+        f"{address}  Paste any line into another terminal; Ctrl-C here ends it.",
+    ]
+    titles = {shop.name: f'shop "{shop.name}", preset {shop.preset}' for shop in ready.shops}
+    group = ""
+    for one in ready.lines:
+        if one.group != group:
+            group = one.group
+            parts.append(f"\n{_bold(f'## {titles.get(group, group)}')}")
+        parts += [click.style(f"# {one.title}", fg="cyan"), one.line]
+    return "\n".join(parts)
+
+
+def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
+    assessment, token = answer["assessment"], answer["payment_token"]
+    return {
+        **{name: answer[name] for name in ("id", "status", "outcome", "reason_code")},
+        "assessment": {name: assessment[name] for name in ("risk_level", "strategy", "reasons")},
+        "payment_token": f"{token[:TOKEN_SHOWN]}...",
+        **{name: answer[name] for name in ("approval_expires_at", "receipt")},
+    }
+
+
+def _written(value: Any, *, indent: int = 2) -> str:
+    """Return a value as JSON, each part of it on one line where it fits."""
+    pad = " " * indent
+    flat = f"{pad}{json.dumps(value, ensure_ascii=False)}"
+    if isinstance(value, dict | list) and len(flat) >= WIDTH:
+        named = value.items() if isinstance(value, dict) else ((None, part) for part in value)
+        parts = []
+        for name, part in named:
+            written = _written(part, indent=indent + 2).lstrip()
+            label = "" if name is None else f"{json.dumps(name)}: "
+            parts.append(f"{pad}  {label}{written}")
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        return "\n".join([f"{pad}{opening}", ",\n".join(parts), f"{pad}{closing}"])
+    return flat
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)

@@ -1,0 +1,202 @@
+"""From a reply to its answer: texts, the signature, what a replay may still give. Pure reads."""
+
+import functools
+from typing import Any, Final
+
+import msgspec
+
+from keys.tokens import PaymentClaims
+from risk import reasons
+from risk.assessment import Reason as JudgedReason
+from service.http.ports import Ports
+from service.http.problems import Language
+from service.http.routes import Request
+from service.kernel import answers
+from service.rooms.assessments import queries as assessments
+from service.rooms.payments import model, queries
+from service.rooms.payments.contract import (
+    ExecuteAnswer,
+    PaymentAnswer,
+    PaymentDetail,
+    PaymentReply,
+    TokenClaims,
+    TokenState,
+)
+from service.rooms.payments.model import Payment
+from service.unit_of_work.commands import Reply
+
+EXPLAIN_SCOPE: Final = "assessments:explain"
+
+
+@functools.cache
+def _texts() -> reasons.Texts:
+    """Return the texts of reasons, read from the package once."""
+    return reasons.load_texts()
+
+
+def payment_answer(reply: Reply, request: Request, ports: Ports) -> PaymentAnswer:
+    """Return the answer to a committed command about a payment."""
+    said = reply.read(PaymentReply)
+    token, token_state = _token(said, reply, request, ports)
+    return PaymentAnswer(
+        **_common(said, reply, request), payment_token=token, payment_token_state=token_state
+    )
+
+
+def execute_answer(reply: Reply, request: Request) -> ExecuteAnswer:
+    """Return the answer to an execution: go, hold or stop."""
+    said = reply.read(PaymentReply)
+    assert said.decision is not None
+    return ExecuteAnswer(
+        **_common(said, reply, request),
+        payment_token=None,
+        payment_token_state=said.token_state,
+        decision=said.decision,
+    )
+
+
+def _common(said: PaymentReply, reply: Reply, request: Request) -> dict[str, Any]:
+    judged = said.judged
+    return {
+        **msgspec.structs.asdict(said.payment),
+        "assessment": None if judged is None else assessment_answer(judged, request),
+        "challenge": None if said.challenge is None else _challenge(said.challenge),
+        "warning": None,
+        "hold": None if said.hold is None else _hold(said.hold),
+        # A receipt is a judgement's; its entry is the first of those that commit with it.
+        "receipt": None if judged is None else reply.receipts[0],
+    }
+
+
+def _token(
+    said: PaymentReply, reply: Reply, request: Request, ports: Ports
+) -> tuple[str | None, TokenState | None]:
+    """Return the signed token, or null and what became of it.
+
+    A replay signs the same claims again, unless the token has been used or has run out.
+    """
+    if said.token is None:
+        return None, said.token_state
+    state: TokenState | None = said.token_state
+    if reply.replayed:
+        row = ports.reader.maybe(
+            queries.TOKEN(tenant_id=request.caller.tenant_id, jti=said.token.jti)
+        )
+        state = None if row is None else model.token_state(row, now=reply.now)
+    if state != "active":
+        return None, state
+    return ports.signer.sign(claims_of(said.token)), state
+
+
+def claims_of(claims: TokenClaims) -> PaymentClaims:
+    """Return stored claims as the token library takes them."""
+    return msgspec.convert(msgspec.to_builtins(claims), PaymentClaims)
+
+
+def stored_claims(claims: PaymentClaims) -> TokenClaims:
+    """Return a verified token's claims as commands carry them."""
+    return msgspec.convert(msgspec.to_builtins(claims), TokenClaims)
+
+
+def assessment_answer(judged: answers.Judged, request: Request) -> answers.AssessmentAnswer:
+    """Return a judgement in the caller's language; explained only to keys that may know."""
+    explains = EXPLAIN_SCOPE in request.caller.scopes
+    return answers.AssessmentAnswer(
+        id=judged.id,
+        stage=judged.stage,
+        score=judged.score,
+        risk_level=judged.risk_level,
+        strategy=judged.strategy,
+        arm=judged.arm,
+        degraded=judged.degraded,
+        reasons=tuple(_reason(one, request.language) for one in judged.reasons),
+        explanation=_explanation(judged) if explains else None,
+    )
+
+
+def _explanation(judged: answers.Judged) -> answers.Explanation:
+    likely = judged.probabilities
+    return answers.Explanation(
+        probabilities=None if likely is None else msgspec.convert(likely, answers.Probabilities),
+        percentile_30d=None,
+        expected_loss=None,
+        model=None,
+        contributions=None,
+        rules=judged.rules,
+        counterfactuals=None,
+        exemption=judged.exemption,
+    )
+
+
+def _reason(coded: answers.ReasonCoded, language: Language) -> answers.Reason:
+    said = msgspec.convert(msgspec.to_builtins(coded), JudgedReason)
+    spoken: reasons.Language = "zh" if language.startswith("zh") else "en"
+    return answers.Reason(code=coded.code, text=reasons.reason_text(said, spoken, _texts()))
+
+
+def _challenge(asked: answers.ChallengeAsked) -> answers.ChallengeAnswer:
+    # The payer's dialog, and with it the secret by which a device proves, is not built yet.
+    return answers.ChallengeAnswer(**msgspec.structs.asdict(asked), client_secret=None)
+
+
+def _hold(held: answers.HoldSet) -> answers.HoldAnswer:
+    return answers.HoldAnswer(**msgspec.structs.asdict(held), client_secret=None)
+
+
+def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentDetail:
+    """Return a payment with all that is known of it, from read-only connections."""
+    caller = request.caller
+    tenant_id = caller.tenant_id
+    events = ports.reader.fetch(queries.events_of(payment.payment_id, tenant_id=tenant_id))
+    judged = [
+        assessment_answer(one, request)
+        for one in assessments.judgements(
+            ports.reader.fetch(
+                assessments.ASSESSMENTS_OF(
+                    tenant_id=tenant_id,
+                    merchant_id=caller.merchant_id,
+                    mode=caller.mode,
+                    subject_id=payment.payment_id,
+                )
+            )
+        )
+    ]
+    return PaymentDetail(
+        **msgspec.structs.asdict(model.base(payment)),
+        assessment=next((one for one in judged if one.id == payment.assessment_id), None),
+        challenge=_open_challenge(payment, ports),
+        warning=None,
+        hold=_active_hold(payment, ports),
+        payment_token=None,
+        payment_token_state=_token_state(payment, ports),
+        receipt=None,
+        assessments=tuple(judged),
+        events=queries.seen(events),
+        request=payment.facts,
+        version=payment.version,
+        created_at=payment.created_at,
+        updated_at=payment.updated_at,
+    )
+
+
+def _open_challenge(payment: Payment, ports: Ports) -> answers.ChallengeAnswer | None:
+    if payment.challenge_id is None:
+        return None
+    read = queries.CHALLENGE(tenant_id=payment.tenant_id, challenge_id=payment.challenge_id)
+    row = ports.reader.maybe(read)
+    return None if row is None else _challenge(queries.asked(row))
+
+
+def _active_hold(payment: Payment, ports: Ports) -> answers.HoldAnswer | None:
+    if payment.hold_id is None:
+        return None
+    row = ports.reader.maybe(queries.HOLD(tenant_id=payment.tenant_id, hold_id=payment.hold_id))
+    return None if row is None else _hold(queries.held(row))
+
+
+def _token_state(payment: Payment, ports: Ports) -> TokenState | None:
+    if payment.token_jti is None:
+        return None
+    read = queries.TOKEN(tenant_id=payment.tenant_id, jti=payment.token_jti)
+    row = ports.reader.maybe(read)
+    return None if row is None else model.token_state(row, now=ports.clock.now())

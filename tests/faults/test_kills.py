@@ -1,0 +1,102 @@
+"""The writer killed under load: nothing acknowledged is lost, nothing is done twice."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service.db.sqlite import SQLiteStore
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
+from service.state.entities import ENTITIES, EntityKey
+from service.writer.main import open_writer
+from tests.support.books import Books
+from tests.support.mortal_writer import POINTS
+from tests.support.servers import Service
+from tests.support.traffic import Traffic
+
+pytestmark = pytest.mark.servers
+
+Sized = Callable[..., int]
+
+
+def held_states(service: Service, books: Books) -> dict[EntityKey, bytes]:
+    """Return the feature state that a writer starts with, of every entity ever observed."""
+    store = SQLiteStore(service.settings.database_file)
+    log = logger(stream=sys.stderr.buffer, clock=SystemClock(), level=logging.ERROR, process="test")
+    cache = open_writer(service.settings, store, registry=CollectorRegistry(), log=log).cache
+    rows = {
+        EntityKey(*(row[name] for name in EntityKey._fields)): row for row in books.rows(ENTITIES)
+    }
+    states = {}
+    for key in books.folded_states():
+        if cache.missing([key]):
+            cache.load(key, [rows[key]])
+        states[key] = cache.get(key).pack()
+    store.close()
+    return states
+
+
+def test_a_writer_killed_at_random_under_load_loses_and_doubles_nothing(
+    tmp_path: Path, sized: Sized
+) -> None:
+    kills = sized(quick=2, ci=15, full=50)
+    chance = np.random.default_rng(20_261_124)
+    pause = threading.Event()
+    with Service(tmp_path / "data") as service:
+        with Traffic(service, service.shop()) as traffic:
+            for wait_s in chance.uniform(0.05, 0.6, kills):
+                pause.wait(float(wait_s))
+                service.kill_writer()
+            pause.wait(0.2)
+        traffic.check_replays()
+        service.writer.stop()
+        books = Books(service.settings.database_file)
+        traffic.check(books)
+        books.check()
+        books.check_decisions(service.secrets.sealer)
+        assert held_states(service, books) == books.folded_states()
+
+    assert sum(one.tries > 1 for one in traffic.asked) >= kills
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("mortal") / "data"
+    with Service(folder, writer="tests.support.mortal_writer") as service:
+        yield service
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_writer_killed_at_a_named_point_tells_the_truth_afterwards(
+    mortal: Service, point: str, sized: Sized
+) -> None:
+    deaths = sized(quick=1, ci=3, full=10)
+    chance = np.random.default_rng(POINTS.index(point))
+    mortal.writer.stop()
+    mortal.start_writer(dies_at=point, dies_after=int(chance.integers(3, 30)))
+    statuses = []
+    with Traffic(mortal, mortal.shop()) as traffic:
+        for turn in range(deaths):
+            statuses.append(mortal.writer.wait())
+            is_last = turn == deaths - 1
+            after = 0 if is_last else int(chance.integers(10, 40))
+            mortal.start_writer(dies_at=point, dies_after=after)
+
+    assert statuses == [-signal.SIGKILL] * deaths
+    books = Books(mortal.settings.database_file)
+    traffic.check(books)
+    books.check()
+    books.check_decisions(mortal.secrets.sealer)
+    repeated = [one for one in traffic.asked if one.tries > 1]
+    assert repeated
+    # What was on disk when the writer died was told to whoever asked again; what was not, was
+    # done then.
+    was_done = point in {"committed", "told"}
+    assert any(one.answer.is_replayed for one in repeated) == was_done

@@ -1,0 +1,119 @@
+"""The counted exemption under a race: never exceeded, all of it usable, given back once."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from service.rooms.assessments.tables import DAY_SUMS, EXEMPTION_COUNTERS
+from tests.support.books import Books
+from tests.support.checkout import a_small_payment, create, register
+from tests.support.clients import Answer, Client, at_once
+from tests.support.servers import Service, Shop
+
+pytestmark = pytest.mark.servers
+
+CLIENTS = 12
+# Preset CN: five payments and 500 CNY in a row without proof, 1,000 CNY a day at level 1.
+COUNT_MAX = 5
+SUM_MAX = 50_000
+DAY_MAX = 100_000
+# Five of these stay just under the sum; a payer who tries oftener than this is declined for it.
+JUST_UNDER = 9_999
+TRIES_EACH = 20
+Sized = Callable[..., int]
+
+
+def registered(service: Service, shop: Shop, count: int, *, prefix: str) -> list[tuple[str, str]]:
+    """Register payers with their devices; every third shares its device with the one before."""
+    pairs = [
+        (f"{prefix}{n}", f"{prefix}-device-{n - 1 if n % 3 == 2 else n}") for n in range(count)
+    ]
+    at_once(
+        lambda: service.client(shop),
+        lambda client, pair: register(client, pair[0], device=pair[1]),
+        pairs,
+        clients=CLIENTS,
+    )
+    return pairs
+
+
+def race(service: Service, shop: Shop, pairs: list[tuple[str, str]], tries: int) -> list[Answer]:
+    """Let every payer try so many small payments, all of them at the same time."""
+
+    def small(pair: tuple[str, str]) -> dict[str, Any]:
+        payer, device = pair
+        body: dict[str, Any] = a_small_payment("", payer, device=device, value=JUST_UNDER)
+        return {**body, "reference": None}
+
+    return at_once(
+        lambda: service.client(shop),
+        create,
+        [small(pair) for _ in range(tries) for pair in pairs],
+        clients=CLIENTS,
+    )
+
+
+def approved_by_device(answers: list[Answer], pairs: list[tuple[str, str]]) -> Counter[str]:
+    """Return how many payments were approved on each device."""
+    devices = [device for _ in range(len(answers) // len(pairs)) for _, device in pairs]
+    return Counter(
+        device
+        for device, answer in zip(devices, answers, strict=True)
+        if answer.body["outcome"] == "approve"
+    )
+
+
+def counters(books: Books, shop: Shop) -> list[tuple[int, int]]:
+    rows = books.rows(EXEMPTION_COUNTERS)
+    of_shop = [row for row in rows if row["merchant_id"] == shop.merchant_id]
+    return [(row["count"], row["amount_minor"]) for row in of_shop]
+
+
+def day_sums(books: Books, shop: Shop) -> list[int]:
+    rows = books.rows(DAY_SUMS)
+    return [row["amount_minor"] for row in rows if row["merchant_id"] == shop.merchant_id]
+
+
+def test_racing_small_payments_never_exceed_their_counters_and_use_them_up(
+    service: Service, sized: Sized
+) -> None:
+    shop = service.shop(preset="CN")
+    pairs = registered(service, shop, sized(quick=6, ci=25, full=25), prefix="racer")
+
+    answers = race(service, shop, pairs, TRIES_EACH)
+
+    books = Books(service.settings.database_file)
+    assert all(count <= COUNT_MAX and minor <= SUM_MAX for count, minor in counters(books, shop))
+    assert all(minor <= DAY_MAX for minor in day_sums(books, shop))
+    # Payers who share a device share its five.
+    assert approved_by_device(answers, pairs) == dict.fromkeys({d for _, d in pairs}, COUNT_MAX)
+    asked = {a.body["outcome"] for a in answers if a.body["outcome"] != "approve"}
+    assert asked == {"challenge"}
+    assert {a.body["liability"] for a in answers} == {"provider"}
+    books.check()
+
+
+def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
+    service: Service, sized: Sized
+) -> None:
+    shop = service.shop(preset="CN")
+    pairs = registered(service, shop, sized(quick=3, ci=12, full=24), prefix="returner")
+    first = race(service, shop, pairs, COUNT_MAX + 3)
+    approved = [answer for answer in first if answer.body["outcome"] == "approve"]
+
+    def cancel(client: Client, answer: Answer) -> int:
+        return client.post(f"/v1/payments/{answer.body['id']}/cancel").status
+
+    statuses = at_once(
+        lambda: service.client(shop), cancel, [*approved, *approved], clients=CLIENTS
+    )
+
+    assert Counter(statuses) == {200: len(approved), 409: len(approved)}
+    books = Books(service.settings.database_file)
+    assert set(counters(books, shop)) == {(0, 0)}
+    assert set(day_sums(books, shop)) == {0}
+    again = race(service, shop, pairs, COUNT_MAX + 3)
+    assert approved_by_device(again, pairs) == approved_by_device(first, pairs)
+    Books(service.settings.database_file).check()
