@@ -55,7 +55,7 @@ class SocketServer:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
 
     def stop(self) -> None:
-        """Accept no more front ends, and send the answers that are ready, for a moment."""
+        """Accept no more front ends, send them the answers that are ready, and leave them."""
         if self._listener is not None:
             # Closing alone does not wake the thread that accepts.
             with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ class SocketServer:
         for peer in peers:
             peer.finish()
         for peer in peers:
-            peer.sent(timeout_s=FLUSH_S)
+            peer.leave(timeout_s=FLUSH_S)
 
     def _accept(self, listener: socket.socket) -> None:
         with listener:
@@ -142,9 +142,10 @@ class _Peer:
         """Send what is ready, and then no more."""
         self._answers.put(None)
 
-    def sent(self, *, timeout_s: float) -> None:
-        """Wait until what was ready is sent."""
+    def leave(self, *, timeout_s: float) -> None:
+        """End the connection once what was ready is sent, or a little later."""
         self._sender.join(timeout_s)
+        self._end()
 
     def _settle(self, asked_id: int) -> Callable[[Reply | SubmitFailed], None]:
         def settle(result: Reply | SubmitFailed) -> None:

@@ -7,7 +7,7 @@ import click
 from typing_extensions import override
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a command's code lies, and what `--help` says of it without loading it."""
 
     module: str
@@ -16,17 +16,17 @@ class _Place(NamedTuple):
 
 
 # In the order in which a newcomer meets them.
-_COMMANDS: Final = {
-    "demo": _Place("service.cli.demo", "demo", "Try everything: one process, sample keys, curls."),
-    "serve": _Place("service.cli.serve", "serve", "Run the service: front ends, writer, worker."),
-    "migrate": _Place("service.cli.migrate", "migrate", "Bring the database to this version."),
-    "doctor": _Place("service.cli.doctor", "doctor", "Look for what is wrong, say what to do."),
-    "merchant": _Place("service.cli.merchant", "merchant", "Create merchants."),
-    "key": _Place("service.cli.key", "key", "Create, rotate and revoke API keys."),
-    "replay": _Place("service.cli.replay.command", "replay", "Send payments from a file."),
-    "trace": _Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
-    "show": _Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),
-    "command": _Place("service.cli.faulted", "command", "Look into commands that met a fault."),
+COMMANDS: Final = {
+    "demo": Place("service.cli.demo", "demo", "Try everything: one process, sample keys, curls."),
+    "serve": Place("service.cli.serve", "serve", "Run the service: front ends, writer, worker."),
+    "migrate": Place("service.cli.migrate", "migrate", "Bring the database to this version."),
+    "doctor": Place("service.cli.doctor", "doctor", "Look for what is wrong, say what to do."),
+    "merchant": Place("service.cli.merchant", "merchant", "Create merchants."),
+    "key": Place("service.cli.key", "key", "Create, rotate and revoke API keys."),
+    "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
+    "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
+    "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),
+    "command": Place("service.cli.faulted", "command", "Look into commands that met a fault."),
 }
 
 
@@ -35,11 +35,11 @@ class _Lazy(click.Group):
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _COMMANDS.get(cmd_name)
+        place = COMMANDS.get(cmd_name)
         if place is None:
             return None
         found = getattr(importlib.import_module(place.module), place.name)
@@ -49,7 +49,7 @@ class _Lazy(click.Group):
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.help) for name, place in _COMMANDS.items()])
+            formatter.write_dl([(name, place.help) for name, place in COMMANDS.items()])
 
 
 @click.group(

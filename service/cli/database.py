@@ -38,15 +38,13 @@ def standing(database: Path) -> Standing:
     Raises:
         Failure: It cannot be read.
     """
-    from alembic.util import CommandError
-
     from service.db import migrate
 
     with _telling(database):
         current, newest = migrate.current(database), migrate.head()
         try:
             pending = tuple(migrate.pending(database))
-        except CommandError:
+        except migrate.StoreIsNewer:
             return Standing(current=current, newest=newest, pending=(), is_newer=True)
     return Standing(current=current, newest=newest, pending=pending, is_newer=False)
 

@@ -57,10 +57,12 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
         with running(settings, listener) as run:
             story = Story(settings, run.submit, url)
             ready = story.tell()
-            screen.show(ready, text_of(ready))
-            sys.stdout.flush()
-            if not is_once:
-                _wait(run.has_stopped)
+            # From here on an interrupt is the usual end.
+            with contextlib.suppress(KeyboardInterrupt):
+                screen.show(ready, text_of(ready))
+                sys.stdout.flush()
+                if not is_once:
+                    _wait(run.has_stopped)
     screen.note(f"stopped; {f'the data stay in {keep}' if keep else 'its data are gone'}")
 
 
@@ -105,12 +107,11 @@ def _listening(port: int | None) -> Iterator[socket.socket]:
 
 
 def _wait(has_stopped: Callable[[], bool]) -> None:
-    """Wait for Ctrl-C, SIGTERM or the end of the terminal."""
-    with contextlib.suppress(KeyboardInterrupt):
-        while not has_stopped():
-            time.sleep(LOOK_EVERY_S)
-        raise Failure(
-            "writer_stopped",
-            "the demo's writer stopped: memory and store might differ",
-            then="start the demo again; --keep keeps the log that says why",
-        )
+    """Wait until a signal interrupts, or the writer ends by itself."""
+    while not has_stopped():
+        time.sleep(LOOK_EVERY_S)
+    raise Failure(
+        "writer_stopped",
+        "the demo's writer stopped: memory and store might differ",
+        then="start the demo again; --keep keeps the log that says why",
+    )

@@ -21,7 +21,7 @@ from service.rooms.assessments.public import Judge
 from service.secrets import open_secrets
 from service.settings import Settings
 from service.state.codec import WindowStates
-from service.unit_of_work.outcome import Accepted, Refused
+from service.unit_of_work.outcome import Refused
 from service.unit_of_work.rerun import rerun as rerun_dry
 from service.writer.handlers import all_handlers
 
@@ -114,17 +114,12 @@ def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
         cause=row["cause"],
         now="fails",
     )
-    match outcome:
-        case str():
-            return replace(found, cause_now=outcome)
-        case Accepted():
-            now: Literal["accepted", "refused"] = "accepted"
-            problem = None
-        case Refused():
-            now, problem = "refused", outcome.problem.code
+    if isinstance(outcome, str):
+        return replace(found, cause_now=outcome)
+    problem = outcome.problem.code if isinstance(outcome, Refused) else None
     return replace(
         found,
-        now=now,
+        now="refused" if problem else "accepted",
         problem=problem,
         entries=tuple(entry.kind for entry in outcome.entries),
         changes=tuple(change.bound.statement.name for change in outcome.changes),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 import click
-import msgspec
 
 from keys import entropy
 from keys.api_keys import ApiKeyText, new_api_key
@@ -14,7 +13,7 @@ from keys.roots.file import RootRefused
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
 from service.cli.screen import Failure, Screen, reporting, table
-from service.cli.writers import ask, merchant_call, writer_at_hand
+from service.cli.writers import ask, checked, merchant_call, writer_at_hand
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.rooms.merchants import queries
@@ -35,8 +34,6 @@ from service.unit_of_work.commands import Mode
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 OVERLAP_S_USUAL: Final = 24 * 3_600
 _FILE_MODE: Final = 0o600
-# What a broken rule of the contract means, said by the option that broke it.
-_CONTRACT: Final = msgspec.ValidationError
 
 _merchant = click.option("--merchant", "merchant_id", required=True, metavar="MERCHANT_ID")
 _key_file = click.option(
@@ -70,7 +67,7 @@ def create(
     settings = current_settings()
     row = find_merchant(settings, merchant_id)
     text, index = _new_text(settings, mode)
-    command = _checked(
+    command = checked(
         CreateKey,
         mode=mode,
         scopes=tuple(scope.strip() for scope in scopes.split(",")),
@@ -103,7 +100,7 @@ def rotate(
     row = find_merchant(settings, merchant_id)
     found = _find_key(settings, row, key_id)
     text, index = _new_text(settings, found["mode"])
-    command = _checked(RotateKey, key_id=key_id, secret_hash=index, overlap_s=overlap_s)
+    command = checked(RotateKey, key_id=key_id, secret_hash=index, overlap_s=overlap_s)
     call = merchant_call(row["tenant_id"], merchant_id, mode=found["mode"])
     with _kept(key_file, text), writer_at_hand(settings) as submit:
         made = ask(submit, command, call=call).read(Rotated)
@@ -158,14 +155,6 @@ def _new_text(settings: Settings, mode: Mode) -> tuple[ApiKeyText, bytes]:
         ) from error
     text = new_api_key(mode, entropy.system)
     return text, text.index(secrets.api_key_index)
-
-
-def _checked(kind: Any, **values: Any) -> Any:
-    """Return a command whose values are as its contract says."""
-    try:
-        return msgspec.convert(values, kind)
-    except _CONTRACT as error:
-        raise Failure("options_invalid", str(error), then="see this command's --help") from error
 
 
 class _kept:  # noqa: N801  reads as what it does: `with _kept(file, text):`

@@ -6,7 +6,7 @@ import click
 
 from service.cli.environment import current_settings
 from service.cli.screen import Failure, Screen, reporting, table
-from service.cli.writers import ask, house_call, writer_at_hand
+from service.cli.writers import ask, checked, house_call, writer_at_hand
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
@@ -35,7 +35,7 @@ def merchant() -> None:
 @reporting
 def create(screen: Screen, name: str, preset: Preset, tenant: str | None) -> None:
     """Create a merchant. It needs a key next: `payguard key create`."""
-    command = CreateMerchant(name=name, preset=preset, tenant_id=tenant)
+    command = checked(CreateMerchant, name=name, preset=preset, tenant_id=tenant)
     with writer_at_hand(current_settings()) as submit:
         made = ask(submit, command, call=house_call()).read(Merchant)
     rows = [

@@ -106,6 +106,8 @@ def reporting(run: Callable[..., int | None]) -> Callable[..., NoReturn]:
         except Failure as failure:
             screen.fail(failure)
             sys.exit(failure.status)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         sys.exit(DONE if status is None else status)
 
     return command

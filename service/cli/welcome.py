@@ -46,16 +46,19 @@ def _shortened(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(value: Any, *, indent: int = 2) -> str:
-    """Return a value as JSON, each part on one line where it fits."""
+    """Return a value as JSON, each part of it on one line where it fits."""
     pad = " " * indent
-    flat = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, dict) or len(flat) + indent < WIDTH:
-        return f"{pad}{flat}"
-    parts = []
-    for name, part in value.items():
-        written = _written(part, indent=indent + 2).lstrip()
-        parts.append(f'{pad}  "{name}": {written}')
-    return f"{pad}{{\n{(',' + chr(10)).join(parts)}\n{pad}}}"
+    flat = f"{pad}{json.dumps(value, ensure_ascii=False)}"
+    if isinstance(value, dict | list) and len(flat) >= WIDTH:
+        named = value.items() if isinstance(value, dict) else ((None, part) for part in value)
+        parts = []
+        for name, part in named:
+            written = _written(part, indent=indent + 2).lstrip()
+            label = "" if name is None else f"{json.dumps(name)}: "
+            parts.append(f"{pad}  {label}{written}")
+        opening, closing = "{}" if isinstance(value, dict) else "[]"
+        return "\n".join([f"{pad}{opening}", ",\n".join(parts), f"{pad}{closing}"])
+    return flat
 
 
 def _bold(text: str) -> str:

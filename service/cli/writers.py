@@ -5,8 +5,9 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
+import msgspec
 from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
@@ -29,6 +30,8 @@ from service.unit_of_work.run import WriterStops
 from service.writer.checkpoint import Checkpointer
 from service.writer.lock import WriterLock, WriterRuns
 from service.writer.main import open_writer
+
+AnyCommand = TypeVar("AnyCommand", bound=Command)
 
 PRINCIPAL: Final = "cli"
 DEADLINE_NS: Final = 10_000_000_000
@@ -145,6 +148,18 @@ def merchant_call(tenant_id: str, merchant_id: str, *, mode: Mode) -> Call:
         origin=PRINCIPAL,
         request_id=new_id("req", now=SystemClock().now(), entropy=entropy.system),
     )
+
+
+def checked(kind: type[AnyCommand], **values: object) -> AnyCommand:
+    """Return a command whose values are as its contract says.
+
+    Raises:
+        Failure: They are not; the text names the field and the rule, not the value.
+    """
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise Failure("options_invalid", str(error), then="see this command's --help") from error
 
 
 def ask(submit: Submit, command: Command, *, call: Call) -> Reply:

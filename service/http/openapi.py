@@ -40,6 +40,8 @@ from service.http.problems import (
 )
 from service.http.routes import Route
 from service.kernel.errors import Problem
+from service.kernel.ids import ID_PATTERN
+from service.unit_of_work.idempotency import KEY_EXPIRED, KEY_REUSED
 
 OPENAPI: Final = "3.1.0"
 
@@ -64,6 +66,7 @@ _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "Link": ("The next page, rel=next (RFC 8288).", _TEXT),
 }
 _EVERYWHERE: Final = ("Payguard-Request-Id", "traceparent", "Content-Language")
+_WRITTEN: Final = ("Payguard-Batch", "Idempotent-Replayed")
 
 _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     IDEMPOTENCY_HEADER: {
@@ -108,7 +111,7 @@ def problems_of(route: Route) -> tuple[Problem, ...]:
     if route.parameters:
         found.append(route.unknown)
     if route.writes:
-        found += [IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_MALFORMED]
+        found += [IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_MALFORMED, KEY_REUSED, KEY_EXPIRED]
         found += [RESULT_UNKNOWN, COMMAND_FAULTED]
     if route.takes:
         found += [BODY_MALFORMED, CONTENT_TYPE_UNSUPPORTED, BODY_INVALID]
@@ -192,7 +195,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
         }
         for name in route.parameters
     ]
@@ -235,20 +238,27 @@ def _responses(route: Route, texts: Texts) -> dict[str, Any]:
     for problem in problems_of(route):
         by_status[problem.status].append(problem)
     bad = {
-        str(one): _problem_response(one, problems, names, texts)
+        str(one): _problem_response(problems, [*names, *_written(route, problems)], texts)
         for one, problems in by_status.items()
     }
     return {str(status): good, **bad}
 
 
 def _extras(route: Route) -> list[str]:
-    written = ["Payguard-Batch", "Idempotent-Replayed"] if route.writes else []
+    written = [*_WRITTEN] if route.writes else []
     return [*written, "Link"] if _is_paged(route) else written
 
 
+def _written(route: Route, problems: Iterable[Problem]) -> tuple[str, ...]:
+    """Return the headers of refusals that the writer made: those of a commit."""
+    of_writer = {KEY_REUSED, KEY_EXPIRED, *route.refuses}
+    return _WRITTEN if route.writes and not of_writer.isdisjoint(problems) else ()
+
+
 def _problem_response(
-    status: int, problems: Sequence[Problem], names: Sequence[str], texts: Texts
+    problems: Sequence[Problem], names: Sequence[str], texts: Texts
 ) -> dict[str, Any]:
+    status = problems[0].status
     told = [*names]
     if status in _RETRIED:
         told.append("Retry-After")

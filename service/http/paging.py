@@ -2,13 +2,13 @@
 
 import base64
 import binascii
-import hmac
 from collections.abc import Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
 
+from keys.blind_index import matches
 from service.http.ports import Ports
 from service.http.problems import CURSOR_INVALID
 from service.http.routes import Request
@@ -64,7 +64,7 @@ def after(request: Request, ports: Ports) -> tuple[Key, ...] | None:
     try:
         sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         packed, mac = sealed[:-_MAC_BYTES], sealed[-_MAC_BYTES:]
-        if _encoded(sealed) != text or not hmac.compare_digest(mac, _mac(ports, packed)):
+        if _encoded(sealed) != text or not matches(mac, _mac(ports, packed)):
             raise Refusal(CURSOR_INVALID)
         cursor = msgspec.msgpack.decode(packed, type=_Cursor)
     except (binascii.Error, ValueError, msgspec.DecodeError):

@@ -64,7 +64,13 @@ def record(entry: Entry, *, call: Call, place: Place) -> dict[str, Any]:
 
     who: `principal`; what: `kind`; when: `at`; success or failure: `outcome`; where from:
     `origin`; what was touched: `subject`.
+
+    Raises:
+        NotAnEntry: It holds what has no one canonical form: a float, an integer beyond
+            2**53 - 1, a member's name that is not ASCII, or what is not JSON.
     """
+    # What comes from the handler; the rest are texts of a decoded call, and numbers of ours.
+    _check((entry.kind, entry.subject, entry.payment, entry.strategy, entry.fields), DEPTH_MAX)
     return {
         "schema": schemas.ENTRY,
         "log": place.log,
@@ -95,12 +101,12 @@ def encode(value: dict[str, Any]) -> bytes:
     msgspec's sorted encoding gives the same bytes as `keys.canonical` for what an entry may
     hold, in a tenth of the time; a test holds the two equal.
 
+    Args:
+        value: What `record` returned.
+
     Raises:
-        NotAnEntry: It holds what has no one canonical form: a float, an integer beyond
-            2**53 - 1, a member's name that is not ASCII, or what is not JSON.
         UnicodeEncodeError: It holds a lone surrogate.
     """
-    _check(value, DEPTH_MAX)
     return _ENCODER.encode(value)
 
 

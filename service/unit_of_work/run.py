@@ -177,8 +177,8 @@ class UnitOfWork:
     ) -> tuple[dict[int, Prepared], Mapping[Bound, list[Row]]]:
         """Fetch everything that the batch declared, and load its entities, in one round trip.
 
-        A command whose reads cannot be run comes back with the cause; the others' are asked
-        again without it.
+        A command whose reads cannot be run, or whose entity's row is damaged, comes back with the
+        cause; where reads failed, the others' are asked again without it.
         """
         cache = self._ports.cache
         reads: dict[Bound, None] = {}
@@ -198,8 +198,14 @@ class UnitOfWork:
             broken = {wanted[place]: reason for place, reason in error.reasons.items()}
             return self._fetch({place: _without(one, broken) for place, one in commands.items()})
         rows = dict(zip(wanted, found, strict=True))
+        damaged: dict[Bound, str] = {}
         for read, key in missing.items():
-            cache.load(key, rows[read])
+            try:
+                cache.load(key, rows[read])
+            except Exception as error:  # noqa: BLE001  a damaged row may fail in any way
+                damaged[read] = faults.cause_of(error)
+        if damaged:
+            commands = {place: _without(one, damaged) for place, one in commands.items()}
         return commands, rows
 
     def _fetch_one(self, read: Bound) -> list[Row]:

@@ -97,7 +97,20 @@ IDEMPOTENCY: Final = sa.Table(
     sa.Column("reply", sa.LargeBinary, nullable=True),
     sa.Column("batch", sa.BigInteger, nullable=False),
     sa.Column("created_at", Instant, nullable=False),
-    sa.Index("ix_idempotency_created_at", "created_at"),
+    # Each row stands in one of the two: what trims replies must not walk over those that it has
+    # trimmed already.
+    sa.Index(
+        "ix_idempotency_replies",
+        "created_at",
+        sqlite_where=sa.text("reply IS NOT NULL"),
+        postgresql_where=sa.text("reply IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_idempotency_hashes",
+        "created_at",
+        sqlite_where=sa.text("reply IS NULL"),
+        postgresql_where=sa.text("reply IS NULL"),
+    ),
 )
 
 FAULTS: Final = sa.Table(

@@ -56,10 +56,12 @@ class WorkerLoop:
     def run_once(self) -> int:
         """Submit what is due now; return how many commands were done."""
         now = self._clock.now()
+        self._paused = {one: until for one, until in self._paused.items() if until > now}
         done = 0
         for timer in self._timers:
             try:
-                due = timer(now, DUE_AT_ONCE)
+                # Those left alone are due all the same; they must not crowd out the others.
+                due = timer(now, DUE_AT_ONCE + len(self._paused))
             except StoreUnavailable:
                 # The database is made or restored by others; the next poll tries again.
                 continue
@@ -67,7 +69,7 @@ class WorkerLoop:
         return done
 
     def _settle(self, due: Due, now: dt.datetime) -> bool:
-        if self._paused.get(due.subject, now) > now:
+        if due.subject in self._paused:
             return False
         deadline_ns = self._clock.monotonic_ns() + SUBMIT_TIMEOUT_NS
         try:
@@ -83,5 +85,4 @@ class WorkerLoop:
             self._log.warning("timer_postponed", reason=type(failed).__name__)
             self._stopping.wait(self._every_s)
             return False
-        self._paused.pop(due.subject, None)
         return True

@@ -14,6 +14,7 @@ from service.kernel.logs import logger
 from service.rooms.payments import jobs as payments
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
+from service.worker.housekeeping import Housekeeping
 from service.worker.loop import WorkerLoop
 from service.writer.lock import WriterLock, WriterRuns
 
@@ -21,10 +22,10 @@ EXIT_CANNOT_START: Final = 2
 
 
 def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> WorkerLoop:
-    """Return the worker's loop with every room's timers."""
+    """Return the worker's loop with every room's timers and the house's own."""
     reader = Reader(settings.database_file)
     return WorkerLoop(
-        (payments.due_payments(reader),),
+        (payments.due_payments(reader), Housekeeping(reader)),
         submit=submit,
         clock=SystemClock(),
         every_s=settings.timer_poll_ms / 1_000,

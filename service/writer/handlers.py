@@ -6,11 +6,12 @@ from service.rooms.custody import commands as custody
 from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
+from service.unit_of_work import trimming
 from service.unit_of_work.handlers import Handlers
 
 
 def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
-    """Return the handlers of all rooms.
+    """Return the handlers of all rooms, and of the house's own upkeep.
 
     Args:
         judge: Judges payments.
@@ -18,6 +19,7 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
     """
     return Handlers(
         (
+            *trimming.HANDLERS,
             *custody.HANDLERS,
             *merchants.HANDLERS,
             *payers.HANDLERS,

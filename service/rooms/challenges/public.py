@@ -121,7 +121,7 @@ def stop(
         asks: Level and proofs of the challenge at its end; None where its end asks for none.
     """
     kind, subject_id = subject
-    level, any_of = asks if asks is not None else (None, ())
+    level, any_of = asks if asks is not None else (None, None)
     hold = Hold(
         tenant_id=ctx.call.tenant_id,
         hold_id=ctx.new_id("hld"),

@@ -24,6 +24,8 @@ PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
 CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
+# The `aud` of payment tokens is the issuer and this: the one place that spends them.
+AUDIENCE_PATH: Final = "/v1/payments"
 
 Status = Literal[
     "approved",
@@ -66,6 +68,9 @@ AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.token_issued": "A payment token was issued; one before it was voided.",
     "payment.token_refused": "An execution was refused for its token; the field says why.",
     "payment.event_reported": "Something that happened to a payment was reported.",
+    "payment.event_repeated": "A report came again; it got the answer of the first.",
+    "payment.event_refused": "A report was refused; the field says why.",
+    "payment.amount_exceeded": "A reported amount is above what it may be; the field says which.",
     "payment.out_of_step": "A reported event does not follow from the payment's status.",
     "payment.sequence_failed": "A command was refused because the status does not allow it.",
     "payment.cancelled": "A payment was cancelled; its challenge, hold and token are void.",
@@ -359,7 +364,6 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     payee: facts.Payee
     instrument: facts.Instrument | None = None
     device: facts.DeviceKept | None = None
-    order: facts.Order | None = None
     order_digest: str | None = None
 
 

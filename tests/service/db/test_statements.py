@@ -29,12 +29,18 @@ OVER_ALL_TENANTS = {
     "any stale entity": "a new feature set is rebuilt for every tenant",
     "forget stale entities": "a new feature set is rebuilt for every tenant",
     "owner of a faulted command": "the command line finds out whose command this was",
+    "replies that are over": "the house trims every tenant's stored replies",
+    "hashes that are over": "the house trims every tenant's stored replies",
+    "trim replies": "the house trims every tenant's stored replies",
+    "delete hashes": "the house trims every tenant's stored replies",
 }
 
 MAY_TOUCH_NONE = {
     "give back exemption": "a proof since may have set the counters to zero",
     "forget stale entities": "there may be none",
     "take from day sum": "a proof since may have taken it already",
+    "trim replies": "replies may be over, or hashes alone",
+    "delete hashes": "hashes may be over, or replies alone",
 }
 
 _TEXT_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+(\w+)")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gunicorn.http.errors import InvalidChunkSize
 
 GOOD = {"text": "hello"}
 LIMIT = 65_536
@@ -55,7 +56,7 @@ def test_a_body_that_is_announced_too_long_is_not_read(house: Any) -> None:
     assert stream.count == 0
 
 
-@pytest.mark.parametrize("fault", [OSError("chunk"), ValueError("chunk")])
+@pytest.mark.parametrize("fault", [OSError("chunk"), ValueError("chunk"), InvalidChunkSize(b"zz")])
 def test_a_broken_chunk_is_the_callers_fault(house: Any, fault: Exception) -> None:
     class Broken(io.BytesIO):
         def read(self, _: int | None = -1, /) -> bytes:
@@ -109,11 +110,15 @@ def test_a_card_number_is_neither_taken_nor_repeated(house: Any) -> None:
 
 
 def test_a_body_where_none_is_taken_is_refused(house: Any) -> None:
-    house.refused(house.post(b"{}", path="/v1/notes/a/close"), 400, "body_unexpected")
+    path = "/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/close"
+
+    house.refused(house.post(b"{}", path=path), 400, "body_unexpected")
 
 
 def test_an_unknown_parameter_is_refused_even_where_none_is_taken(house: Any) -> None:
-    house.refused(house.get("/v1/notes/x?hunter2=1"), 422, "query_invalid")
+    house.refused(
+        house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B?hunter2=1"), 422, "query_invalid"
+    )
     house.refused(house.get("/v1/notes?limit=0"), 422, "query_invalid")
     house.refused(house.get("/v1/notes?limit"), 400, "query_malformed")
 
@@ -127,6 +132,11 @@ def test_an_id_of_bad_form_is_like_an_unknown_one(house: Any, path: str) -> None
     malformed = house.refused(house.get(f"/v1/notes/{path}"), 404, "not_found")
 
     assert unknown | {"request_id": ""} == malformed | {"request_id": ""}
+
+
+@pytest.mark.parametrize("path", ["a%00b", "%ff", "a%20b", "x" * 65, "%E4%B8%AD", "a%0A", "%7F"])
+def test_an_id_of_bad_form_is_never_submitted(house: Any, path: str) -> None:
+    house.refused(house.post(b"", path=f"/v1/notes/{path}/close"), 404, "not_found")
 
 
 @pytest.mark.parametrize(

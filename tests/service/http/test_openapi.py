@@ -51,12 +51,17 @@ def test_refusals_stand_by_status_with_their_codes(described: dict[str, Any]) ->
         if status != "201"
     }
 
-    assert set(codes) == {"400", "401", "403", "413", "415", "422", "429", "500", "503"}
-    assert codes["422"] == ["body_invalid", "card_number_not_allowed", "query_invalid"]
+    assert set(codes) == set("400 401 403 409 413 415 422 429 500 503".split())
+    assert codes["409"] == ["idempotency_key_expired"]
+    assert codes["422"] == [
+        *("body_invalid", "card_number_not_allowed", "idempotency_key_reused", "query_invalid")
+    ]
     assert codes["503"] == ["deadline_passed", "overloaded", "result_unknown", "store_unavailable"]
     assert "Retry-After" in responses["429"]["headers"]
     assert "WWW-Authenticate" in responses["401"]["headers"]
     assert "Payguard-Batch" in responses["201"]["headers"]
+    assert {"Payguard-Batch", "Idempotent-Replayed"} <= responses["409"]["headers"].keys()
+    assert "Payguard-Batch" not in responses["401"]["headers"]
 
 
 def test_a_public_read_refuses_little(described: dict[str, Any]) -> None:

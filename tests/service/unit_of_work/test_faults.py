@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from keys.sealing import NotOpened, Sealer
-from service.db.statements import Bound
+from service.db.statements import Bound, Statement
 from service.kernel.errors import Faulted
-from service.state.entities import EntityKey, Observation
+from service.state.entities import ENTITIES, EntityKey, Observation
 from service.unit_of_work import faults, tables
 from service.unit_of_work.commands import Call, Command, Reply
 from service.unit_of_work.handlers import Context, View, handles
@@ -291,6 +292,21 @@ def test_a_fault_leaves_the_transaction_closed(bench: Bench) -> None:
     bench.one(Stumble(step="reply"))
 
     assert not bench.store._connection.in_transaction
+
+
+def test_a_damaged_entity_row_costs_those_who_touch_it_alone(bench: Bench) -> None:
+    bench.one(Drop(jar="a", coins=1))
+    while bench.writer.work.write_back():
+        pass
+    transaction = bench.store.begin()
+    damage = sa.update(ENTITIES).where(ENTITIES.c.key == "a").values(state=b"no state")
+    transaction.run([Statement(damage, name="damage")()])
+    transaction.commit()
+    bench.restart()
+
+    results = bench.run(Drop(jar="a", coins=1), Drop(jar="b", coins=1))
+
+    assert [type(one) for one in results] == [Faulted, Reply]
 
 
 def test_a_faulted_command_runs_again_under_its_key(bench: Bench) -> None:

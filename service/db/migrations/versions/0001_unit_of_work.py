@@ -84,7 +84,22 @@ def upgrade() -> None:
             "tenant_id", "owner", "route", "key_hash", name=op.f("pk_idempotency")
         ),
     )
-    op.create_index("ix_idempotency_created_at", "idempotency", ["created_at"], unique=False)
+    op.create_index(
+        "ix_idempotency_hashes",
+        "idempotency",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("reply IS NULL"),
+        postgresql_where=sa.text("reply IS NULL"),
+    )
+    op.create_index(
+        "ix_idempotency_replies",
+        "idempotency",
+        ["created_at"],
+        unique=False,
+        sqlite_where=sa.text("reply IS NOT NULL"),
+        postgresql_where=sa.text("reply IS NOT NULL"),
+    )
     op.create_table(
         "messages",
         sa.Column("tenant_id", sa.String(length=64), nullable=False),
@@ -117,7 +132,18 @@ def downgrade() -> None:
     op.drop_table("writer")
     op.drop_index("ix_messages_subject_id", table_name="messages")
     op.drop_table("messages")
-    op.drop_index("ix_idempotency_created_at", table_name="idempotency")
+    op.drop_index(
+        "ix_idempotency_replies",
+        table_name="idempotency",
+        sqlite_where=sa.text("reply IS NOT NULL"),
+        postgresql_where=sa.text("reply IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_idempotency_hashes",
+        table_name="idempotency",
+        sqlite_where=sa.text("reply IS NULL"),
+        postgresql_where=sa.text("reply IS NULL"),
+    )
     op.drop_table("idempotency")
     op.drop_table("faulted_commands")
     op.drop_index("ix_events_sequence", table_name="events")

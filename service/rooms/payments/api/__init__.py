@@ -32,8 +32,6 @@ from service.rooms.payments.contract import (
 from service.rooms.payments.model import Payment
 from service.unit_of_work.commands import Command, Reply
 
-AUDIENCE_PATH: Final = "/v1/payments"
-
 
 def _submit(request: Request, ports: Ports, command: Command) -> Reply:
     reply = ports.submit(command, call=request.call(), deadline_ns=request.deadline_ns)
@@ -94,7 +92,9 @@ def _execute(request: Request, ports: Ports) -> Answer:
         raise Refusal(BODY_INVALID, errors=tuple(errors))
     try:
         claims = ports.signer.verify(
-            body.payment_token, issuer=ports.issuer, audience=f"{ports.issuer}{AUDIENCE_PATH}"
+            body.payment_token,
+            issuer=ports.issuer,
+            audience=f"{ports.issuer}{contract.AUDIENCE_PATH}",
         )
     except NotVerified as refused:
         # Which check failed would help a forger; whether the payment exists, anybody.
@@ -106,7 +106,6 @@ def _execute(request: Request, ports: Ports) -> Answer:
         payee=body.payee,
         instrument=body.instrument,
         device=device,
-        order=body.order,
         order_digest=model.order_digest(body.order),
     )
     reply = _submit(request, ports, command)

@@ -63,7 +63,8 @@ def _common(said: PaymentReply, reply: Reply, request: Request) -> dict[str, Any
         "challenge": None if said.challenge is None else _challenge(said.challenge),
         "warning": None,
         "hold": None if said.hold is None else _hold(said.hold),
-        "receipt": reply.receipts[0] if reply.receipts else None,
+        # A receipt is a judgement's; its entry is the first of those that commit with it.
+        "receipt": None if judged is None else reply.receipts[0],
     }
 
 
@@ -162,7 +163,7 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
     ]
     return PaymentDetail(
         **msgspec.structs.asdict(model.base(payment)),
-        assessment=judged[-1] if judged else None,
+        assessment=next((one for one in judged if one.id == payment.assessment_id), None),
         challenge=_open_challenge(payment, ports),
         warning=None,
         hold=_active_hold(payment, ports),

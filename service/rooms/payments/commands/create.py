@@ -142,7 +142,10 @@ def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSetti
         return Known(**base)
     profile = payers.profile(view, ctx.call, payer_id)
     links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in links_of(told)}
-    base["payee_is_new"] = not (is_settled or payers.payee_is_known(links.get("payee")))
+    payee = links["payee"]
+    # Since when the merchant lists a payee says nothing once a payment to them was fraud.
+    is_listed = is_settled and (payee is None or payee.fraud_at is None)
+    base["payee_is_new"] = not (is_listed or payers.payee_is_known(payee))
     return Known(
         **base,
         has_small_consent=profile.has_small_consent,
@@ -176,11 +179,12 @@ def _not_taken(
         taken = view.maybe(_reference_read(ctx.call, told.reference))
         if taken is not None:
             return _refused(contract.REFERENCE_TAKEN, fields={"payment_id": taken["payment_id"]})
-    for name, other in _others(told):
-        if view.maybe(payment_read(ctx.call, other)) is None:
-            error = FieldError(f"/{name}", contract.PARENT_NOT_FOUND.code)
-            return _refused(contract.PARENT_NOT_FOUND, errors=(error,))
-    return None
+    missing = tuple(
+        FieldError(f"/{name}", contract.PARENT_NOT_FOUND.code)
+        for name, other in _others(told)
+        if view.maybe(payment_read(ctx.call, other)) is None
+    )
+    return _refused(contract.PARENT_NOT_FOUND, errors=missing) if missing else None
 
 
 def _refused(

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from service.db.statements import Bound, Row
 from service.kernel.errors import MERCHANT_SUSPENDED, Problem
 from service.rooms.assessments.public import Judge, Judged, Known, as_answered
@@ -26,6 +28,7 @@ from service.rooms.payments.commands.verdict import (
     NO_ANSWER_AFTER,
     Verdict,
     issue_token,
+    token_ends_at,
     verdict,
 )
 from service.rooms.payments.contract import (
@@ -48,7 +51,6 @@ _REFUSED_BY_STATE: Final[dict[TokenState, Problem]] = {
 }
 _DECISIONS: Final[dict[str, Decision]] = {
     "approved": "go",
-    "challenge_required": "hold",
     "held": "hold",
     "declined": "stop",
 }
@@ -93,12 +95,12 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     refusal = _unusable(ctx, payment, token, command)
     if refusal is not None:
         return refusal
-    facts = judged_facts(
-        payment.facts, stage="in_flight", occurred_at=ctx.now, amount=command.amount
-    )
+    # What the device says now counts: since the payment was made, a call may have begun.
+    device = command.device or payment.facts.device
+    told = msgspec.structs.replace(payment.facts, device=device)
+    facts = judged_facts(told, stage="in_flight", occurred_at=ctx.now, amount=command.amount)
     known = Known(
         preset=settings.preset,
-        payee_is_new=False,
         exemption=payment.exemption.code if payment.exemption else None,
     )
     judged = judge.judge(view, facts, known, subject_id=payment.payment_id, ctx=ctx)
@@ -153,9 +155,7 @@ def _execute_reply(story: Story, judged: Judged, led: Verdict, decision: Decisio
     return PaymentReply(
         payment=model.base(story.payment),
         judged=as_answered(judged.id, judged.assessment),
-        challenge=challenges.asked(led.challenge) if led.challenge and not goes else None,
-        hold=challenges.held(led.hold) if led.hold and not goes else None,
-        token=None,
+        hold=challenges.held(led.hold) if led.hold else None,
         token_state="spent" if goes else "voided",
         decision=decision,
     )
@@ -165,12 +165,13 @@ def _unusable(
     ctx: Context, payment: Payment, token: Row | None, command: ExecutePayment
 ) -> Refused | None:
     """Return why a token does not allow this execution, or None."""
-    if token is None or command.claims.txn != payment.payment_id:
+    # Whoever stole the key that signs still cannot widen a token: what counts is what we stored.
+    if token is None or command.claims != store.claims_of(token):
         return _token_refused(ctx, payment, contract.PAYMENT_TOKEN_INVALID)
     state = model.token_state(token, now=ctx.now)
     if state != "active":
         return _token_refused(ctx, payment, _REFUSED_BY_STATE[state])
-    differs = _differences(command)
+    differs = _differences(payment, command)
     if not differs:
         return None
     story = Story(ctx, payment)
@@ -190,8 +191,12 @@ def _unusable(
     return story.refused(problem, fields={"differs": differs})
 
 
-def _differences(command: ExecutePayment) -> list[str]:
-    """Return what is executed otherwise than the token says; less than a maximum is allowed."""
+def _differences(payment: Payment, command: ExecutePayment) -> list[str]:
+    """Return what is executed otherwise than the token says; less than a maximum is allowed.
+
+    Where the payee's account is named, it is the one that was judged: money goes to an account,
+    whatever the payee is called.
+    """
     claims = command.claims
     (allowed,) = claims.authorization_details
     instrument = command.instrument.instrument_id if command.instrument else None
@@ -204,7 +209,8 @@ def _differences(command: ExecutePayment) -> list[str]:
     )
     same: dict[str, bool] = {
         "amount": is_within and amount.currency == allowed.currency,
-        "payee": command.payee.payee_id == allowed.payee,
+        "payee": command.payee.payee_id == allowed.payee
+        and command.payee.account in {None, payment.facts.payee.account},
         "instrument": instrument == allowed.instrument,
         "device": device == claims.device,
         "order": command.order_digest == allowed.order,
@@ -223,8 +229,7 @@ def _issue_token(issuer: str, view: View, command: IssueToken, ctx: Context) -> 
     payment = found(view, ctx.call, command.payment_id)
     if payment is None:
         return not_found(command.payment_id)
-    is_over = payment.approval_expires_at is not None and payment.approval_expires_at <= ctx.now
-    if payment.status != "approved" or is_over:
+    if payment.status != "approved" or token_ends_at(payment, now=ctx.now) <= ctx.now:
         return out_of_sequence(ctx, payment, "token")
     settings = merchants.settings(view, ctx.call)
     if settings is None or not settings.is_active:

@@ -51,7 +51,8 @@ def report_event(view: View, command: ReportEvent, ctx: Context) -> Outcome:
     if not is_in_step:
         story.record("payment.out_of_step", {**told, "status": payment.status}, outcome="failure")
     after = story.payment
-    for excess in set(model.excesses(after)) - set(model.excesses(payment)):
+    before_it = model.excesses(payment)
+    for excess in (one for one in model.excesses(after) if one not in before_it):
         story.record("payment.amount_exceeded", {**told, "excess": excess}, outcome="failure")
     reply = EventReply(
         id=ctx.new_id("evt"),

@@ -12,7 +12,12 @@ from service.rooms.assessments.public import Judged
 from service.rooms.challenges import public as challenges
 from service.rooms.payments import model, store
 from service.rooms.payments.commands.story import Story, exemption_count
-from service.rooms.payments.contract import Status, TokenClaims, TokenDetail
+from service.rooms.payments.contract import (
+    AUDIENCE_PATH,
+    Status,
+    TokenClaims,
+    TokenDetail,
+)
 from service.rooms.payments.model import Judgement, Payment
 from service.unit_of_work.handlers import Context
 from service.unit_of_work.outcome import Change, Entry
@@ -24,8 +29,6 @@ TOKEN_LASTS: Final = dt.timedelta(seconds=120)
 CHALLENGE_LASTS: Final = dt.timedelta(minutes=5)
 # Longer than processors and card networks let an authorization wait for its answer.
 NO_ANSWER_AFTER: Final = dt.timedelta(minutes=5)
-
-AUDIENCE_PATH: Final = "/v1/payments"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +139,16 @@ def issue_token(story: Story, ctx: Context, *, issuer: str) -> TokenClaims:
     return claims
 
 
-def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
+def token_ends_at(payment: Payment, *, now: dt.datetime) -> dt.datetime:
+    """Return when a token issued now to an approved payment ends: in whole seconds."""
     assert payment.approval_expires_at is not None
+    return min(now + TOKEN_LASTS, payment.approval_expires_at).replace(microsecond=0)
+
+
+def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
     facts = payment.facts
     issued_s = int(ctx.now.timestamp())
-    ends_s = int(min(ctx.now + TOKEN_LASTS, payment.approval_expires_at).timestamp())
+    ends_s = int(token_ends_at(payment, now=ctx.now).timestamp())
     detail = TokenDetail(
         type="payment",
         amount=payment.requested_minor,
@@ -150,7 +158,8 @@ def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
         instrument=facts.instrument.instrument_id if facts.instrument else None,
         order=model.order_digest(facts.order),
     )
-    level = "none" if payment.level is None else f"level:{payment.level}"
+    # What was reached, not what was asked for: what goes on under review has proved nothing.
+    reached = 0 if payment.reviews_before_capture else payment.level
     return TokenClaims(
         iss=issuer,
         aud=f"{issuer}{AUDIENCE_PATH}",
@@ -162,7 +171,7 @@ def _claims(payment: Payment, ctx: Context, *, issuer: str) -> TokenClaims:
         txn=payment.payment_id,
         authorization_details=(detail,),
         device=facts.device.device_id if facts.device else None,
-        acr=f"payguard:{level}",
+        acr="payguard:none" if reached is None else f"payguard:level:{reached}",
         amr=(),
         auth_time=None,
         cnf=None,

@@ -1,0 +1,49 @@
+"""One house for all tests of the HTTP surface; each test makes its own payments in it."""
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from tests.contract.house import Holder, House
+from tests.contract.places import EXTRA
+
+
+class People(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys of three merchants: Ada's, one in her tenant, and one in another."""
+
+    ada: Holder
+    ada_live: Holder
+    ann: Holder
+    bob: Holder
+    bob_live: Holder
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("house"), extra=EXTRA)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def people(house: House) -> People:
+    ada, bob = house.merchant(), house.merchant()
+    ann = house.merchant(tenant_id=ada.tenant_id)
+    return People(
+        ada=house.key(ada),
+        ada_live=house.key(ada, "live"),
+        ann=house.key(ann),
+        bob=house.key(bob),
+        bob_live=house.key(bob, "live"),
+    )
+
+
+@pytest.fixture
+def ada(people: People) -> Holder:
+    return people.ada
+
+
+@pytest.fixture
+def bob(people: People) -> Holder:
+    return people.bob

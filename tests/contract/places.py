@@ -1,0 +1,166 @@
+"""Brings a payment to each status by what really leads there."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+import msgspec
+
+from service.rooms.payments import model, moves
+from service.rooms.payments.commands.story import Story, found, payment_key, payment_read
+from service.rooms.payments.contract import PaymentReply, Status
+from service.unit_of_work.commands import Call, Command
+from service.unit_of_work.handlers import Context, Handler, View, no_entities
+from service.unit_of_work.outcome import Accepted
+from tests.contract.house import Holder, House
+
+AMOUNT: Final = 38_000
+QUARTER: Final = dt.timedelta(minutes=15)
+
+
+class SuspendPayment(Command, frozen=True, kw_only=True):
+    """What an officer or the engine will do; no route or rule leads there yet."""
+
+    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
+
+    payment_id: str
+
+
+def _suspend(view: View, command: SuspendPayment, ctx: Context) -> Accepted:
+    story = Story(ctx, found(view, ctx.call, command.payment_id))
+    story.happen(model.Moved(at=ctx.now, action="suspend", to="suspended"))
+    story.record("payment.hold_ended", {})
+    return story.accepted(PaymentReply(payment=model.base(story.payment)))
+
+
+def _reads(command: SuspendPayment, call: Call) -> Any:
+    return (payment_read(call, command.payment_id),)
+
+
+EXTRA: Final = (
+    Handler(
+        command=SuspendPayment,
+        run=_suspend,
+        keys=lambda command, _call: (payment_key(command.payment_id),),
+        reads=_reads,
+        entities=no_entities,
+    ),
+)
+
+Place = Callable[[House, Holder], dict[str, Any]]
+
+
+def event(house: House, type_: str, **more: Any) -> dict[str, Any]:
+    """Return a body of POST /events, of an event never told before."""
+    return {
+        "type": type_,
+        "source": "psp",
+        "external_id": f"e-{house.next()}",
+        "occurred_at": house.clock.now().isoformat(),
+    } | more
+
+
+def report(
+    house: House, key: Holder, payment_id: str, type_: str, value: int | None = None, **more: Any
+) -> dict[str, Any]:
+    """Report an event and return the answer."""
+    if value is not None:
+        more["amount"] = {"value": value, "currency": "CNY"}
+    told = event(house, type_, **more)
+    answer: dict[str, Any] = house.post(f"/v1/payments/{payment_id}/events", key, told)
+    return answer
+
+
+def execution(payment: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Return the body that executes a payment as it was judged."""
+    same = {name: request[name] for name in ("amount", "payee", "device") if name in request}
+    return {"payment_token": payment["payment_token"], **same}
+
+
+def _judged(outcome: str) -> Place:
+    def go(house: House, key: Holder) -> dict[str, Any]:
+        return house.create(key, payee={"payee_id": f"test:{outcome}"})
+
+    return go
+
+
+def approved(house: House, key: Holder) -> dict[str, Any]:
+    """Return an approved payment with the body that executes it under `execution`."""
+    request = house.body(payee={"payee_id": "test:approve"})
+    payment: dict[str, Any] = house.post("/v1/payments", key, request, status=201)
+    return payment | {"execution": execution(payment, request)}
+
+
+def cancelled(house: House, key: Holder) -> dict[str, Any]:
+    payment = approved(house, key)
+    house.post(f"/v1/payments/{payment['id']}/cancel", key)
+    return payment
+
+
+def expired(house: House, key: Holder) -> dict[str, Any]:
+    payment = approved(house, key)
+    house.clock.advance(QUARTER)
+    house.worker.run_once()
+    return payment
+
+
+def executing(house: House, key: Holder) -> dict[str, Any]:
+    payment = approved(house, key)
+    house.post(f"/v1/payments/{payment['id']}/execute", key, payment["execution"])
+    return payment
+
+
+def unknown(house: House, key: Holder) -> dict[str, Any]:
+    payment = executing(house, key)
+    house.clock.advance(QUARTER)
+    house.worker.run_once()
+    return payment
+
+
+def after(place: Place, *types: str) -> Place:
+    """Return a place to which events lead from another."""
+
+    def go(house: House, key: Holder) -> dict[str, Any]:
+        payment = place(house, key)
+        for type_ in types:
+            report(house, key, payment["id"], type_)
+        return payment
+
+    return go
+
+
+executed: Final = after(executing, "authorized")
+captured: Final = after(executed, "captured")
+
+
+def suspended(house: House, key: Holder) -> dict[str, Any]:
+    payment = executed(house, key)
+    house.do(SuspendPayment(payment_id=payment["id"]), house.call_of(key))
+    return payment
+
+
+PLACES: Final[dict[Status, Place]] = {
+    "approved": approved,
+    "challenge_required": _judged("challenge"),
+    "held": _judged("hold"),
+    "declined": _judged("decline"),
+    "cancelled": cancelled,
+    "expired": expired,
+    "executing": executing,
+    "unknown": unknown,
+    "executed": executed,
+    "captured": captured,
+    "suspended": suspended,
+    "failed": after(executing, "refused"),
+    "settled": after(captured, "settled"),
+    "reversed": after(executed, "reversed"),
+}
+assert PLACES.keys() == set(moves.STATUSES)
+
+
+def at(house: House, key: Holder, status: Status) -> dict[str, Any]:
+    """Return a payment that has this status, as its creation answered it."""
+    payment = PLACES[status](house, key)
+    is_there = house.get(f"/v1/payments/{payment['id']}", key)["status"]
+    assert is_there == status
+    return payment

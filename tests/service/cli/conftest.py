@@ -1,0 +1,53 @@
+"""A migrated data folder, made once and copied for each test that needs one."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.terminal import Terminal, Told
+
+
+@pytest.fixture(scope="session")
+def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("template") / "home"
+    assert Terminal(home)("migrate").exit_code == 0
+    return home
+
+
+@pytest.fixture(scope="session")
+def told_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """Return the data folder that a demo left behind, and what it said."""
+    folder = tmp_path_factory.mktemp("demo") / "data"
+    said = Terminal(folder).json("demo", "--once", "--port", "0", "--keep", folder)
+    return folder, said
+
+
+@pytest.fixture
+def told(told_once: tuple[Path, dict[str, Any]], tmp_path: Path) -> Told:
+    """A copy of a demo's data, with what it said."""
+    folder, said = told_once
+    home = tmp_path / "home"
+    shutil.copytree(folder, home)
+    return Told(Terminal(home), said)
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Terminal:
+    """Commands over a data folder that is not there yet."""
+    return Terminal(tmp_path / "home")
+
+
+@pytest.fixture
+def payguard(migrated_once: Path, tmp_path: Path) -> Terminal:
+    """Commands over a migrated database in which nothing happened."""
+    home = tmp_path / "home"
+    shutil.copytree(migrated_once, home)
+    return Terminal(home)
+
+
+@pytest.fixture
+def merchant_id(payguard: Terminal) -> str:
+    made = payguard.json("merchant", "create", "--name", "Kites")
+    return str(made["merchant_id"])

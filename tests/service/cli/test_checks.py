@@ -1,0 +1,134 @@
+import datetime as dt
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from service.cli.checks import CHECKS, Check, run_checks
+from service.kernel.clock import SystemClock
+from service.settings import Settings
+from service.writer.lock import WriterLock
+from tests.support.terminal import Terminal
+
+
+def checked(payguard: Terminal, name: str) -> Check:
+    settings = Settings(data_dir=payguard.home, port=1)
+    return next(one for check in CHECKS if (one := check(settings)).name == name)
+
+
+def execute(payguard: Terminal, statement: str, *values: object) -> None:
+    connection = sqlite3.connect(payguard.home / "payguard.sqlite")
+    connection.execute(statement, values)
+    connection.commit()
+    connection.close()
+
+
+def test_nothing_there_yet_is_no_failure(fresh: Terminal) -> None:
+    states = {check(Settings(data_dir=fresh.home, port=1)).state for check in CHECKS}
+
+    assert "fail" not in states
+
+
+def test_checks_change_nothing(fresh: Terminal) -> None:
+    fresh("doctor")
+
+    assert not fresh.home.exists()
+
+
+def test_bad_settings_end_the_checks_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAYGUARD_WORKERS", "none")
+
+    found = run_checks()
+
+    assert found[-1].name == "settings"
+    assert found[-1].state == "fail"
+
+
+def test_a_folder_open_to_others_fails(payguard: Terminal) -> None:
+    payguard.home.chmod(0o750)
+
+    assert checked(payguard, "data folder").state == "fail"
+
+
+def test_a_database_open_to_others_fails(payguard: Terminal) -> None:
+    (payguard.home / "payguard.sqlite").chmod(0o644)
+
+    assert checked(payguard, "database").then.startswith("chmod 600")
+
+
+@pytest.mark.usefixtures("merchant_id")
+def test_a_root_key_that_went_missing_fails(payguard: Terminal) -> None:
+    (payguard.home / "root.key").unlink()
+
+    found = checked(payguard, "root key")
+
+    assert found.state == "fail"
+    assert "restore it from its backup" in found.what
+
+
+@pytest.mark.usefixtures("merchant_id")
+def test_a_root_key_that_others_may_read_fails(payguard: Terminal) -> None:
+    (payguard.home / "root.key").chmod(0o644)
+
+    assert checked(payguard, "root key").state == "fail"
+
+
+def test_before_the_first_start_no_root_key_is_missed(payguard: Terminal) -> None:
+    assert checked(payguard, "root key").state == "ok"
+
+
+def test_pending_migrations_fail(fresh: Terminal) -> None:
+    fresh("migrate", "--to", "0001")
+
+    found = checked(fresh, "migrations")
+
+    assert found.state == "fail"
+    assert "`payguard migrate`" in found.then
+
+
+def test_a_database_without_a_write_ahead_log_fails(payguard: Terminal) -> None:
+    execute(payguard, "PRAGMA journal_mode = DELETE")
+
+    # The check's own look must not set it right.
+    assert checked(payguard, "durability").what.startswith("journal_mode=delete")
+
+
+def test_durability_says_what_an_acknowledgement_is_worth(payguard: Terminal) -> None:
+    found = checked(payguard, "durability")
+
+    assert "survives a crash and a power cut" in found.what or "gone with the power" in found.what
+
+
+def test_a_held_lock_without_an_answer_fails_and_names_the_holder(payguard: Terminal) -> None:
+    with WriterLock(payguard.home / "writer.lock"):
+        found = checked(payguard, "writer")
+
+    assert found.state == "fail"
+    assert "process" in found.what
+
+
+@pytest.mark.usefixtures("merchant_id")
+def test_a_free_lock_means_that_no_writer_runs(payguard: Terminal) -> None:
+    found = checked(payguard, "writer")
+
+    assert found.state == "warn"
+    assert found.what == "does not run"
+
+
+@pytest.mark.usefixtures("merchant_id")
+def test_a_clock_behind_the_last_commit_fails(payguard: Terminal) -> None:
+    ahead = SystemClock().now() + dt.timedelta(hours=1)
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    execute(payguard, "UPDATE writer SET now = ?", (ahead - epoch) // dt.timedelta(microseconds=1))
+
+    found = checked(payguard, "clock")
+
+    assert found.state == "fail"
+    assert "behind the last commit" in found.what
+
+
+def test_what_holds_no_database_is_told_as_damaged(payguard: Terminal) -> None:
+    Path(payguard.home / "payguard.sqlite").write_bytes(b"no database" * 100)
+
+    assert checked(payguard, "migrations").state == "fail"
+    assert checked(payguard, "durability").state == "fail"

@@ -1,0 +1,166 @@
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.cli.curls import Line
+from tests.service.cli.test_curls import all_lines
+from tests.support.terminal import Process, Terminal
+
+servers = pytest.mark.servers
+
+# These have tests of their own below.
+ELSEWHERE = {all_lines()[2].title, all_lines()[9].title}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Process]:
+    with Process("demo", "--port", "0", environment={}) as process:
+        yield process
+
+
+def paste(line: str, folder: Path) -> str:
+    """Run a printed line in a bash of its own, as a person pastes it."""
+    if shutil.which("curl") is None:
+        pytest.skip("no curl on this machine")
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+def printed(demo: Process, place: int) -> Line:
+    return Line(**demo.ready["lines"][place])
+
+
+def answer(demo: Process, place: int, folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(paste(printed(demo, place).line, folder))
+    return found
+
+
+@servers
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        (0, {"status": "approved", "outcome": "approve"}),
+        (1, {"status": "executing", "decision": "go"}),
+        (3, {"status": "declined", "outcome": "decline"}),
+        (4, {"status": "approved", "reason_code": "small_payment", "liability": "provider"}),
+        (5, {"status": "executing", "decision": "go"}),
+        (6, {"status": "challenge_required", "outcome": "challenge"}),
+        (7, {"status": "declined", "outcome": "decline"}),
+        (8, {"status": "approved"}),
+    ],
+    ids=[f"{one.group}, {one.title}" for one in all_lines() if one.title not in ELSEWHERE],
+)
+def test_a_pasted_line_is_answered_as_its_title_says(
+    demo: Process, tmp_path: Path, place: int, expected: dict[str, Any]
+) -> None:
+    found = answer(demo, place, tmp_path)
+
+    assert {name: found.get(name) for name in expected} == expected
+
+
+@servers
+def test_the_doubled_payment_is_the_first_one_replayed(demo: Process, tmp_path: Path) -> None:
+    first = answer(demo, 0, tmp_path)
+
+    head, _, body = paste(printed(demo, 2).line, tmp_path).partition("\n\n")
+
+    assert json.loads(body)["id"] == first["id"]
+    assert "Idempotent-Replayed: true" in head
+
+
+@servers
+def test_a_small_payment_needs_level_0_and_a_larger_one_level_1(
+    demo: Process, tmp_path: Path
+) -> None:
+    small, larger = answer(demo, 4, tmp_path), answer(demo, 6, tmp_path)
+
+    assert small["assessment"]["explanation"]["exemption"] == "small_payment"
+    assert larger["challenge"]["level"] == 1
+
+
+@servers
+def test_the_metrics_line_prints_decisions(demo: Process, tmp_path: Path) -> None:
+    assert "payguard_decisions_total{" in paste(printed(demo, 9).line, tmp_path)
+
+
+@servers
+def test_every_line_works_a_second_time(demo: Process, tmp_path: Path) -> None:
+    for one in demo.ready["lines"]:
+        paste(one["line"], tmp_path)
+
+
+@servers
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_a_stopped_demo_leaves_nothing_behind(by: signal.Signals) -> None:
+    with Process("demo", "--port", "0", environment={}) as process:
+        status, errors = process.stop(by=by)
+
+    assert status == 0
+    assert not errors
+    assert not Path(process.ready["data_dir"]).exists()
+
+
+@servers
+def test_two_demos_run_side_by_side() -> None:
+    with Process("demo", environment={}) as one, Process("demo", environment={}) as other:
+        urls = {one.url, other.url}
+
+    assert len(urls) == len([one, other])
+
+
+def test_a_port_that_was_asked_for_and_is_taken_is_a_failure(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = Terminal(tmp_path)("demo", "--once", "--port", taken.getsockname()[1])
+
+    assert result.exit_code == 2
+    assert "leave --port away" in result.stderr
+
+
+def test_kept_data_stay_and_are_a_service_s(told_once: tuple[Path, dict[str, Any]]) -> None:
+    folder, said = told_once
+
+    assert Terminal(folder)("migrate", "--check").exit_code == 0
+    assert said["data_dir"] == str(folder)
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").touch()
+
+    result = Terminal(tmp_path)("demo", "--once", "--keep", tmp_path)
+
+    assert result.exit_code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_the_demo_s_log_holds_no_key_and_no_token(
+    told_once: tuple[Path, dict[str, Any]],
+) -> None:
+    folder, said = told_once
+    log = (folder / "payguard.log").read_text()
+
+    secrets = [said["answer"]["payment_token"], *(shop["key"] for shop in said["shops"])]
+    assert "batch_committed" in log
+    assert not [secret for secret in secrets if secret in log]
+
+
+def test_the_model_library_is_never_loaded() -> None:
+    program = "import sys, service.demo, service.cli.demo; print('xgboost' in sys.modules)"
+
+    found = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+
+    assert found.stdout == "False\n"

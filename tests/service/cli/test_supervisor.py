@@ -1,0 +1,165 @@
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.cli.supervisor import CannotRun, Program, Supervisor
+from service.kernel.clock import SystemClock
+
+PATIENCE_S = 20.0
+
+# Writes a line when it starts and when it is told to stop.
+OBEDIENT = """
+import pathlib, signal, sys, time
+name, file = sys.argv[1], pathlib.Path(sys.argv[2])
+def say(word):
+    with file.open("a") as opened:
+        opened.write(f"{name} {word}\\n")
+def stop(*_):
+    say("stops")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+say("starts")
+time.sleep(60)
+"""
+DEAF = """
+import signal, sys, pathlib, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[2]).write_text(f"{sys.argv[1]} starts\\n")
+time.sleep(60)
+"""
+
+
+class Lines:
+    """The log that a test reads."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, event: str, **fields: Any) -> None:
+        self.events.append((event, fields))
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.events.append((event, fields))
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [fields for name, fields in self.events if name == event]
+
+
+def program(name: str, text: str, file: Path, *, stop_s: float = 10.0) -> Program:
+    return Program(
+        name=name,
+        command=(sys.executable, "-c", text, name, str(file)),
+        environment={},
+        is_ready=lambda: file.exists() and f"{name} starts" in file.read_text(),
+        stop_s=stop_s,
+    )
+
+
+def run(supervisor: Supervisor, *, ready: Callable[[], None]) -> bool:
+    return supervisor.run(ready=ready, stopping=lambda: None)
+
+
+def eventually(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_children_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    programs = [program(name, OBEDIENT, file) for name in ("writer", "worker", "front")]
+    supervisor = Supervisor(programs, clock=SystemClock(), log=Lines())
+
+    stopped = run(supervisor, ready=supervisor.stop)
+
+    assert stopped
+    assert file.read_text().splitlines() == [
+        *("writer starts", "worker starts", "front starts"),
+        *("front stops", "worker stops", "writer stops"),
+    ]
+
+
+def test_a_killed_child_comes_back(tmp_path: Path) -> None:
+    file, log = tmp_path / "said", Lines()
+    supervisor = Supervisor([program("writer", OBEDIENT, file)], clock=SystemClock(), log=log)
+
+    def kill_it() -> None:
+        pid = log.named("child_started")[0]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: file.read_text().count("writer starts") == 2)
+        supervisor.stop()
+
+    killer = threading.Thread(target=kill_it)
+    stopped = run(supervisor, ready=killer.start)
+    killer.join()
+
+    assert stopped
+    assert log.named("child_ended")[0]["status"] == -signal.SIGKILL
+
+
+def test_a_child_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None:
+    file, log = tmp_path / "said", Lines()
+    dying = "import sys, pathlib; pathlib.Path(sys.argv[2]).write_text(sys.argv[1] + ' starts')"
+    supervisor = Supervisor([program("writer", dying, file)], clock=SystemClock(), log=log)
+
+    def wait() -> None:
+        eventually(lambda: len(log.named("child_ended")) == 3)
+        supervisor.stop()
+
+    waiting = threading.Thread(target=wait)
+    run(supervisor, ready=waiting.start)
+    waiting.join()
+
+    assert [one["restart_in_s"] for one in log.named("child_ended")] == [0.2, 0.4, 0.8]
+
+
+def test_a_child_that_cannot_start_ends_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    programs = [program("writer", OBEDIENT, file), program("front", "exit(2)", file)]
+    supervisor = Supervisor(programs, clock=SystemClock(), log=Lines())
+
+    with pytest.raises(CannotRun, match="the front ended at its start") as met:
+        run(supervisor, ready=supervisor.stop)
+
+    assert met.value.status == 2
+    assert file.read_text().splitlines() == ["writer starts", "writer stops"]
+
+
+def test_a_child_that_does_not_stop_is_killed_and_told(tmp_path: Path) -> None:
+    log = Lines()
+    deaf = program("front", DEAF, tmp_path / "said", stop_s=0.3)
+    supervisor = Supervisor([deaf], clock=SystemClock(), log=log)
+
+    stopped = run(supervisor, ready=supervisor.stop)
+
+    assert not stopped
+    assert log.named("child_killed")
+
+
+def test_a_second_signal_does_not_wait(tmp_path: Path) -> None:
+    deaf = program("front", DEAF, tmp_path / "said", stop_s=PATIENCE_S * 10)
+    supervisor = Supervisor([deaf], clock=SystemClock(), log=Lines())
+
+    def twice() -> None:
+        supervisor.stop()
+        supervisor.stop()
+
+    assert not run(supervisor, ready=twice)
+
+
+def test_the_socket_is_closed_before_the_first_child_is_told_to_stop(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    supervisor = Supervisor([program("front", OBEDIENT, file)], clock=SystemClock(), log=Lines())
+
+    seen: list[str] = []
+    supervisor.run(ready=supervisor.stop, stopping=lambda: seen.append(file.read_text()))
+
+    assert seen == ["front starts\n"]

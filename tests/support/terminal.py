@@ -1,0 +1,114 @@
+"""The command line as a test uses it: in this process, or as a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
+
+from click.testing import CliRunner, Result
+
+from service.cli import main
+
+PAYGUARD: Final = Path(sys.executable).with_name("payguard")
+READY_S: Final = 120.0
+STOP_S: Final = 60.0
+
+
+class Terminal:
+    """Runs commands in this process over one data folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def __call__(self, *arguments: object, **environment: str) -> Result:
+        """Run a command; its exit status and what it printed are in the result."""
+        variables = {"PAYGUARD_DATA_DIR": str(self.home), **environment}
+        result = CliRunner(env=variables).invoke(main, [str(one) for one in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def json(self, *arguments: object, **environment: str) -> Any:
+        """Run a command with `--json` and return what it printed."""
+        return json.loads(self(*arguments, "--json", **environment).stdout)
+
+
+class Told(NamedTuple):
+    """A demo's data after its end, and what it had printed."""
+
+    payguard: Terminal
+    said: dict[str, Any]
+
+
+class Process:
+    """A long-running command as a process of its own, from its ready line to its end."""
+
+    def __init__(self, *arguments: object, environment: Mapping[str, str]) -> None:
+        self._command = [str(PAYGUARD), *(str(one) for one in arguments), "--json"]
+        self._environment = {**os.environ, **environment}
+
+    def __enter__(self) -> Self:
+        self.process = subprocess.Popen(
+            self._command,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.ready: dict[str, Any] = self._read()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.process.poll() is None:
+            self.stop()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return str(self.ready["url"])
+
+    def stop(self, *, by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """Stop it; return its exit status and what it wrote to standard error."""
+        self.process.send_signal(by)
+        _, errors = self.process.communicate(timeout=STOP_S)
+        return self.process.returncode, errors
+
+    def _read(self) -> dict[str, Any]:
+        """Return the document that it prints when it is ready."""
+        assert self.process.stdout is not None
+        text = ""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            line = self.process.stdout.readline()
+            text += line
+            if line == "}\n" or not line:
+                break
+        if not text.endswith("}\n"):
+            self.process.kill()
+            _, errors = self.process.communicate()
+            raise AssertionError(f"not ready: {text}{errors}")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def run(arguments: Sequence[object], **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a process of its own until it ends."""
+    return subprocess.run(
+        [PAYGUARD, *(str(one) for one in arguments)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=READY_S,
+    )
