@@ -50,10 +50,10 @@ ECHO_CHARS: Final = 12
 
 
 @pytest.fixture(scope="module")
-def naughty(material: Path) -> list[str]:
+def naughty(material: Path, sized: Callable[..., int]) -> list[str]:
     found: list[str] = json.loads((material / "attack" / "blns" / "blns.json").read_text())
     assert len(found) == STRINGS
-    return [*found, *MORE]
+    return [*found[:: sized(quick=4, ci=1, full=1)], *MORE]
 
 
 def fill_with(text: str) -> Callable[[Text], str]:
