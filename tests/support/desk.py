@@ -1,11 +1,13 @@
 """A merchant with every room's handlers behind it, under the strategy that ships."""
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from risk.strategy import load_strategy
 from service.db.statements import Row
@@ -13,9 +15,13 @@ from service.kernel.facts import DeviceKept, Instrument, Payee, PayerKept
 from service.kernel.money import Amount
 from service.rooms.assessments.public import Judge
 from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS
+from service.rooms.challenges import api as challenges
 from service.rooms.challenges.tables import CHALLENGES, HOLDS
+from service.rooms.custody.model import new_signing_key
+from service.rooms.custody.queries import Signer
 from service.rooms.merchants.contract import CreateMerchant, Preset
 from service.rooms.payers.contract import Consent, KnownDevice, RegisterPayer
+from service.rooms.payments import api as payments
 from service.rooms.payments.contract import (
     CreatePayment,
     EventRequest,
@@ -32,9 +38,11 @@ from service.state.codec import WindowStates
 from service.unit_of_work.commands import Call, Command, Mode, Reply
 from service.unit_of_work.tables import EVENTS
 from service.writer.handlers import all_handlers
+from tests.support.front import Front
 from tests.support.uow import START, House, a_call, a_house_call
 
 ISSUER: Final = "https://pay.example"
+SCOPES: Final = ("payments:write", "payments:read", "payments:execute")
 DAY: Final = dt.timedelta(days=1)
 SECOND: Final = dt.timedelta(seconds=1)
 
@@ -186,8 +194,30 @@ class Desk:
         rows = [row for row in self.house.rows(EVENTS) if row["subject_id"] == payment_id]
         return sorted(rows, key=lambda row: (row["sequence"], row["ordinal"]))
 
+    def signer(self) -> Signer:
+        """Return what signs tokens with the house's key, once `signing` has made it."""
+        return Signer(self.house.reader, self.sealer, self.house.clock)
+
     def wait(self, by: dt.timedelta) -> None:
         self.house.clock.advance(by)
+
+
+def a_front(desk: Desk, *, scopes: Iterable[str] = SCOPES, **given: Any) -> Front:
+    """Return a front end to which the desk's merchant sends requests, or another that is named."""
+    whose = {
+        "tenant_id": desk.call.tenant_id,
+        "merchant_id": desk.call.merchant_id,
+        "mode": desk.call.mode,
+        "signer": desk.signer(),
+    }
+    routes = (*payments.ROUTES, *challenges.ROUTES)
+    return Front(desk.house, routes, scopes=scopes, **{**whose, **given})
+
+
+def signing(desk: Desk) -> Desk:
+    """Return the desk with a key that signs its tokens."""
+    desk.house.accept(new_signing_key(desk.sealer, CountingEntropy(5_000)), a_house_call())
+    return desk
 
 
 def cny(minor: int) -> Amount:

@@ -63,21 +63,28 @@ class Front:
         Door(ports, log=logger(stream=self.lines, clock=house.clock)).mount(app, list(routes))
         self._client = app.test_client()
 
-    def get(self, path: str, *, secret: str | None = SECRET) -> Any:
+    def get(self, path: str, *, secret: str | None = SECRET, language: str | None = None) -> Any:
         """Return the response to a GET."""
-        return self._client.get(path, headers=self._headers(secret))
+        return self._client.get(path, headers=self._headers(secret, language))
 
     def post(
-        self, path: str, body: Any, *, idempotency: str | None = None, secret: str | None = SECRET
+        self,
+        path: str,
+        body: Any,
+        *,
+        idempotency: str | None = None,
+        secret: str | None = SECRET,
+        language: str | None = None,
     ) -> Any:
         """Return the response to a POST; each has a key of its own unless one is given."""
-        headers = self._headers(secret)
+        headers = self._headers(secret, language)
         headers["Idempotency-Key"] = idempotency or f"test-key-{next(self._numbers):08}"
         headers["Content-Type"] = "application/json"
         return self._client.post(path, data=json.dumps(body).encode(), headers=headers)
 
-    def _headers(self, secret: str | None) -> dict[str, str]:
-        return {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    def _headers(self, secret: str | None, language: str | None) -> dict[str, str]:
+        sent = {"Authorization": secret and f"Bearer {secret}", "Accept-Language": language}
+        return {name: value for name, value in sent.items() if value is not None}
 
     def _submit(
         self, command: Command, *, call: Call, deadline_ns: int, lane: Lane = "now"

@@ -184,7 +184,7 @@ def test_a_bug_is_logged_by_type_and_place_without_values(build: Any) -> None:
     def broken(_: Any, __: Any) -> Answer:
         secret = "hunter2"
         try:
-            return {}[secret]  # type: ignore[no-any-return]
+            return {}[secret]  # type: ignore[no-any-return]  # never returns
         except KeyError as error:
             raise RuntimeError(f"no {secret}") from error
 
@@ -226,7 +226,7 @@ def test_a_bug_outside_of_the_routes_is_an_answer_too(house: Any) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(body=object()),  # type: ignore[arg-type]
+        Answer(body=object()),  # type: ignore[arg-type]  # the mistake
         Answer(headers=(("Link", "a\r\nSet-Cookie: b=c"),)),
         Answer(headers=(("Link", "caf\u00e9"),)),
         Answer(status=999),

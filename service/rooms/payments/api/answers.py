@@ -163,7 +163,7 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
     ]
     return PaymentDetail(
         **msgspec.structs.asdict(model.base(payment)),
-        assessment=judged[-1] if judged else None,
+        assessment=next((one for one in judged if one.id == payment.assessment_id), None),
         challenge=_open_challenge(payment, ports),
         warning=None,
         hold=_active_hold(payment, ports),

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.desk import Desk
+from tests.support.desk import Desk, a_front, signing
+from tests.support.front import Front
 
 
 @pytest.fixture
@@ -29,3 +30,13 @@ def sandbox(tmp_path: Path) -> Iterator[Desk]:
     desk.register()
     yield desk
     desk.house.close()
+
+
+@pytest.fixture
+def front(desk: Desk) -> Front:
+    return a_front(signing(desk))
+
+
+@pytest.fixture
+def sandbox_front(sandbox: Desk) -> Front:
+    return a_front(signing(sandbox))
