@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+from gunicorn.http.errors import ParseException
+
 from service.http import headers
 from service.http.problems import BODY_MALFORMED, BODY_TOO_LARGE
 from service.kernel.errors import Refusal
@@ -35,8 +37,8 @@ def _read(stream: BinaryIO, size: int) -> bytes:
         while size > 0 and (piece := stream.read(size)):
             pieces.append(piece)
             size -= len(piece)
-    except Exception:  # noqa: BLE001  servers have their own words for a broken chunk
-        # Whatever the server's stream raises, the body did not come whole.
+    except (OSError, ValueError, ParseException):
+        # A broken chunk, or a caller who went away in the middle.
         raise Refusal(BODY_MALFORMED) from None
     return b"".join(pieces)
 

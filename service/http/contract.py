@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from service.http.cards import card_places, is_card, may_hold_card
+from service.http.extremes import huge_places, may_be_extreme
 from service.http.problems import (
     BODY_INVALID,
     BODY_MALFORMED,
@@ -68,14 +69,23 @@ class BodyContract(Generic[S]):
             self._refuse(document.tree, refused)
         # Python's `$` lets a trailing newline pass a pattern, so look again where there is one.
         if "\\" in document.text and _may_end_in_newline(document.text):
-            self._refuse_newlines(document.tree)
+            self._refuse_bad_formats(document.tree)
+        if may_be_extreme(document.text):
+            self._refuse_huge(document.tree)
+            self._refuse_bad_formats(document.tree)
         return value
 
     def _refuse(self, tree: Any, refused: msgspec.ValidationError) -> NoReturn:
         errors = _all_errors(self._schema, tree, refused)
         raise Refusal(BODY_INVALID, errors=tuple(errors)) from None
 
-    def _refuse_newlines(self, tree: Any) -> None:
+    def _refuse_huge(self, tree: Any) -> None:
+        places = dict.fromkeys(map(self._schema.pointer, huge_places(tree)))
+        errors = tuple(FieldError(pointer=one, code="out_of_range") for one in places)
+        if errors:
+            raise Refusal(BODY_INVALID, errors=errors)
+
+    def _refuse_bad_formats(self, tree: Any) -> None:
         errors = tuple(one for one in self._schema.errors(tree) if one.code == "bad_format")
         if errors:
             raise Refusal(BODY_INVALID, errors=errors)
@@ -123,7 +133,7 @@ class QueryContract(Generic[S]):
             value = msgspec.convert(values, self._kind, strict=True)
         except msgspec.ValidationError as refused:
             self._refuse([*errors, *_all_errors(self._schema, values, refused)])
-        if any(text.endswith("\n") for _, text in pairs):
+        if any(text.endswith("\n") or may_be_extreme(text) for _, text in pairs):
             errors.extend(self._schema.errors(values))
         if errors:
             self._refuse(errors)

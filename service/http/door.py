@@ -40,14 +40,16 @@ from service.http.rate import Buckets, Standing
 from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, Route
 from service.http.table import Table
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
-from service.kernel.ids import new_id
+from service.kernel.ids import ID_PATTERN, new_id
 from service.unit_of_work.commands import Idempotency
 
 RETRY_AFTER_S: Final = 1
 REQUEST_ID_HEADER: Final = "Payguard-Request-Id"
 UNMATCHED: Final = "unmatched"
 
-_PATH_VALUE: Final = re.compile(r"[!-~]{1,64}")
+# Paths name things by our own ids. Whatever else stands there is no id, and goes no further: an
+# entry names what a refused command was about, and must not keep a card number or an e-mail.
+_PATH_VALUE: Final = re.compile(ID_PATTERN)
 _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405
@@ -167,7 +169,8 @@ class Door:
                 provide_automatic_options=False,
             )
         app.register_error_handler(Exception, self._unserved)
-        app.wsgi_app = self._before(app.wsgi_app, Table(entries))  # type: ignore[method-assign]
+        served = self._before(app.wsgi_app, Table(entries))
+        app.wsgi_app = served  # type: ignore[method-assign, assignment]  # Flask's way to wrap
 
     def _before(self, rest: WSGIApplication, table: Table[_Operation]) -> WSGIApplication:
         """Return a WSGI application that serves the table itself and leaves the rest to Flask."""
@@ -322,7 +325,8 @@ class Door:
             outcome = self._refusal(error, visit, route)
             finished = self._written(visit, outcome)
         if isinstance(outcome, Answer):
-            code, status, batch = None, outcome.status, outcome.batch
+            code, status = None, outcome.status
+            batch = None if outcome.batch is None else str(outcome.batch)
         else:
             code, status = outcome.problem.code, outcome.problem.status
             batch = outcome.headers.get(BATCH_HEADER)
@@ -333,7 +337,7 @@ class Door:
             duration_ns=self._ports.clock.monotonic_ns() - visit.started_ns,
             request_id=visit.request_id,
             code=code,
-            batch=None if batch is None else str(batch),
+            batch=batch,
             merchant_id=visit.principal.merchant_id if visit.principal else None,
         )
         for watcher in self._watchers:

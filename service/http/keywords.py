@@ -1,5 +1,6 @@
 """What a JSON Schema says of one value's size, range and form, as predicates with their codes."""
 
+import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -54,8 +55,9 @@ def _format(name: str) -> Callable[[Any], bool]:
 
 def _converts(value: Any, kind: Any) -> bool:
     try:
-        msgspec.convert(value, kind)
-    except msgspec.ValidationError:
+        # A time may be one with its offset and none in UTC, which is what is stored.
+        msgspec.convert(value, kind).astimezone(dt.UTC)
+    except (msgspec.ValidationError, OverflowError):
         return False
     return True
 

@@ -40,6 +40,7 @@ from service.http.problems import (
 )
 from service.http.routes import Route
 from service.kernel.errors import Problem
+from service.kernel.ids import ID_PATTERN
 from service.unit_of_work.idempotency import KEY_EXPIRED, KEY_REUSED
 
 OPENAPI: Final = "3.1.0"
@@ -194,7 +195,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
         }
         for name in route.parameters
     ]

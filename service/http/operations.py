@@ -74,7 +74,7 @@ class Metrics:
         if self._folder is None:
             return generate_latest(self.registry)
         whole = CollectorRegistry()
-        MultiProcessCollector(whole, path=str(self._folder))  # type: ignore[no-untyped-call]
+        MultiProcessCollector(whole, path=str(self._folder))  # type: ignore[no-untyped-call]  # untyped there
         return generate_latest(whole)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH: Final = 26
 RANDOM_BYTES: Final = 10
+ID_PATTERN: Final = rf"[a-z]{{2,8}}_[{ALPHABET}]{{{LENGTH}}}"
 
 # Two characters at a time: ids are made several times per payment, and this halves their cost.
 _PAIRS: Final = tuple(one + other for one in ALPHABET for other in ALPHABET)

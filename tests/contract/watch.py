@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
+from urllib.parse import unquote
 
 import flask
 import jsonschema
@@ -80,7 +81,7 @@ class Watcher:
             self._valid(content["schema"], body)
 
     def _operation_of(self, method: str, path: str) -> str | None:
-        plain = path.partition("?")[0]
+        plain = unquote(path.partition("?")[0])
         try:
             endpoint, _ = self._map.bind("localhost").match(plain, method)
         except HTTPException:

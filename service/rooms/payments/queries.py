@@ -131,7 +131,7 @@ def page(
         now: From where the default reaches back.
     """
     until = query.created_to or _NEVER
-    since = query.created_from or (query.created_to or now) - dt.timedelta(days=LIST_DAYS_DEFAULT)
+    since = query.created_from or _days_before(query.created_to or now)
     # No id sorts before the empty text, so the first page begins right below `created_to`.
     last_at, last_id = (until, "") if last is None else (_instant(last[0]), last[1])
     given = {name: getattr(query, name) for name in FILTERS if getattr(query, name) is not None}
@@ -146,6 +146,11 @@ def page(
         limit=query.limit + 1,
         **given,
     )
+
+
+def _days_before(until: dt.datetime) -> dt.datetime:
+    """Return where a list begins by default; a time before all payments stays as it is."""
+    return until if until < _EPOCH else until - dt.timedelta(days=LIST_DAYS_DEFAULT)
 
 
 def key(payment: Payment) -> tuple[int, str]:

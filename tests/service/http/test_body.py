@@ -110,11 +110,15 @@ def test_a_card_number_is_neither_taken_nor_repeated(house: Any) -> None:
 
 
 def test_a_body_where_none_is_taken_is_refused(house: Any) -> None:
-    house.refused(house.post(b"{}", path="/v1/notes/a/close"), 400, "body_unexpected")
+    path = "/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/close"
+
+    house.refused(house.post(b"{}", path=path), 400, "body_unexpected")
 
 
 def test_an_unknown_parameter_is_refused_even_where_none_is_taken(house: Any) -> None:
-    house.refused(house.get("/v1/notes/x?hunter2=1"), 422, "query_invalid")
+    house.refused(
+        house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B?hunter2=1"), 422, "query_invalid"
+    )
     house.refused(house.get("/v1/notes?limit=0"), 422, "query_invalid")
     house.refused(house.get("/v1/notes?limit"), 400, "query_malformed")
 

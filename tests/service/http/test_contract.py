@@ -286,7 +286,7 @@ def test_any_tree_is_taken_or_refused(tree: object) -> None:
 
 @pytest.mark.parametrize("strict", [{"frozen": True}, {"forbid_unknown_fields": True}])
 def test_a_contract_that_is_not_strict_is_not_mounted(strict: dict[str, bool]) -> None:
-    kind = msgspec.defstruct("Loose", [("a", int)], **strict)  # type: ignore[call-overload]
+    kind = msgspec.defstruct("Loose", [("a", int)], **strict)  # type: ignore[call-overload]  # one each
 
     with pytest.raises(TypeError, match="Loose"):
         BodyContract(kind)

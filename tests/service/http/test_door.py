@@ -116,7 +116,7 @@ def test_the_scheme_is_read_in_any_case(house: Any, scheme: str) -> None:
 
 
 def test_a_key_without_the_scope_gets_403(house: Any) -> None:
-    response = house.post(b"", path="/v1/notes/x/burn")
+    response = house.post(b"", path="/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/burn")
 
     body = house.refused(response, 403, "scope_missing")
     assert body["required_scope"] == "notes:burn"
@@ -184,7 +184,7 @@ def test_a_bug_is_logged_by_type_and_place_without_values(build: Any) -> None:
     def broken(_: Any, __: Any) -> Answer:
         secret = "hunter2"
         try:
-            return {}[secret]  # type: ignore[no-any-return]
+            return {}[secret]  # type: ignore[no-any-return]  # never returns
         except KeyError as error:
             raise RuntimeError(f"no {secret}") from error
 
@@ -226,7 +226,7 @@ def test_a_bug_outside_of_the_routes_is_an_answer_too(house: Any) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(body=object()),  # type: ignore[arg-type]
+        Answer(body=object()),  # type: ignore[arg-type]  # the mistake
         Answer(headers=(("Link", "a\r\nSet-Cookie: b=c"),)),
         Answer(headers=(("Link", "caf\u00e9"),)),
         Answer(status=999),
@@ -285,7 +285,7 @@ def test_a_failed_authentication_store_is_told_as_such(house: Any) -> None:
 
 
 def test_watchers_see_templates_and_never_paths(house: Any) -> None:
-    house.get("/v1/notes/hunter2?hunter2=1")
+    house.get("/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6C?hunter2=1")
     house.client.get("/hunter2")
     house.client.open("/v1/notes", method="HUNTER2")
 

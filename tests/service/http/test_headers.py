@@ -110,7 +110,8 @@ def test_a_key_of_any_allowed_length_is_taken(house: Any, length: int) -> None:
 def test_the_fingerprint_covers_route_path_query_and_raw_body(house: Any) -> None:
     def once(**changes: Any) -> Any:
         house.writer.taken.clear()
-        response = house.post(**{"body": b"", "path": "/v1/notes/a/close"} | changes)
+        path = "/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6B/close"
+        response = house.post(**{"body": b"", "path": path} | changes)
         assert response.status_code == 201
         return house.writer.taken[0][1].idempotency
 
@@ -120,7 +121,7 @@ def test_the_fingerprint_covers_route_path_query_and_raw_body(house: Any) -> Non
     assert first.route == "POST /v1/notes/{id}/close"
     assert len(first.key_hash) == len(first.fingerprint) == 32
     assert once() == first
-    other_path = once(path="/v1/notes/b/close")
+    other_path = once(path="/v1/notes/nte_01KAYV0M8QZJ4X7S2N5T9R3W6C/close")
     assert other_path.key_hash == first.key_hash
     assert other_path.fingerprint != first.fingerprint
     assert once(Idempotency_Key="another-key-of-mine").key_hash != first.key_hash

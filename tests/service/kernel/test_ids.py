@@ -32,7 +32,7 @@ def test_ids_sort_by_their_time(milliseconds: int, later: int) -> None:
     assert first < second
 
 
-@pytest.mark.parametrize("now", [dt.datetime(2026, 1, 1), dt.datetime(1969, 1, 1, tzinfo=dt.UTC)])  # noqa: DTZ001
+@pytest.mark.parametrize("now", [dt.datetime(2026, 1, 1), dt.datetime(1969, 1, 1, tzinfo=dt.UTC)])  # noqa: DTZ001  naive on purpose
 def test_an_id_needs_an_aware_instant_after_1970(now: dt.datetime) -> None:
     with pytest.raises(ValueError, match="an id needs"):
         new_id("pay", now=now, entropy=bytes)

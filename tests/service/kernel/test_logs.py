@@ -138,7 +138,7 @@ def test_libraries_lines_come_without_their_arguments(
     library.warning("Invalid request from ip=%s: %s", "203.0.113.9", "hunter2")
     library.error(f"plain {'hunter2'}")
     try:
-        raise KeyError("hunter2")  # noqa: TRY301
+        raise KeyError("hunter2")  # noqa: TRY301  a library does
     except KeyError:
         library.exception("while handling")
 

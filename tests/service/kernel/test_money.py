@@ -48,18 +48,18 @@ def test_currencies_do_not_mix_in_sums_or_comparisons() -> None:
 @pytest.mark.parametrize("minor", [1.0, "1", True, None])
 def test_money_counts_in_whole_numbers_only(minor: object) -> None:
     with pytest.raises(TypeError):
-        Money(minor, "CNY")  # type: ignore[arg-type]
+        Money(minor, "CNY")  # type: ignore[arg-type]  # the mistake
 
 
 @pytest.mark.parametrize("count", [1.5, True, "2"])
 def test_money_is_taken_a_whole_number_of_times(count: object) -> None:
     with pytest.raises(TypeError):
-        Money(5, "CNY").times(count)  # type: ignore[arg-type]
+        Money(5, "CNY").times(count)  # type: ignore[arg-type]  # the mistake
 
 
 def test_money_does_not_meet_bare_numbers() -> None:
     with pytest.raises(TypeError):
-        Money(1, "CNY") + 1  # type: ignore[operator]
+        Money(1, "CNY") + 1  # type: ignore[operator]  # the mistake
 
 
 @pytest.mark.parametrize("currency", ["XXX", "XAU", "HRK", "cny", "", "CNY\n"])

@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.terminal import Process, Terminal
+
+pytestmark = pytest.mark.servers
+
+HEAD = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT\n"
+
+
+def rows(folder: Path, first: int, *amounts: str) -> Path:
+    """Write a CSV file whose rows have references of their own."""
+    file = folder / f"{first}.csv"
+    lines = [
+        f"{first + place},2018-04-01 00:00:3{place},{place},7,{amount}\n"
+        for place, amount in enumerate(amounts)
+    ]
+    file.write_text(HEAD + "".join(lines))
+    return file
+
+
+def replay(demo: Process, key_file: Path, file: Path, *more: str) -> tuple[int, dict[str, Any]]:
+    arguments = ("replay", file, "--url", demo.url, "--key-file", key_file, "--json", *more)
+    result = Terminal(file.parent)(*arguments)
+    return result.exit_code, json.loads(result.stdout)
+
+
+def test_every_row_is_judged_and_executed(demo: Process, key_file: Path, tmp_path: Path) -> None:
+    file = rows(tmp_path, 100, "57.16", "0.00", "81.515")
+
+    status, summary = replay(demo, key_file, file, "--now", "--execute")
+
+    assert status == 0
+    assert summary["judged"] == {"approve": 3}
+    assert summary["executed"] == {"go": 3}
+    assert summary["rounded"] == 1
+
+
+def test_a_second_run_of_now_changes_nothing(demo: Process, key_file: Path, tmp_path: Path) -> None:
+    file = rows(tmp_path, 200, "1.00", "2.00")
+    replay(demo, key_file, file, "--now", "--execute")
+
+    status, summary = replay(demo, key_file, file, "--now", "--execute")
+
+    assert status == 0
+    assert (summary["sent_before"], summary["executed"]) == (2, {})
+
+
+def test_a_run_that_only_judged_is_executed_by_the_next(
+    demo: Process, key_file: Path, tmp_path: Path
+) -> None:
+    file = rows(tmp_path, 300, "1.00")
+    replay(demo, key_file, file, "--now")
+
+    status, summary = replay(demo, key_file, file, "--now", "--execute")
+
+    assert (status, summary["executed"]) == (0, {"go": 1})
+
+
+def test_old_times_are_refused_and_the_answer_is_told(
+    demo: Process, key_file: Path, tmp_path: Path
+) -> None:
+    file = rows(tmp_path, 400, "1.00")
+
+    status, summary = replay(demo, key_file, file)
+
+    assert status == 1
+    assert summary["errors"] == {"occurred_at_out_of_range": 1}
+
+
+def test_a_row_that_is_no_payment_fails_and_the_others_go(
+    demo: Process, key_file: Path, tmp_path: Path
+) -> None:
+    file = rows(tmp_path, 500, "1.00", "-1")
+
+    status, summary = replay(demo, key_file, file, "--now")
+
+    assert status == 1
+    assert summary["judged"] == {"approve": 1}
+    assert list(summary["errors"]) == ["row_refused (amount.value: not an amount of money)"]
+
+
+def test_a_limit_sends_no_more(demo: Process, key_file: Path, tmp_path: Path) -> None:
+    file = rows(tmp_path, 600, "1.00", "2.00", "3.00")
+
+    _, summary = replay(demo, key_file, file, "--now", "--limit", "2")
+
+    assert summary["rows"] == 2
+
+
+def test_an_unknown_key_ends_it_with_what_to_do(demo: Process, tmp_path: Path) -> None:
+    file = rows(tmp_path, 700, "1.00")
+    key = tmp_path / "key"
+    key.write_text(f"pgk_sandbox_{'a' * 52}")
+
+    result = Terminal(tmp_path)("replay", file, "--url", demo.url, "--key-file", key, "--now")
+
+    assert result.exit_code == 3
+    assert "the key is unknown, revoked or ended" in result.stderr
+
+
+def test_a_key_file_without_a_key_is_told_without_its_content(tmp_path: Path) -> None:
+    file = rows(tmp_path, 800, "1.00")
+    key = tmp_path / "key"
+    key.write_text("my secret")
+
+    result = Terminal(tmp_path)(
+        "replay", file, "--url", "http://127.0.0.1:1", "--key-file", key, "--now"
+    )
+
+    assert result.exit_code == 2
+    assert "holds no API key" in result.stderr
+    assert "my secret" not in result.stderr
+
+
+def test_handbook_rows_are_judged_and_executed(
+    demo: Process, key_file: Path, material: Path, sized: Any
+) -> None:
+    file = material / "data" / "handbook" / "transactions.parquet"
+    if not file.is_file():
+        pytest.skip(f"test material: {file.name}")
+    count = sized(quick=60, ci=300, full=1_000)
+
+    status, summary = replay(demo, key_file, file, "--now", "--execute", "--limit", str(count))
+
+    assert status == 0
+    assert sum(summary["judged"].values()) == count
+    assert summary["executed"] == {"go": summary["judged"]["approve"]}

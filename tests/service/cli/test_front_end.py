@@ -1,0 +1,117 @@
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.cli.front_end import DrainingWorker, FrontEnd, stop_s
+from service.settings import Settings
+from tests.support.terminal import Terminal
+
+PATIENCE_S = 60.0
+WAITING = 5
+REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def test_gunicorn_takes_our_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 9 --access-logfile -")
+
+    configured = FrontEnd(Settings(workers=3, threads=5), listener=7).cfg
+
+    assert (configured.workers, configured.threads) == (3, 5)
+    assert configured.address == [7]
+    assert configured.accesslog is None
+
+
+def test_nobody_reaches_the_control_socket_or_sets_a_path_by_a_header() -> None:
+    configured = FrontEnd(Settings(), listener=7).cfg
+
+    assert configured.control_socket_disable
+    assert configured.forwarded_allow_ips == []
+    assert configured.forwarder_headers == []
+
+
+def test_a_stop_leaves_a_request_its_whole_deadline() -> None:
+    settings = Settings(deadline_ms=60_000)
+
+    assert stop_s(settings) > 60
+    assert FrontEnd(settings, listener=7).cfg.graceful_timeout == stop_s(settings)
+
+
+def test_workers_are_the_ones_that_drain() -> None:
+    assert FrontEnd(Settings(), listener=7).cfg.worker_class is DrainingWorker
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as opened:
+        yield opened
+
+
+@pytest.fixture
+def front_end(payguard: Terminal, listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "PAYGUARD_DATA_DIR": str(payguard.home),
+        "PAYGUARD_WORKERS": "1",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service.cli.front_end", str(listener.fileno())],
+        env=environment,
+        pass_fds=(listener.fileno(),),
+        stderr=subprocess.DEVNULL,
+    )
+    with process:
+        yield process
+        process.kill()
+
+
+def is_alive(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1.0)
+    try:
+        connection.request("GET", "/livez")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def worker_of(process: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    if not children.exists():
+        pytest.skip("no /proc that names a process's children")
+    return int(children.read_text().split()[0])
+
+
+@pytest.mark.servers
+def test_what_waits_in_the_socket_is_answered_before_it_closes(
+    listener: socket.socket, front_end: subprocess.Popen[bytes]
+) -> None:
+    port = listener.getsockname()[1]
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_alive(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    # A worker that does not look leaves connections in the kernel's queue.
+    os.kill(worker_of(front_end), signal.SIGSTOP)
+    waiting = [socket.create_connection(("127.0.0.1", port), PATIENCE_S) for _ in range(WAITING)]
+    for one in waiting:
+        one.sendall(REQUEST)
+    worker = worker_of(front_end)
+    listener.close()
+
+    front_end.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    os.kill(worker, signal.SIGCONT)
+
+    answers = [one.recv(12) for one in waiting]
+    for one in waiting:
+        one.close()
+    assert answers == [b"HTTP/1.1 200"] * WAITING
+    assert front_end.wait(PATIENCE_S) == 0
