@@ -170,7 +170,7 @@ def _empty(_tables: int) -> bytes:
         METADATA.create_all(connection)
         ROOM.create_all(connection)
         connection.commit()
-        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # the driver is known
         whole = raw.serialize()
     engine.dispose()
     return whole

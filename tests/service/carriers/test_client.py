@@ -107,7 +107,7 @@ def test_what_was_sent_to_a_killed_writer_is_unknown_to_all_who_wait(
     threads = [threading.Thread(target=_try, args=(submit, soon(), results)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    until(lambda: len(submit._link._slots) == 8)  # type: ignore[union-attr]
+    until(lambda: len(submit._link._slots) == 8)  # type: ignore[union-attr]  # it is open by now
 
     other_process.kill()
     other_process.wait()
