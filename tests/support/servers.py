@@ -134,7 +134,8 @@ class Service:
     ) -> None:
         self.folder = folder
         self._has_timers = timers
-        self._is_first = beside is None
+        # The product's own writer makes the first signing key itself.
+        self._needs_key = writer != WRITER and beside is None
         folder.mkdir(mode=0o700)
         chosen = {
             "DATA_DIR": folder,
@@ -166,11 +167,11 @@ class Service:
         self._submit = SocketCarrier(self.settings.socket_file, clock=SystemClock())
 
     def __enter__(self) -> Self:
-        """Migrate, start everything at once, make a signing key, wait until all is ready."""
+        """Migrate, start everything at once, and wait until all is ready."""
         migrate.upgrade(self.settings.database_file)
         try:
             self._start()
-            if self._is_first:
+            if self._needs_key:
                 self.do(new_signing_key(self.secrets.sealer, entropy.system))
             self.until_ready()
         except BaseException:
