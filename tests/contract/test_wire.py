@@ -211,6 +211,29 @@ def test_who_goes_away_in_the_middle_of_a_body_leaves_nothing_behind(
         assert client.get("/v1/payments").body["payments"] is not None
 
 
+def test_what_no_server_takes_is_not_logged_either(service: Service, shop: Shop) -> None:
+    secret = "canary@hostile-example.cn"
+    for line in (
+        f"GET /{secret} HTTP/9.9",
+        f"{secret} / HTTP/1.1",
+        f"GET / {secret}",
+        f"GET /livez HTTP/1.1\r\n{secret}\r\n",
+        f"GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: {secret}\r\n",
+        f"GET /livez?{secret} HTTP/1.1\r\nHost: a\r\nX: {secret}\r\nConnection: close\r\n",
+    ):
+        answer_to(service, f"{line}\r\n\r\n".encode())
+    with service.client(shop) as client:
+        payer = {"payer_id": "c_1", "email": secret, "phone": "+8613800138000"}
+        assert client.post("/v1/payments", a_payment(a_key(), payer=payer)).status == 201
+        assert client.post(f"/v1/payments/{secret}/cancel").status == 404
+
+    for process in (service.front_end, service.writer, service.worker):
+        text = process.log.read_text()
+        assert secret not in text
+        assert shop.keys["live"] not in text
+        assert "13800138000" not in text
+
+
 def test_no_fault_was_logged_for_any_of_these(service: Service) -> None:
     text = service.front_end.log.read_text() + service.writer.log.read_text()
 
