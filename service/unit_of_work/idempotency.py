@@ -14,7 +14,9 @@ from service.unit_of_work.tables import IDEMPOTENCY
 
 REPLY_KEPT: Final = dt.timedelta(days=31)
 HASH_KEPT: Final = dt.timedelta(days=400)
-TRIMMED_AT_ONCE: Final = 500
+# Rows of one command: 500 held the writer up for 9 to 25 ms here, 100 for 2 ms and the fsync;
+# the worker comes again as long as there are more.
+TRIMMED_AT_ONCE: Final = 100
 
 KEY_REUSED: Final = Problem("idempotency_key_reused", 422)
 KEY_EXPIRED: Final = Problem("idempotency_key_expired", 409)

@@ -44,12 +44,12 @@ def entry_kinds() -> set[str]:
     """Return every kind of audit entry that the code makes.
 
     A kind may reach its entry through a variable. So besides those written out in the call, any
-    text with the form and subject of a kind counts in a file that makes entries; and a described
-    kind counts wherever it is written.
+    text with the form and subject of a kind counts in a file that makes entries, or tells a story
+    that records them; and a described kind counts wherever it is written.
     """
     described = described_kinds().keys()
     subjects = {kind.partition(".")[0] for kind in described}
-    makers = {path for path, _ in calls("Entry")}
+    makers = {path for maker in ("Entry", "Story") for path, _ in calls(maker)}
     found = literals_where_written("Entry", "kind")
     for path in python_files(*PACKAGES):
         for text in texts_of(path):

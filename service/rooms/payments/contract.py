@@ -24,8 +24,7 @@ PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
 CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
-# The `aud` of payment tokens is the issuer and this: the one place that spends them.
-AUDIENCE_PATH: Final = "/v1/payments"
+AUDIENCE_PATH: Final = "/v1/payments"  # behind the issuer, the `aud` of payment tokens
 
 Status = Literal[
     "approved",
@@ -50,8 +49,7 @@ PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
 REFERENCE_TAKEN: Final = Problem("reference_taken", 409)
 PAYMENT_NOT_IN_STATE: Final = Problem("payment_not_in_state", 409)
 PAYMENT_TOKEN_INVALID: Final = Problem("payment_token_invalid", 422)
-# The next four come only for a token that is known to be ours; else it is invalid, whatever is
-# wrong with it.
+# The next four come only for a token known to be ours; any other is invalid.
 PAYMENT_TOKEN_SPENT: Final = Problem("payment_token_spent", 409)
 PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)

@@ -141,7 +141,7 @@ def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSetti
     if payer_id is None:
         return Known(**base)
     profile = payers.profile(view, ctx.call, payer_id)
-    links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in links_of(told)}
+    links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in _judged_links(told)}
     payee = links["payee"]
     # Since when the merchant lists a payee says nothing once a payment to them was fraud.
     is_listed = is_settled and (payee is None or payee.fraud_at is None)
@@ -163,6 +163,11 @@ def links_of(told: PaymentFacts) -> list[payers.LinkTo]:
     if told.instrument is not None and told.instrument.instrument_id is not None:
         links.append(payers.LinkTo("instrument", told.instrument.instrument_id))
     return links
+
+
+def _judged_links(told: PaymentFacts) -> list[payers.LinkTo]:
+    """Return the links that judging looks at: nothing asks yet since when an instrument paid."""
+    return [to for to in links_of(told) if to.kind != "instrument"]
 
 
 def _not_taken(
@@ -236,7 +241,7 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     payer_id = told.payer.payer_id
     if payer_id is not None:
         reads.append(payers.payer_read(call, payer_id))
-        reads += [payers.link_read(call, payer_id, to) for to in links_of(told)]
+        reads += [payers.link_read(call, payer_id, to) for to in _judged_links(told)]
     return reads
 
 

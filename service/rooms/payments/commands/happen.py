@@ -49,7 +49,9 @@ def report_event(view: View, command: ReportEvent, ctx: Context) -> Outcome:
     is_in_step = story.happen(model.reported(event, at=ctx.now))
     story.record("payment.event_reported", told)
     if not is_in_step:
-        story.record("payment.out_of_step", {**told, "status": payment.status}, outcome="failure")
+        is_late = model.is_late_success(payment.status, event.type)
+        fields = {**told, "status": payment.status, "late_success": is_late}
+        story.record("payment.out_of_step", fields, outcome="failure")
     after = story.payment
     before_it = model.excesses(payment)
     for excess in (one for one in model.excesses(after) if one not in before_it):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.db.statements import Statement
 from service.kernel.facts import DeviceKept, Instrument, Payee, PayerKept
-from service.rooms.merchants.contract import SetReviewMode, SuspendMerchant
+from service.rooms.merchants.contract import Limits, SetLimits, SetReviewMode, SuspendMerchant
 from service.rooms.payers.contract import Consent, Protection, RegisterPayer
 from service.rooms.payers.tables import PAYER_LINKS
 from service.rooms.payments.contract import CreatePayment
@@ -184,6 +184,33 @@ def test_the_sandbox_forces_what_a_payee_says(sandbox: Desk, payee: str, status:
     assert reply.payment.status == status
     assert (reply.token is not None) == (status == "approved")
     assert sandbox.counters() == {}
+
+
+DEGRADED = Payee(payee_id="test:degraded", added_at=START - 2 * DAY)
+
+
+def test_without_a_score_what_is_small_goes_on_flagged_and_counted(sandbox: Desk) -> None:
+    reply = sandbox.pay(sandbox.small(payee=DEGRADED))
+
+    assert (reply.payment.status, reply.payment.reason_code) == ("approved", "degraded_small")
+    assert (reply.judged.degraded, sandbox.counters()["payer"]) == (("scorer_down",), (1, 10_000))
+
+
+@pytest.mark.parametrize(
+    ("limits", "status"),
+    [
+        (Limits(small_minor=9_999), "held"),
+        (Limits(small_minor=9_999, challenge_minor=10_000), "challenge_required"),
+        (Limits(small_minor=10_000), "approved"),
+    ],
+    ids=str,
+)
+def test_without_a_score_the_merchants_own_limits_hold(
+    sandbox: Desk, limits: Limits, status: str
+) -> None:
+    sandbox.accept(SetLimits(limits={"CNY": limits}))
+
+    assert sandbox.pay(sandbox.small(payee=DEGRADED)).payment.status == status
 
 
 @pytest.mark.parametrize("word", ["approve", "hold", "decline", "degraded"])

@@ -8,12 +8,13 @@ import pytest
 
 from service.kernel.facts import DeviceKept, Instrument, Order, Payee, Shipping
 from service.rooms.merchants.contract import SuspendMerchant
+from service.rooms.payers.contract import KnownDevice, RegisterPayer
 from service.rooms.payers.tables import PAYER_LINKS
 from service.rooms.payments.contract import CancelPayment, CreatePayment, IssueToken
 from service.rooms.payments.model import order_digest
 from service.rooms.payments.tables import PAYMENTS, TOKENS
 from service.unit_of_work.commands import Reply
-from tests.support.desk import SECOND, Desk, altered, cny
+from tests.support.desk import DAY, SECOND, Desk, altered, cny
 from tests.support.uow import START
 
 ORDER = Order(order_id="8831", shipping=Shipping(address_id="adr_1"))
@@ -306,6 +307,7 @@ def test_a_burst_holds_the_execution_and_voids_its_token(desk: Desk) -> None:
 
     assert (reply.decision, reply.payment.status, reply.token_state) == ("hold", "held", "voided")
     assert reply.payment.reason_code == "too_many_payments"
+    assert sorted(set(desk.tokens())) == ["active", "spent", "voided"]
     [hold] = desk.holds()
     assert reply.hold is not None
     assert (hold["hold_id"], hold["state"], hold["end_action"]) == (
@@ -343,3 +345,19 @@ def test_what_did_not_go_links_nothing(desk: Desk) -> None:
     desk.run(desk.execution(first.token, amount=cny(1)))
 
     assert desk.house.rows(PAYER_LINKS) == []
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
+def test_an_execution_and_a_registration_in_one_batch_touch_one_link_in_either_order(
+    desk: Desk, order: tuple[int, int]
+) -> None:
+    # They share no key: both statements add to the row and neither takes anything from it.
+    execution = desk.execution(desk.pay(told(desk)).token)
+    since = KnownDevice(device_id="d_1", since=START - 40 * DAY)
+    commands = (execution, RegisterPayer(payer_id="c_17", known_devices=(since,)))
+
+    results = desk.house.run_batch([(commands[place], desk.call) for place in order])
+
+    assert [type(one) for one in results] == [Reply, Reply]
+    [row] = [one for one in desk.house.rows(PAYER_LINKS) if one["kind"] == "device"]
+    assert (row["first_paid_at"], row["asserted_since"]) == (START, START - 40 * DAY)

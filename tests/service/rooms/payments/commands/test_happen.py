@@ -76,6 +76,19 @@ def test_a_report_out_of_order_moves_no_status(desk: Desk, kind: Any) -> None:
     assert desk.execute(reply.token).decision == "go"
 
 
+@pytest.mark.parametrize(("kind", "is_late"), [("captured", True), ("settled", False)])
+def test_money_that_came_after_the_end_is_said_to_be_late(
+    desk: Desk, kind: str, is_late: bool
+) -> None:
+    payment_id = gone(desk)
+    desk.report(payment_id, "refused")
+
+    reply = desk.report(payment_id, kind, 10_000)
+
+    [entry] = desk.house.entries("payment.out_of_step")
+    assert (reply.status, entry["fields"]["late_success"]) == ("failed", is_late)
+
+
 def test_a_report_in_another_currency_changes_nothing(desk: Desk) -> None:
     payment_id = gone(desk)
     amount = msgspec.structs.replace(cny(1), currency="USD")
