@@ -20,7 +20,7 @@ import msgspec
 from keys.roots.file import RootRefused, load
 from service.carriers.client import SocketCarrier
 from service.cli.database import standing
-from service.cli.environment import current_settings
+from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
 from service.db.reader import Reader
 from service.db.sqlite import connect
@@ -231,7 +231,7 @@ def _writer(settings: Settings) -> Check:
 
 
 def _front_end(settings: Settings) -> Check:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    host = reachable(settings.host)
     connection = http.client.HTTPConnection(host, settings.port, timeout=PROBE_TIMEOUT_S)
     at = f"{host} port {settings.port}"
     with contextlib.closing(connection):

@@ -8,6 +8,12 @@ from service.cli.screen import Failure
 from service.settings import Settings, SettingsInvalid, read_settings
 
 FOLDER_MODE: Final = 0o700
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
+
+
+def reachable(host: str) -> str:
+    """Return the address by which this machine reaches what listens on a host."""
+    return _EVERY_ADDRESS.get(host, host)
 
 
 def current_settings() -> Settings:

@@ -141,7 +141,7 @@ class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
 def _forget_gauges(_arbiter: Any, worker: Any) -> None:
     """Take a dead worker's gauges out of the metrics; its counts stay."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+        multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # no types
 
 
 def main() -> None:

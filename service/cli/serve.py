@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +16,7 @@ import click
 
 from service.cli import front_end
 from service.cli.database import prepare
-from service.cli.environment import current_settings, make_data_folder
+from service.cli.environment import current_settings, make_data_folder, reachable
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
 from service.cli.supervisor import CannotRun, Program, Supervisor
 from service.kernel.clock import SystemClock
@@ -28,7 +29,8 @@ BACKLOG: Final = 1_024
 WORKER_STOP_S: Final = 10.0
 WRITER_STOP_S: Final = 30.0
 PROBE_TIMEOUT_S: Final = 1.0
-_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
+LOOK_EVERY_S: Final = 0.1
+LEFT_BEHIND_LOOKS: Final = 50
 
 
 @click.command()
@@ -77,11 +79,11 @@ def serve(screen: Screen) -> int:
 
 @contextlib.contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the lock of `serve`, and make sure that nobody else's writer works here."""
+    """Hold the lock of `serve`, and make sure that no other writer or worker works here."""
     try:
         with WriterLock(settings.data_dir / "serve.lock"):
-            with WriterLock(settings.lock_file):
-                pass
+            for lock in (settings.lock_file, settings.worker_lock_file):
+                _wait_for(lock)
             yield
     except WriterRuns as error:
         raise Failure(
@@ -89,6 +91,22 @@ def _only_one(settings: Settings) -> Iterator[None]:
             f"the data folder {settings.data_dir} is in use: {error}",
             then="use the service that runs, or set PAYGUARD_DATA_DIR and PAYGUARD_PORT to others",
         ) from error
+
+
+def _wait_for(lock: Path) -> None:
+    """Wait for the processes of a `serve` that was killed: they are ending, and hold it so long.
+
+    Raises:
+        WriterRuns: Somebody goes on holding it.
+    """
+    for _ in range(LEFT_BEHIND_LOOKS):
+        try:
+            with WriterLock(lock):
+                return
+        except WriterRuns:
+            time.sleep(LOOK_EVERY_S)
+    with WriterLock(lock):
+        return
 
 
 @contextlib.contextmanager
@@ -111,7 +129,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
-    host = _EVERY_ADDRESS.get(host, host)
+    host = reachable(host)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -88,7 +88,7 @@ class _Child:
             # A Ctrl-C goes to the whole foreground group; here only the supervisor is to get
             # it, since the order in which the children stop is what loses no request.
             process_group=0,
-            preexec_fn=_end_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=_ends_with_parent(),  # noqa: PLW1509  this process has one thread
         )
         self._started_ns = self._clock.monotonic_ns()
         self._log.info("child_started", child=self.program.name, pid=self._process.pid)
@@ -193,10 +193,18 @@ class Supervisor:
         return status == 0
 
 
-def _end_with_parent() -> None:
-    """Let the kernel end this child when the supervisor is killed; it could hold the lock on."""
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+def _ends_with_parent() -> Callable[[], None] | None:
+    """Return what lets the kernel end a child when the supervisor is killed; Linux only.
+
+    A writer that lived on would hold the lock, and somebody would have to look for it.
+    """
+    if sys.platform != "linux":
+        return None
+    library, parent = ctypes.CDLL(None), os.getpid()
+
+    def ends_with_parent() -> None:
+        library.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
         if os.getppid() != parent:
             os._exit(1)
+
+    return ends_with_parent

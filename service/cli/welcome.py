@@ -24,6 +24,7 @@ def text_of(ready: Ready) -> str:
         _written(_shortened(ready.answer)),
         "",
         f"{address}  Paste any line into another terminal; Ctrl-C here ends it.",
+        click.style("-K names a file that carries the shop's key.", dim=True),
     ]
     titles = {shop.name: f'shop "{shop.name}", preset {shop.preset}' for shop in ready.shops}
     group = ""

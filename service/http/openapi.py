@@ -129,6 +129,9 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     """Return the OpenAPI document of a route table.
 
     A Struct's `example` (a ClassVar) becomes the example of its body.
+
+    Raises:
+        ValueError: Two Structs share one name.
     """
     texts = Texts.load()
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
@@ -169,6 +172,9 @@ def _schemas(routes: Iterable[Route]) -> dict[str, Any]:
     for route in routes:
         kinds.update(dict.fromkeys(one for one in (route.takes, route.gives[1]) if one))
     _, components = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
+    # Of two Structs with one name each would be called by its module, and referred to by neither.
+    if shared := sorted(name for name in components if "." in name):
+        raise ValueError(f"two Structs share one name: {', '.join(shared)}")
     # A problem may carry members of its own (RFC 9457, section 3.2).
     components["ProblemDetails"].pop("additionalProperties", None)
     return components

@@ -88,6 +88,16 @@ def payment_states() -> str:
     return str(importlib.import_module("service.rooms.payments.moves").markdown())
 
 
+def openapi() -> str:
+    """Return the OpenAPI document as a running service serves it, indented."""
+    return str(importlib.import_module("service.wsgi").openapi(), "utf-8") + "\n"
+
+
+def api() -> str:
+    """Return docs/api.md with the examples that the service answers today."""
+    return str(importlib.import_module("tests.contract.page").render())
+
+
 PAGES: Final = [
     page
     for page in (
@@ -100,6 +110,8 @@ PAGES: Final = [
             render=payment_states,
         ),
         Page(path="docs/policy.md", source="risk/catalogue.py", render=policy),
+        Page(path="docs/openapi.json", source="service/wsgi.py", render=openapi),
+        Page(path="docs/api.md", source="service/wsgi.py", render=api),
     )
     if (ROOT / page.source).is_file()
 ]

@@ -9,7 +9,7 @@ import io
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +44,7 @@ from service.state.codec import WindowStates
 from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply
 from service.unit_of_work.handlers import Handler, Handlers
 from service.worker.loop import WorkerLoop
-from service.writer.assemble import Parts, assemble
+from service.writer.assemble import Parts, Writer, assemble
 from service.writer.handlers import all_handlers
 from service.writer.measure import Measure
 from service.wsgi import FrontEnd, create_app
@@ -68,7 +68,14 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 class House:
     """Writer, front end and worker over one database, and what tests ask of them."""
 
-    def __init__(self, folder: Path, *, extra: Iterable[Handler] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extra: Iterable[Handler] = (),
+        random: Callable[[int], bytes] = entropy.system,
+        **settings: Any,
+    ) -> None:
         given = {"rate_per_minute": 10_000_000} | settings
         self.settings = Settings(data_dir=folder, **given)
         migrate.upgrade(self.settings.database_file)
@@ -77,23 +84,8 @@ class House:
         self.secrets = open_secrets(self.settings.root_file, entropy.system)
         self.store = SQLiteStore(self.settings.database_file)
         self.registry = CollectorRegistry()
-        judge = Judge(load_strategy(), self.secrets.sealer)
-        known = all_handlers(judge, issuer=self.settings.issuer)
-        self.handlers = known if not extra else _more(known, extra)
-        self.writer = assemble(
-            Parts(
-                store=self.store,
-                handlers=self.handlers,
-                clock=self.clock,
-                random=entropy.system,
-                sealer=self.secrets.sealer,
-                codec=WindowStates(),
-                observer=Measure(self.registry, self._log("writer")),
-                queue_length_max=self.settings.queue_length_max,
-                entity_bytes_max=64 << 20,
-            )
-        )
-        self.submit = QueueCarrier(self.writer.inbox.put, clock=self.clock, entropy=entropy.system)
+        self.writer = self._writer(extra, random)
+        self.submit = QueueCarrier(self.writer.inbox.put, clock=self.clock, entropy=random)
         self.thread = threading.Thread(
             target=self.writer.loop.run, kwargs={"ready": _nothing}, daemon=True
         )
@@ -270,13 +262,26 @@ class House:
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.exec_driver_sql(text, values)]
 
+    def _writer(self, extra: Iterable[Handler], random: Callable[[int], bytes]) -> Writer:
+        judge = Judge(load_strategy(), self.secrets.sealer)
+        known = all_handlers(judge, issuer=self.settings.issuer)
+        return assemble(
+            Parts(
+                store=self.store,
+                handlers=Handlers((*known.names.values(), *extra)),
+                clock=self.clock,
+                random=random,
+                sealer=self.secrets.sealer,
+                codec=WindowStates(),
+                observer=Measure(self.registry, self._log("writer")),
+                queue_length_max=self.settings.queue_length_max,
+                entity_bytes_max=64 << 20,
+            )
+        )
+
     def _log(self, process: str) -> Any:
         return logger(stream=self.lines[process], clock=self.clock, process=process)
 
 
 def _nothing() -> None:
     """Nobody waits for the writer to be ready: commands queue."""
-
-
-def _more(known: Handlers, extra: Iterable[Handler]) -> Handlers:
-    return Handlers((*known.names.values(), *extra))

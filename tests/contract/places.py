@@ -164,3 +164,45 @@ def at(house: House, key: Holder, status: Status) -> dict[str, Any]:
     is_there = house.get(f"/v1/payments/{payment['id']}", key)["status"]
     assert is_there == status
     return payment
+
+
+def good_request(house: House, key: Holder, name: str) -> tuple[str, Any]:
+    """Return path and body of a request that a route accepts, by the route's name.
+
+    Raises:
+        KeyError: A new route; say here what it accepts.
+    """
+    return _GOOD[name](house, key)
+
+
+def _of_payment(status: Status, action: str, body: Callable[[House, Any], Any]) -> Any:
+    def make(house: House, key: Holder) -> tuple[str, Any]:
+        payment = at(house, key, status)
+        return f"/v1/payments/{payment['id']}{action}", body(house, payment)
+
+    return make
+
+
+def _of_part(status: Status, part: str, action: str) -> Any:
+    def make(house: House, key: Holder) -> tuple[str, Any]:
+        payment = at(house, key, status)
+        return f"/v1/{part}s/{payment[part]['id']}{action}", {} if action else None
+
+    return make
+
+
+_GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
+    "create_payment": lambda house, _: ("/v1/payments", house.body()),
+    "list_payments": lambda _house, _: ("/v1/payments", None),
+    "get_payment": _of_payment("captured", "", lambda _house, _: None),
+    "execute_payment": _of_payment("approved", "/execute", lambda _, paid: paid["execution"]),
+    "issue_payment_token": _of_payment("approved", "/token", lambda _house, _: {}),
+    "report_event": _of_payment("executing", "/events", lambda house, _: event(house, "captured")),
+    "cancel_payment": _of_payment("approved", "/cancel", lambda _house, _: {"reason": "typo"}),
+    "get_challenge": _of_part("challenge_required", "challenge", ""),
+    "cancel_challenge": _of_part("challenge_required", "challenge", "/cancel"),
+    "get_hold": _of_part("held", "hold", ""),
+    "cancel_hold": _of_part("held", "hold", "/cancel"),
+    "register_payer": lambda house, _: ("/v1/payers", {"payer_id": f"c_{house.next()}"}),
+    "get_public_keys": lambda _house, _: ("/.well-known/jwks.json", None),
+}

@@ -119,6 +119,13 @@ def _value(kind: inspect.Type, path: Path, fill: Callable[[Text], str]) -> Any:
             return fill(Text(path, None, 0, None))
         case inspect.VarTupleType(item_type=item) | inspect.CollectionType(item_type=item):
             return [_value(item, (*path, 0), fill)]
+        case other:
+            return _plain(other)
+
+
+def _plain(kind: inspect.Type) -> Any:
+    """Return a value of a type that has no text in it."""
+    match kind:
         case inspect.IntType(ge=least, gt=above):
             return max(least or 0, (above or -1) + 1, 1)
         case inspect.LiteralType(values=values):
@@ -127,8 +134,8 @@ def _value(kind: inspect.Type, path: Path, fill: Callable[[Text], str]) -> Any:
             return True
         case inspect.DateTimeType():
             return "2026-11-24T08:00:00Z"
-        case other:
-            raise AssertionError(f"no value for {other} at {path}")
+        case _:
+            raise AssertionError(f"no value for {kind}")
 
 
 def _main(kind: inspect.Type) -> inspect.Type:

@@ -24,7 +24,7 @@ MORE: Final = (
         "\u202e123\u202c",
         "\u2066left\u2069",
         "\u0430dmin",
-        "ｐａｙｐａｌ",
+        "\uff50\uff41ypal",
         "pay\u200dpal",
         "e\u0301",
     ),
@@ -50,10 +50,10 @@ ECHO_CHARS: Final = 12
 
 
 @pytest.fixture(scope="module")
-def naughty(material: Path) -> list[str]:
+def naughty(material: Path, sized: Callable[..., int]) -> list[str]:
     found: list[str] = json.loads((material / "attack" / "blns" / "blns.json").read_text())
     assert len(found) == STRINGS
-    return [*found[:: sized(quick=1, ci=1, full=1)], *MORE]
+    return [*found[:: sized(quick=4, ci=1, full=1)], *MORE]
 
 
 def fill_with(text: str) -> Callable[[Text], str]:
@@ -116,7 +116,7 @@ def test_naughty_strings_of_a_payment_are_stored_as_sent(
         body = fullest(CreatePaymentRequest, fill) | {"occurred_at": house.body()["occurred_at"]}
         for name in ("parent_id", "retry_of"):
             del body[name]
-        if body["reference"] != text:
+        if body["reference"] != text or naughty.count(text) > 1:
             body["reference"] = f"ord-{house.next()}"
         sent, answer = accepted(house, ada, "/v1/payments", body)
 
@@ -133,6 +133,7 @@ def test_naughty_strings_of_an_event_are_stored_as_sent(
     house: House, ada: Holder, naughty: list[str]
 ) -> None:
     payment_id = at(house, ada, "executing")["id"]
+    sent = []
     for text in naughty:
         body = fullest(EventRequest, fill_with(text)) | {
             "external_id": f"e-{house.next()}",
@@ -141,11 +142,12 @@ def test_naughty_strings_of_an_event_are_stored_as_sent(
         }
 
         house.post(f"/v1/payments/{payment_id}/events", ada, body)
+        sent.append(body)
 
-        read = queries.EVENTS_OF(tenant_id=ada.tenant_id, subject_id=payment_id, limit=10_000)
-        *_, last = queries.bodies(house.reader.fetch(read))
-        stored = msgspec.to_builtins(last)
-        assert not list(stored_alike(EventRequest, body, stored))
+    read = queries.EVENTS_OF(tenant_id=ada.tenant_id, subject_id=payment_id, limit=10_000)
+    stored = [*queries.bodies(house.reader.fetch(read))][-len(sent) :]
+    for body, told in zip(sent, stored, strict=True):
+        assert not list(stored_alike(EventRequest, body, msgspec.to_builtins(told)))
 
 
 @pytest.mark.parametrize("route", TAKING, ids=lambda route: route.name)

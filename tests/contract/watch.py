@@ -80,6 +80,19 @@ class Watcher:
             content = described["requestBody"]["content"]["application/json"]
             self._valid(content["schema"], body)
 
+    def example(self, method: str, path: str, body: Any, *, is_problem: bool) -> None:
+        """Raise where a body is not what an operation answers."""
+        name = self._operation_of(method, path)
+        assert name is not None, f"no route {method} {path}"
+        if is_problem:
+            statuses, kind = [str(body["status"])], PROBLEM
+        else:
+            responses = self._operations[name]["responses"]
+            statuses, kind = [one for one in responses if one < "300"], "application/json"
+        for status in statuses:
+            response = self._operations[name]["responses"][status]
+            self._valid(response["content"][kind]["schema"], body)
+
     def _operation_of(self, method: str, path: str) -> str | None:
         plain = unquote(path.partition("?")[0])
         try:

@@ -22,7 +22,11 @@ def refused_start(process: Process) -> str:
     """Start a process that must not start; return what it said."""
     process.log.unlink(missing_ok=True)
     process.start()
-    assert process.wait() == CANNOT_START
+    try:
+        assert process.wait() == CANNOT_START
+    finally:
+        if process.is_running:
+            process.kill()
     return process.log.read_text()
 
 

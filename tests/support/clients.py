@@ -47,6 +47,10 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def reconnect(self) -> None:
+        """Ask what comes next on a new connection."""
+        self._connection.close()
+
     def get(self, path: str) -> Answer:
         return self._ask("GET", path, None, {})
 

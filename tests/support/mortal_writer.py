@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from service.db.statements import Bound, Row
 from service.db.store import Store, Transaction
+from service.unit_of_work.entries import INSERT_ENTRY
 from service.unit_of_work.ports import BatchObserver
 from tests.support.composed_writer import seam, serve
 
@@ -43,6 +44,7 @@ class MortalTransaction(Transaction):
     def __init__(self, within: Transaction, death: Death) -> None:
         self._within = within
         self._death = death
+        self._has_commands = False
 
     @override
     def fetch(self, read: Bound) -> list[Row]:
@@ -51,12 +53,16 @@ class MortalTransaction(Transaction):
     @override
     def run(self, steps: Sequence[Bound]) -> None:
         self._within.run(steps)
-        self._death.may_come("run")
+        # Every command leaves an entry; what is written back while nobody waits does not.
+        self._has_commands = any(step.statement is INSERT_ENTRY for step in steps)
+        if self._has_commands:
+            self._death.may_come("run")
 
     @override
     def commit(self) -> None:
         self._within.commit()
-        self._death.may_come("committed")
+        if self._has_commands:
+            self._death.may_come("committed")
 
     @override
     def rollback(self) -> None:

@@ -134,6 +134,8 @@ class Service:
     ) -> None:
         self.folder = folder
         self._has_timers = timers
+        # The product's own writer makes the first signing key itself.
+        self._needs_key = writer != WRITER and beside is None
         folder.mkdir(mode=0o700)
         chosen = {
             "DATA_DIR": folder,
@@ -165,10 +167,13 @@ class Service:
         self._submit = SocketCarrier(self.settings.socket_file, clock=SystemClock())
 
     def __enter__(self) -> Self:
-        """Migrate, start everything at once, and wait until it is ready."""
+        """Migrate, start everything at once, and wait until all is ready."""
         migrate.upgrade(self.settings.database_file)
         try:
-            self.start()
+            self._start()
+            if self._needs_key:
+                self.do(new_signing_key(self.secrets.sealer, entropy.system))
+            self.until_ready()
         except BaseException:
             self._end(failed=True)
             raise
@@ -176,17 +181,6 @@ class Service:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._end(failed=kind is not None)
-
-    def start(self) -> None:
-        """Start all three, with a signing key if there is none yet."""
-        self.writer.start()
-        if self._has_timers:
-            self.worker.start()
-        self.start_front_end()
-        self._until_listening()
-        if not self._is_ready():
-            self.do(new_signing_key(self.secrets.sealer, entropy.system))
-        self.until_ready()
 
     def start_writer(self, **seams: object) -> None:
         """Start the writer again, with other seams if any are given; wait until it listens."""
@@ -235,6 +229,13 @@ class Service:
     def client(self, shop: Shop, mode: Mode = "live") -> Client:
         return Client(self.port, shop.keys[mode])
 
+    def _start(self) -> None:
+        self.writer.start()
+        if self._has_timers:
+            self.worker.start()
+        self.start_front_end()
+        self._until_listening()
+
     def _process(self, module: str, *arguments: str, log: str = "", **given: Any) -> Process:
         path = self.folder / f"{log or module.rpartition('.')[2]}-{module.split('.')[1]}.log"
         return Process(module, *arguments, log=path, **given)
@@ -257,7 +258,10 @@ class Service:
             if process.is_running:
                 # One that a failing test has stopped would not see the request to end.
                 process.send(signal.SIGCONT)
-                process.stop()
+                try:
+                    process.stop()
+                except subprocess.TimeoutExpired:
+                    process.kill()
         self._listener.close()
         if failed:
             for process in processes:

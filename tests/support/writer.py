@@ -55,7 +55,8 @@ class Bench:
 
     def __init__(self, folder: Path, *handlers: Any, bytes_max: int = 1 << 20) -> None:
         self.path = folder / "payguard.sqlite"
-        create_tables(self.path)
+        if not self.path.exists():
+            create_tables(self.path)
         self.handlers = Handlers([*HANDLERS, *handlers])
         self.clock = FrozenClock(START)
         self.entropy = CountingEntropy()
@@ -169,7 +170,7 @@ def _empty(_tables: int) -> bytes:
         METADATA.create_all(connection)
         ROOM.create_all(connection)
         connection.commit()
-        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]
+        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # the driver is known
         whole = raw.serialize()
     engine.dispose()
     return whole

@@ -64,7 +64,7 @@ class HoldEnded(Shape, frozen=True, kw_only=True):
     state: HoldState
 
 
-class CancelRequest(Shape, frozen=True, kw_only=True):
+class EndRequest(Shape, frozen=True, kw_only=True):
     """Nothing to say: the payer does not want it any more."""
 
 

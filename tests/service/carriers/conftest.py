@@ -1,5 +1,8 @@
 """A writer that runs in a thread of its own, and both ways to reach it."""
 
+import contextlib
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +19,29 @@ from service.writer.assemble import assemble
 from tests.support.writer import Bench
 
 CARRIERS = ("queue", "socket")
+WRITER = """
+import pathlib, sys
+from tests.service.carriers.conftest import Running
+running = Running(pathlib.Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.read()
+running.stop()
+"""
+
+
+@contextlib.contextmanager
+def writer_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Run a writer in a process that can be stopped and killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
 
 
 class Running:

@@ -97,10 +97,10 @@ def test_a_guard_that_touches_another_number_of_rows_rolls_everything_back(
         coins("b", 2_000),
         coins("b", 2**63),
         coins("\ud800", 1),
-        coins(["b"], 1),  # type: ignore[arg-type]
+        coins(["b"], 1),  # type: ignore[arg-type]  # wrong on purpose
         ADD_COINS(tenant_id="t"),
         SPEND_COUPON(of="b", at="today"),
-        SPEND_COUPON(of="b", at=dt.datetime(2026, 1, 1)),  # noqa: DTZ001
+        SPEND_COUPON(of="b", at=dt.datetime(2026, 1, 1)),  # noqa: DTZ001  # naive on purpose
         SPEND_COUPON(of="b"),
     ],
     ids=["check", "huge", "surrogate", "type", "missing", "no time", "naive", "missing time"],

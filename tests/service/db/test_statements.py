@@ -28,6 +28,8 @@ OVER_ALL_TENANTS = {
     "next sequence with observations": "the writer rebuilds every tenant's feature state",
     "any stale entity": "a new feature set is rebuilt for every tenant",
     "forget stale entities": "a new feature set is rebuilt for every tenant",
+    "fault by id alone": "the command line reruns a command by its id",
+    "payment by id alone": "the command line traces a payment by its id",
     "owner of a faulted command": "the command line finds out whose command this was",
     "replies that are over": "the house trims every tenant's stored replies",
     "hashes that are over": "the house trims every tenant's stored replies",

@@ -15,7 +15,9 @@ from service.state.cache import WAITING_MAX, Overlay
 from service.state.entities import ENTITIES
 from service.unit_of_work import events, tables
 from service.unit_of_work.batch import Done
+from service.unit_of_work.commands import Call, Command
 from service.unit_of_work.perform import prepare
+from service.unit_of_work.run import _Guilty
 from service.writer.assemble import assemble
 from tests.support.jars import Drop, Spend, TallyCodec
 from tests.support.writer import Bench, a_call
@@ -33,6 +35,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def write_back(bench: Bench, count: int) -> None:
     overlay = Overlay(bench.writer.cache)
     bench.writer.work._commit([], overlay, now=bench.clock.now(), write_back=count)
+
+
+def run_and_write_back(bench: Bench, commands: list[tuple[Command, Call]], count: int) -> None:
+    """Run a batch that writes states back in its own transaction, as a busy writer does."""
+    work, overlay, now = bench.writer.work, Overlay(bench.writer.cache), bench.clock.now()
+    tickets = enumerate(bench.ticket(*one) for one in commands)
+    prepared, rows = work._fetch({place: prepare(bench.handlers, one) for place, one in tickets})
+    handled = [
+        work._handle(place, one, rows=rows, overlay=overlay, now=now)
+        for place, one in prepared.items()
+    ]
+    done = [one for one in handled if isinstance(one, Done)]
+    with contextlib.suppress(_Guilty):
+        work._commit(done, overlay, now=now, write_back=count)
+    bench.writer.cache.trim()
 
 
 def load(bench: Bench, chance: random.Random, *, batches: int) -> None:
@@ -53,6 +70,8 @@ def load(bench: Bench, chance: random.Random, *, batches: int) -> None:
         pairs = list(zip(commands, calls, strict=True))
         if chance.random() < 0.2:
             bench.run(*pairs, Spend(coupon="none"))
+        elif chance.random() < 0.4:
+            run_and_write_back(bench, pairs, count=chance.randrange(1, 5))
         else:
             bench.run(*pairs)
         if chance.random() < 0.3:
@@ -85,16 +104,10 @@ def test_the_events_of_one_command_are_folded_together(bench: Bench) -> None:
 
 def test_a_batch_that_writes_a_state_back_and_changes_it_loses_nothing(bench: Bench) -> None:
     bench.one(Drop(jar="a", coins=1))
-    work, cache = bench.writer.work, bench.writer.cache
-    overlay = Overlay(cache)
-    ticket = bench.ticket(Drop(jar="a", coins=2))
-    prepared = {0: prepare(bench.handlers, ticket)}
-    commands, rows = work._fetch(prepared)
-    done = work._handle(0, commands[0], rows=rows, overlay=overlay, now=bench.clock.now())
-    assert isinstance(done, Done)
 
-    work._commit([done], overlay, now=bench.clock.now(), write_back=10)
-    cache.trim()
+    run_and_write_back(bench, [(Drop(jar="a", coins=2), a_call())], count=10)
+    bench.one(Drop(jar="b", coins=1, shared="y"))
+    write_back(bench, 10)
 
     assert bench.states() == bench.folded()
     bench.restart()

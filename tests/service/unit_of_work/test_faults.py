@@ -102,7 +102,7 @@ CHANGES: dict[str, Any] = {
     "change_surrogate": lambda: ADD_COINS(tenant_id="ten_1", jar=SURROGATE, coins=1),
     "change_type": lambda: ADD_COINS(tenant_id="ten_1", jar=["a"], coins=1),
     "change_time": lambda: SPEND_COUPON(of="z", at="today"),
-    "change_naive": lambda: SPEND_COUPON(of="z", at=dt.datetime(2026, 1, 1)),  # noqa: DTZ001
+    "change_naive": lambda: SPEND_COUPON(of="z", at=dt.datetime(2026, 1, 1)),  # noqa: DTZ001  # naive on purpose
     "change_guard": lambda: SPEND_COUPON(of="z", at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)),
     "change_check": lambda: ADD_COINS(tenant_id="ten_1", jar="z", coins=2_000),
 }
@@ -129,16 +129,16 @@ def stumble(view: View, command: Stumble, ctx: Context) -> Outcome:
     event = Event(
         type="jar.filled",
         subject_id="z",
-        occurred_at=ctx.now if step != "event_naive" else dt.datetime(2026, 1, 1),  # noqa: DTZ001
-        body=Held(coins=object() if step == "event_body" else 1),  # type: ignore[arg-type]
+        occurred_at=ctx.now if step != "event_naive" else dt.datetime(2026, 1, 1),  # noqa: DTZ001  # naive on purpose
+        body=Held(coins=object() if step == "event_body" else 1),  # type: ignore[arg-type]  # wrong on purpose
         observations=_observations(step, ctx),
     )
     if step == "refusal_fields":
         return Refused(problem=EXHAUSTED, entries=entries, fields={"a": object()})
     if step == "nothing":
-        return None  # type: ignore[return-value]
+        return None  # type: ignore[return-value]  # wrong on purpose
     reply: Any = {
-        "reply": Held(coins=object()),  # type: ignore[arg-type]
+        "reply": Held(coins=object()),  # type: ignore[arg-type]  # wrong on purpose
         "reply_surrogate": Held(coins=0, id=SURROGATE),
         "reply_huge": Held(coins=2**64),
         "reply_long": Held(coins=0, id="x" * 600_000),
@@ -173,8 +173,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_a_fault_at_any_step_costs_its_own_command_alone(bench: Bench, step: str) -> None:
     call = a_call(key="k")
 
+    # A neighbour brings the entity that the faulty one did not declare.
     first, fault, last = bench.run(
-        Drop(jar="a", coins=1), (Stumble(step=step), call), Drop(jar="b", coins=2)
+        Drop(jar="a", coins=1, shared="other"), (Stumble(step=step), call), Drop(jar="b", coins=2)
     )
 
     assert isinstance(fault, Faulted)

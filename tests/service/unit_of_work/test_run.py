@@ -5,7 +5,7 @@ import pytest
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
 from service.unit_of_work import tables
 from service.unit_of_work.commands import Reply
-from service.unit_of_work.run import Deferred
+from service.unit_of_work.run import GUILTY_MAX, Deferred
 from tests.support.jars import (
     BUDGETS,
     COUPONS,
@@ -120,6 +120,21 @@ def test_a_batch_of_guilty_commands_ends_each_in_its_own_way(bench: Bench) -> No
     assert (kinds.count("accepted"), kinds.count("refused")) == (7, 33)
     assert [row["left"] for row in bench.rows(BUDGETS)] == [0]
     assert len(bench.kinds()) == 40
+
+
+def test_a_batch_of_guilty_commands_is_not_run_again_for_each_of_them(lingering: Bench) -> None:
+    lingering.seed(coupons=[f"c{n}" for n in range(40)], budget=0)
+    before = lingering.clock.now()
+
+    results = lingering.run(
+        Linger(jar="a", microseconds=1), *(Spend(coupon=f"c{n}") for n in range(40))
+    )
+
+    assert [one.kind for one in results if isinstance(one, Reply)] == ["accepted"] + [
+        "refused"
+    ] * 40
+    # Each run of the whole batch takes a microsecond.
+    assert (lingering.clock.now() - before).microseconds <= GUILTY_MAX + 1
 
 
 def test_a_batch_of_256_faults_stays_within_the_stack(bench: Bench) -> None:

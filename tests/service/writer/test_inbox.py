@@ -173,6 +173,17 @@ def test_the_later_lane_gets_at_most_a_tenth_while_others_wait() -> None:
     assert all(sum(n < 0 for n in batch) <= BATCH_MAX // LATER_SHARE for batch in batches)
 
 
+def test_the_later_lane_gets_a_tenth_even_of_a_batch_that_a_hot_key_leaves_empty() -> None:
+    inbox = an_inbox()
+    for number in range(100):
+        touch(inbox, number, "hot")
+        touch(inbox, -1 - number, f"l{number}", lane="later")
+
+    batches = [taken(inbox) for _ in range(3)]
+
+    assert [len(batch) for batch in batches] == [1 + BATCH_MAX // LATER_SHARE] * 3
+
+
 def test_the_later_lane_is_not_starved_by_a_full_now_lane() -> None:
     inbox = an_inbox()
     touch(inbox, -1, "l", lane="later")

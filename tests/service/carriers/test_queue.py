@@ -73,7 +73,7 @@ def test_what_cannot_be_carried_is_refused_before_the_writer_has_it(
 def test_a_command_of_another_shape_never_runs(
     submit: Submit, soon: Soon, running: Running
 ) -> None:
-    wrong = Drop(jar=4, coins="many")  # type: ignore[arg-type]
+    wrong = Drop(jar=4, coins="many")  # type: ignore[arg-type]  # wrong on purpose
 
     with pytest.raises((msgspec.ValidationError, Overloaded)):
         submit(wrong, call=a_call(), deadline_ns=soon())

@@ -6,7 +6,6 @@ import signal
 import socket
 import stat
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,21 +18,12 @@ from service.carriers.client import SocketCarrier
 from service.carriers.frames import FRAME_BYTES_MAX, LENGTH, Answered, Asked, frame, receive
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Overloaded, ResultUnknown
-from tests.service.carriers.conftest import Running
+from tests.service.carriers.conftest import Running, writer_process
 from tests.support.jars import JARS, Drop
 from tests.support.writer import a_call, until
 
 Soon = Callable[[], int]
 FOREVER_NS = 1 << 62
-
-WRITER = """
-import pathlib, sys
-from tests.service.carriers.conftest import Running
-running = Running(pathlib.Path(sys.argv[1]))
-print("ready", flush=True)
-sys.stdin.read()
-running.stop()
-"""
 
 
 def asked(number: int, jar: str = "a", name: str = "Drop") -> bytes:
@@ -62,16 +52,8 @@ def raw(running: Running) -> Iterator[socket.socket]:
 @pytest.fixture
 def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A writer in a process that can be stopped and killed."""
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    with writer_process(tmp_path) as process:
         yield process
-        process.kill()
 
 
 def answered(connection: socket.socket) -> Answered:
@@ -125,9 +107,10 @@ def test_what_was_sent_to_a_killed_writer_is_unknown_to_all_who_wait(
     threads = [threading.Thread(target=_try, args=(submit, soon(), results)) for _ in range(8)]
     for thread in threads:
         thread.start()
-    until(lambda: len(submit._link._slots) == 8)  # type: ignore[union-attr]
+    until(lambda: len(submit._link._slots) == 8)  # type: ignore[union-attr]  # it is open by now
 
     other_process.kill()
+    other_process.wait()
     for thread in threads:
         thread.join(5)
 
@@ -191,6 +174,14 @@ def test_garbage_ends_its_own_connection_alone(
         assert raw.recv(1) == b""
     assert submit(Drop(jar="a", coins=1), call=a_call(), deadline_ns=soon()).kind == "accepted"
     assert len(running.bench.rows(JARS)) == 1
+
+
+def test_a_frame_that_is_too_large_ends_the_connection_before_it_is_read(
+    raw: socket.socket,
+) -> None:
+    raw.sendall(LENGTH.pack(FRAME_BYTES_MAX + 1))
+
+    assert raw.recv(1) == b""
 
 
 def test_a_command_of_another_version_is_a_no_and_the_connection_lives(

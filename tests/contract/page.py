@@ -1,0 +1,166 @@
+"""Writes the examples of docs/api.md: real requests, and what the service answers to them.
+
+The prose of the page is written by hand. What stands in a fence `json request NAME`,
+`json answer NAME` or `json problem NAME` is written here, by the name of its route.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from keys.entropy import CountingEntropy
+from service.rooms.merchants.contract import DEFAULT_SCOPES
+from tests.architecture.house import ROOT
+from tests.contract.house import Holder, House
+
+PAGE: Final = ROOT / "docs" / "api.md"
+WIDTH: Final = 96
+FENCE: Final = re.compile(
+    r"^```json (request|answer|problem) (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+# What differs from run to run, or is too long to read.
+TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+SHOWN: Final = "eyJhbGciOi.eyJpc3MiOi.MEUCIQDx"
+PSEUDONYM: Final = re.compile(r"\b(em|ph|ip)_[0-9a-z]{26,}")
+HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
+COORDINATES: Final = {
+    "x": "jH_l4F5LbOs9I0lQ5Ub5ZN_EcZAo1hF43Aaq9Nyh2kk",
+    "y": "OEuY1ebv-z8U2WixifFe6WSeCmGokayDy7X2_w-vr3c",
+    "kid": "jmuPECzB065EHnV0r_cZaMYa3tN1GPofagfSHwkCzCE",
+}
+REQUEST_ID: Final = "req_01M8693804KV09GNB36AH50ZYS"
+
+PAYMENT: Final = {
+    "reference": "ord-8831-1",
+    "occurred_at": "2026-11-24T07:59:31.402Z",
+    "kind": "purchase",
+    "amount": {"value": 38_000, "currency": "CNY"},
+    "payer": {"payer_id": "c_17", "email": "lin@example.com"},
+    "payee": {"payee_id": "p_77", "type": "merchant", "name": "Lin's Phones"},
+    "device": {"device_id": "d_5", "platform": "android", "ip": "203.0.113.9"},
+    "metadata": {"campaign": "singles-day"},
+}
+
+Examples = dict[tuple[str, str], Any]
+
+
+def render() -> str:
+    """Return the page with the examples as they are today."""
+    with tempfile.TemporaryDirectory() as folder:
+        house = House(Path(folder), random=CountingEntropy())
+        try:
+            examples = _examples(house)
+        finally:
+            house.close()
+
+    def fresh(found: re.Match[str]) -> str:
+        example = examples[found[1], found[2]]
+        return f"```json {found[1]} {found[2]}\n{written(example)}\n```"
+
+    return FENCE.sub(fresh, PAGE.read_text())
+
+
+def fences(text: str) -> Iterator[tuple[str, str, Any]]:
+    """Yield what a document shows: which of the three, the route's name, and the JSON."""
+    for found in FENCE.finditer(text):
+        yield found[1], found[2], json.loads(found[3])
+
+
+def written(value: Any, indent: int = 0) -> str:
+    """Return JSON in which what fits a line stands on one."""
+    short = json.dumps(value, ensure_ascii=False)
+    if len(short) + indent <= WIDTH or not isinstance(value, dict | list) or not value:
+        return short
+    inner = indent + 2
+    if isinstance(value, dict):
+        items = [f"{json.dumps(name)}: {written(one, inner)}" for name, one in value.items()]
+    else:
+        items = [written(one, inner) for one in value]
+    lines = f",\n{' ' * inner}".join(items)
+    opening, closing = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{opening}\n{' ' * inner}{lines}\n{' ' * indent}{closing}"
+
+
+class _Recorder:
+    """Sends requests and keeps those that are shown."""
+
+    def __init__(self, house: House, key: Holder) -> None:
+        self._house = house
+        self._key = key
+        self.kept: Examples = {}
+
+    def ask(self, name: str, method: str, path: str, body: Any = None) -> Any:
+        """Send a request and keep it with its answer."""
+        answer = self._house.send(method, path, key=self._key, body=body)
+        if body is not None:
+            self.kept["request", name] = _shown(body)
+        kind = "answer" if answer.code is None else "problem"
+        self.kept[kind, name] = _shown(answer.json)
+        return answer.json
+
+
+def _examples(house: House) -> Examples:
+    scopes = tuple(one for one in DEFAULT_SCOPES if one != "assessments:explain")
+    record = _Recorder(house, house.key(house.merchant(), "sandbox", scopes))
+    paid = record.ask("create_payment", "POST", "/v1/payments", PAYMENT)
+    path = f"/v1/payments/{paid['id']}"
+    execution = {
+        "payment_token": paid["payment_token"],
+        "amount": PAYMENT["amount"],
+        "payee": {"payee_id": "p_77"},
+        "device": {"device_id": "d_5"},
+    }
+    record.ask("execute_payment", "POST", f"{path}/execute", execution)
+    told = {
+        "type": "captured",
+        "source": "acquirer-1",
+        "external_id": "cap-5530",
+        "occurred_at": "2026-11-24T08:00:02Z",
+        "amount": {"value": 38_000, "currency": "CNY"},
+    }
+    record.ask("report_event", "POST", f"{path}/events", told)
+    record.ask("get_payment", "GET", path)
+    _other_ends(house, record)
+    record.ask("list_payments", "GET", "/v1/payments?status=captured")
+    known = {"device_id": "d_5", "since": "2026-08-01T00:00:00Z"}
+    payer = {"payer_id": "c_17", "consent": {"small_payments": True}, "known_devices": [known]}
+    record.ask("register_payer", "POST", "/v1/payers", payer)
+    record.ask("get_public_keys", "GET", "/.well-known/jwks.json")
+    wrong = PAYMENT | {"amount": {"value": "380.00", "currency": "CNY"}, "payee": {}}
+    problem = house.send("POST", "/v1/payments", key=record._key, body=wrong)
+    record.kept["problem", "create_payment"] = _shown(problem.json)
+    return record.kept
+
+
+def _other_ends(house: House, record: _Recorder) -> None:
+    def judged(outcome: str) -> dict[str, Any]:
+        return house.create(record._key, payee={"payee_id": f"test:{outcome}"})
+
+    path = f"/v1/payments/{judged('approve')['id']}"
+    record.ask("issue_payment_token", "POST", f"{path}/token", {})
+    record.ask("cancel_payment", "POST", f"{path}/cancel", {"reason": "The cart was changed."})
+    path = f"/v1/challenges/{judged('challenge')['challenge']['id']}"
+    record.ask("get_challenge", "GET", path)
+    record.ask("cancel_challenge", "POST", f"{path}/cancel", {})
+    path = f"/v1/holds/{judged('hold')['hold']['id']}"
+    record.ask("get_hold", "GET", path)
+    record.ask("cancel_hold", "POST", f"{path}/cancel", {})
+
+
+def _shown(value: Any) -> Any:
+    """Return JSON as the page shows it: the same in every run."""
+    text = json.dumps(value)
+    text = HASH.sub("sha256:" + "5a3c" * 16, TOKEN.sub(SHOWN, text))
+    text = re.sub(r"req_[0-9A-Z]{26}", REQUEST_ID, text)
+    text = PSEUDONYM.sub(rf"\1_{'5a3c' * 8}", text)
+    shown = json.loads(text)
+    for one in shown.get("keys", ()) if isinstance(shown, dict) else ():
+        one.update(COORDINATES)
+    return shown
+
+
+if __name__ == "__main__":
+    PAGE.write_text(render())
