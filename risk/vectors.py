@@ -3,7 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -54,7 +54,21 @@ class Observation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str
 
 
-def entities(facts: Facts) -> tuple[tuple[Entity, str], ...]:
+class Involves(Protocol):
+    """What says which entities a payment involves; `Facts` does."""
+
+    @property
+    def payer_key(self) -> str:
+        """What stands for the payer."""
+        ...
+
+    @property
+    def device_id(self) -> str | None:
+        """The payer's device."""
+        ...
+
+
+def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
     """Return the kind and key of every entity whose state this payment reads."""
     payer: tuple[Entity, str] = ("payer", facts.payer_key)
     if facts.device_id is None:

@@ -86,7 +86,7 @@ def look(body: Any, path: Path) -> Any:
 
 
 def _texts(kind: inspect.Type, path: Path) -> Iterator[Text]:
-    match _main(kind):
+    match main_type(kind):
         case inspect.StructType(fields=fields):
             for field in fields:
                 yield from _texts(field.type, (*path, field.encode_name))
@@ -104,7 +104,7 @@ def _texts(kind: inspect.Type, path: Path) -> Iterator[Text]:
 
 
 def _value(kind: inspect.Type, path: Path, fill: Callable[[Text], str]) -> Any:
-    match _main(kind):
+    match main_type(kind):
         case inspect.StructType(fields=fields):
             return {
                 field.encode_name: _value(field.type, (*path, field.encode_name), fill)
@@ -138,19 +138,19 @@ def _plain(kind: inspect.Type) -> Any:
             raise AssertionError(f"no value for {kind}")
 
 
-def _main(kind: inspect.Type) -> inspect.Type:
+def main_type(kind: inspect.Type) -> inspect.Type:
     """Return a type without its annotations and without null."""
     if isinstance(kind, inspect.Metadata):
-        return _main(kind.type)
+        return main_type(kind.type)
     if isinstance(kind, inspect.UnionType):
         kept = [one for one in kind.types if not isinstance(one, inspect.NoneType)]
         assert len(kept) == 1, f"a field of several types: {kept}"
-        return _main(kept[0])
+        return main_type(kept[0])
     return kind
 
 
 def _string(kind: inspect.Type) -> inspect.StrType:
-    found = _main(kind)
+    found = main_type(kind)
     assert isinstance(found, inspect.StrType)
     return found
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.rooms.assessments.tables import DAY_SUMS, EXEMPTION_COUNTERS
+from tests.proofs.conftest import restart_without
 from tests.support.books import Books
 from tests.support.checkout import a_small_payment, create, register
 from tests.support.clients import Answer, Client, at_once
@@ -55,6 +56,35 @@ def race(service: Service, shop: Shop, pairs: list[tuple[str, str]], tries: int)
         [small(pair) for _ in range(tries) for pair in pairs],
         clients=CLIENTS,
     )
+
+
+def race_unfenced(pair: tuple[Service, Service], count: int, *, without: str) -> list[int]:
+    """Race at two writers without lock and fence; return what each counter then counted.
+
+    Args:
+        pair: The two services.
+        count: How many payers there are.
+        without: Guards that both writers lack besides.
+    """
+    restart_without(pair, without)
+    one, _ = pair
+    shop = one.shop(preset="CN")
+    payers = [f"unfenced-{number}" for number in range(count)]
+    at_once(lambda: one.client(shop), register, payers, clients=CLIENTS)
+    turns = iter(pair * CLIENTS)
+
+    def attempt(client: Client, payer: str) -> bool:
+        body = {**a_small_payment("", payer), "reference": None}
+        answer = client.post("/v1/payments", body)
+        assert answer.status in {201, 500, 503}, answer
+        return answer.status == 201 and answer.body["outcome"] == "approve"
+
+    # One payer after the other, so that all clients race for the same counter.
+    tries = [payer for payer in payers for _ in range(CLIENTS)]
+    approved = at_once(lambda: next(turns).client(shop), attempt, tries, clients=CLIENTS)
+    counted = [count for count, _ in counters(Books(one.settings.database_file), shop)]
+    assert max(counted) * count >= sum(approved)
+    return counted
 
 
 def approved_by_device(answers: list[Answer], pairs: list[tuple[str, str]]) -> Counter[str]:
@@ -119,3 +149,19 @@ def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
     again = race(service, shop, pairs, COUNT_MAX + 3)
     assert approved_by_device(again, pairs) == approved_by_device(first, pairs)
     Books(service.settings.database_file).check()
+
+
+def test_two_writers_without_lock_and_fence_never_exceed_a_counter(
+    pair: tuple[Service, Service], sized: Sized
+) -> None:
+    counted = race_unfenced(pair, sized(quick=10, ci=20, full=42), without="")
+
+    assert max(counted) == COUNT_MAX
+
+
+def test_without_its_guard_two_writers_do_exceed_a_counter(
+    pair: tuple[Service, Service], sized: Sized
+) -> None:
+    counted = race_unfenced(pair, sized(quick=10, ci=20, full=42), without="count exemption.count")
+
+    assert max(counted) > COUNT_MAX

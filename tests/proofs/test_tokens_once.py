@@ -1,11 +1,12 @@
 """A payment token is spent once: by one writer, by two without lock and fence, by its statement."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
 
+from tests.proofs.conftest import restart_without
 from tests.support.books import Books
 from tests.support.checkout import a_payment, an_execution, create
 from tests.support.clients import Client, NoAnswer, at_once
@@ -14,7 +15,6 @@ from tests.support.servers import Service
 pytestmark = pytest.mark.servers
 
 RACERS = 8
-UNFENCED = "tests.support.unfenced_writer"
 SPEND_GUARD = "spend payment token.state"
 VERSION_GUARD = "save payment.version"
 Sized = Callable[..., int]
@@ -76,18 +76,6 @@ def test_each_token_is_spent_exactly_once_by_racers_at_two_front_ends(
     books.check()
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Service]]:
-    """Return two services on one file, each with a writer that neither lock nor fence holds."""
-    folder = tmp_path_factory.mktemp("pair")
-    given: dict[str, Any] = {"writer": UNFENCED, "settings": {"WORKERS": 1}, "timers": False}
-    with (
-        Service(folder / "one", **given) as one,
-        Service(folder / "two", beside=one, **given) as two,
-    ):
-        yield one, two
-
-
 def race_unfenced(
     pair: tuple[Service, Service], count: int, *, without: str
 ) -> tuple[Counter[str], Counter[str], Books]:
@@ -101,9 +89,7 @@ def race_unfenced(
     Returns:
         How often each payment went by the answers, how often by the log, and everything stored.
     """
-    for service in pair:
-        service.writer.stop()
-        service.start_writer(without=without)
+    restart_without(pair, without)
     one, _ = pair
     shop = one.shop()
     attempts = tries(one, shop, count)

@@ -1,7 +1,7 @@
 """Values of this room: what an exemption has counted, and how a judgement is told. Pure."""
 
 import datetime as dt
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -37,7 +37,23 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True):
     payer_key: str
 
 
-def scopes_of(facts: Facts) -> dict[Scope, str]:
+class Touched(NamedTuple):
+    """What a judgement will read and spend from; enough to declare it before it is made.
+
+    Attributes:
+        payer_key: What stands for the payer.
+        instrument_id: What pays.
+        device_id: Where it is paid from.
+        currency: ISO 4217 code.
+    """
+
+    payer_key: str
+    instrument_id: str | None
+    device_id: str | None
+    currency: str
+
+
+def scopes_of(facts: Facts | Touched) -> dict[Scope, str]:
     """Return the counters that a payment can be counted by: scope -> key."""
     found: dict[Scope, str] = {"payer": facts.payer_key}
     if facts.instrument_id is not None:

@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from keys import canonical
 from keys.sealing import Sealer
 from keys.translog import commitment
 from risk.assessment import Assessment, ExemptionUse
@@ -21,6 +20,7 @@ from service.rooms.assessments.model import (
     LEVEL_2,
     STATIC_QR,
     Counted,
+    Touched,
     as_answered,
     day_of,
     scopes_of,
@@ -30,10 +30,20 @@ from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View
 from service.unit_of_work.outcome import Change, Entry
 
-__all__ = ["Counted", "Judge", "Judged", "Known", "as_answered", "give_back", "open_features"]
+__all__ = [
+    "Counted",
+    "Judge",
+    "Judged",
+    "Known",
+    "Touched",
+    "as_answered",
+    "give_back",
+    "open_features",
+]
 
 SCHEMA: Final = 1
 SALT_BYTES: Final = 32
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,16 +94,16 @@ class Judge:
         """The strategy that decides."""
         return self._strategy
 
-    def keys(self, facts: Facts, call: Call) -> list[str]:
+    def keys(self, facts: Facts | Touched, call: Call) -> list[str]:
         """Return what a judgement spends from, so that no two of a batch share it."""
         owner = f"{call.tenant_id}:{call.merchant_id}:{call.mode}"
         return [f"{scope}:{owner}:{key}" for scope, key in scopes_of(facts).items()]
 
-    def entities(self, facts: Facts, call: Call) -> list[EntityKey]:
+    def entities(self, facts: Facts | Touched, call: Call) -> list[EntityKey]:
         """Return the entities whose feature state a judgement reads."""
         return [EntityKey(call.tenant_id, call.mode, kind, key) for kind, key in entities(facts)]
 
-    def reads(self, facts: Facts, call: Call) -> list[Bound]:
+    def reads(self, facts: Facts | Touched, call: Call) -> list[Bound]:
         """Return the reads of the counters that a judgement needs."""
         counters = [_counter(facts, call, scope, key) for scope, key in scopes_of(facts).items()]
         return [*counters, _day_sums(facts, call)]
@@ -120,7 +130,7 @@ class Judge:
             subject_id=subject_id,
             assessment=assessment,
             inputs=canonical_inputs(facts, circumstances),
-            features=canonical.encode(msgspec.to_builtins(features)),
+            features=_canonical(features),
             salt=ctx.entropy(SALT_BYTES),
         )
         return Judged(
@@ -244,12 +254,17 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def canonical_inputs(facts: Facts, circumstances: Circumstances) -> bytes:
     """Return the canonical bytes (RFC 8785) of everything a judgement was made from."""
-    return canonical.encode(
-        {
-            "facts": msgspec.to_builtins(facts),
-            "circumstances": msgspec.to_builtins(circumstances, str_keys=True),
-        }
-    )
+    # Levels are numbers; as members they are written as text.
+    known = msgspec.to_builtins(circumstances, str_keys=True)
+    return _canonical({"facts": facts, "circumstances": known})
+
+
+def _canonical(value: object) -> bytes:
+    """Return canonical bytes of values whose names are ASCII and whose numbers are integers.
+
+    For those msgspec's sorted encoding gives the bytes of RFC 8785; a test holds the two equal.
+    """
+    return _ENCODER.encode(value)
 
 
 def open_features(sealed: bytes, *, assessment_id: str, sealer: Sealer) -> FeatureVector:
@@ -267,7 +282,7 @@ def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
     return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
 
 
-def _counter(facts: Facts, call: Call, scope: str, key: str) -> Bound:
+def _counter(facts: Facts | Touched, call: Call, scope: str, key: str) -> Bound:
     return store.COUNTER(
         tenant_id=call.tenant_id,
         merchant_id=call.merchant_id,
@@ -278,7 +293,7 @@ def _counter(facts: Facts, call: Call, scope: str, key: str) -> Bound:
     )
 
 
-def _day_sums(facts: Facts, call: Call) -> Bound:
+def _day_sums(facts: Facts | Touched, call: Call) -> Bound:
     return store.DAY_SUMS_OF(
         tenant_id=call.tenant_id,
         merchant_id=call.merchant_id,

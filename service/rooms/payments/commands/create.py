@@ -8,7 +8,7 @@ from typing import Any, Final
 from risk.facts import Facts, Forced, Stage
 from service.db.statements import Bound
 from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
-from service.rooms.assessments.public import Judge, Judged, Known, as_answered
+from service.rooms.assessments.public import Judge, Judged, Known, Touched, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.merchants import public as merchants
 from service.rooms.merchants.public import MerchantSettings
@@ -222,9 +222,18 @@ def _reference_read(call: Call, reference: str) -> Bound:
     )
 
 
+def _touched(told: PaymentFacts) -> Touched:
+    return Touched(
+        payer_key=told.payer.payer_key,
+        instrument_id=told.instrument.instrument_id if told.instrument else None,
+        device_id=told.device.device_id if told.device else None,
+        currency=told.amount.currency,
+    )
+
+
 def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
     told = command.facts
-    keys = judge.keys(_facts(told), call)
+    keys = judge.keys(_touched(told), call)
     if told.reference is not None:
         keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
     if told.payer.payer_id is not None:
@@ -234,7 +243,7 @@ def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
 
 def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     told = command.facts
-    reads = [merchants.settings_read(call), *judge.reads(_facts(told), call)]
+    reads = [merchants.settings_read(call), *judge.reads(_touched(told), call)]
     if told.reference is not None:
         reads.append(_reference_read(call, told.reference))
     reads += [payment_read(call, other) for _, other in _others(told)]
@@ -246,4 +255,4 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
 
 
 def _entities(judge: Judge, command: CreatePayment, call: Call) -> Sequence[EntityKey]:
-    return judge.entities(_facts(command.facts), call)
+    return judge.entities(_touched(command.facts), call)
