@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keys.derive import Purpose, purpose_key
 from keys.entropy import Entropy
-from keys.roots.file import load_or_create
+from keys.roots.file import load, load_or_create
 from keys.sealing import Sealer
 
 
@@ -28,13 +28,19 @@ class Secrets:
     pseudonym: bytes = field(repr=False)
 
 
-def open_secrets(root_file: Path, entropy: Entropy) -> Secrets:
+def open_secrets(root_file: Path, entropy: Entropy, *, is_used: bool = False) -> Secrets:
     """Return the keys under the root key of a file, which the first start makes.
+
+    Args:
+        root_file: The root key's file.
+        entropy: Makes the key, where there is none yet.
+        is_used: A store was written under this key before. A new one could open nothing of it,
+            so a file that is missing is then refused.
 
     Raises:
         keys.roots.file.RootRefused: The file cannot be used; the text says what to do.
     """
-    root = load_or_create(root_file, entropy)
+    root = load(root_file) if is_used else load_or_create(root_file, entropy)
     return Secrets(
         sealer=Sealer(purpose_key(root, Purpose.DATA_SEALING)),
         api_key_index=purpose_key(root, Purpose.API_KEY_INDEX),

@@ -18,6 +18,7 @@ from keys import entropy
 from keys.blind_index import keyed_hash
 from service.carriers.client import SocketCarrier
 from service.db.reader import Reader
+from service.db.store import StoreUnavailable
 from service.http.door import Door
 from service.http.openapi import document
 from service.http.operations import Metrics, mount_operations, request_line
@@ -34,6 +35,7 @@ from service.rooms.payments import api as payments
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
+from service.unit_of_work.fence import WRITER_ROW
 
 ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
@@ -42,6 +44,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.
+SHARD: Final = 0
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -126,7 +129,9 @@ def create() -> flask.Flask:
     return create_app(
         FrontEnd(
             settings=settings,
-            secrets=open_secrets(settings.root_file, entropy.system),
+            secrets=open_secrets(
+                settings.root_file, entropy.system, is_used=_is_used(settings.database_file)
+            ),
             submit=carrier,
             reaches_writer=carrier.reaches,
             clock=clock,
@@ -135,6 +140,17 @@ def create() -> flask.Flask:
             log=log,
         )
     )
+
+
+def _is_used(database: Path) -> bool:
+    """Say whether a writer has committed to the store."""
+    if not database.exists():
+        return False
+    try:
+        return Reader(database).maybe(WRITER_ROW(shard=SHARD)) is not None
+    except StoreUnavailable:
+        # There are no tables yet.
+        return False
 
 
 def openapi() -> bytes:

@@ -9,13 +9,21 @@ from typing import Final
 from service.db.sqlite import connect
 
 EVERY_S: Final = 1.0
+# A passive checkpoint never lets the log begin anew while the writer is busy. Past this size one
+# waits for the moment between two batches: what is left to move by then takes milliseconds.
+LOG_BYTES_MAX: Final = 64 << 20
 
 
 class Checkpointer:
-    """Moves what is in the write-ahead log into the database file, once a second."""
+    """Moves what is in the write-ahead log into the database file, and bounds the log."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, every_s: float = EVERY_S, log_bytes_max: int = LOG_BYTES_MAX
+    ) -> None:
         self._path = path
+        self._log = path.with_name(f"{path.name}-wal")
+        self._every_s = every_s
+        self._log_bytes_max = log_bytes_max
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -31,7 +39,9 @@ class Checkpointer:
     def _run(self) -> None:
         connection = connect(self._path, readonly=False)
         with contextlib.closing(connection):
-            while not self._stopping.wait(EVERY_S):
+            while not self._stopping.wait(self._every_s):
                 # A busy database is tried again a second later.
-                with contextlib.suppress(sqlite3.OperationalError):
+                with contextlib.suppress(sqlite3.OperationalError, FileNotFoundError):
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    if self._log.stat().st_size > self._log_bytes_max:
+                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -29,9 +29,9 @@ from service.settings import Settings, SettingsInvalid, read_settings
 from service.state.codec import WindowStates
 from service.unit_of_work.batch import Ticket
 from service.unit_of_work.commands import HOUSE, Call
-from service.unit_of_work.fence import Fence
+from service.unit_of_work.fence import WRITER_ROW, Fence
 from service.unit_of_work.run import WriterStops
-from service.writer.assemble import MIB, Parts, Writer, assemble
+from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
 from service.writer.checkpoint import Checkpointer
 from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
@@ -57,7 +57,8 @@ def open_writer(
         StoreUnavailable: The store could not be read or written.
         RootRefused: The root key's file cannot be used.
     """
-    secrets = open_secrets(settings.root_file, entropy.system)
+    [rows] = store.fetch([WRITER_ROW(shard=SHARD)])
+    secrets = open_secrets(settings.root_file, entropy.system, is_used=bool(rows))
     judge = Judge(load_strategy(), secrets.sealer)
     clock = SystemClock()
     writer = assemble(

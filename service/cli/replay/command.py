@@ -80,7 +80,8 @@ def replay(screen: Screen, **given: Any) -> int:
     its idempotency key, so sending a file again changes nothing. Without --now the times of the
     file are sent, and the service refuses what is older than a day.
 
-    Ends with 0 when every row was judged (and executed, where asked and approved), else with 1.
+    Ends with 0 when every row was judged (and executed, where asked and approved), with 1 when
+    a row failed, with 3 when no row can succeed, with 130 after Ctrl-C.
     """
     options = _Options(**given)
     clock = SystemClock()

@@ -103,22 +103,16 @@ def test_every_line_works_a_second_time(demo: Process, tmp_path: Path) -> None:
 
 
 @servers
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
-def test_a_stopped_demo_leaves_nothing_behind(by: signal.Signals) -> None:
-    with Process("demo", "--port", "0", environment={}) as process:
-        status, errors = process.stop(by=by)
-
-    assert status == 0
-    assert not errors
-    assert not Path(process.ready["data_dir"]).exists()
-
-
-@servers
-def test_two_demos_run_side_by_side() -> None:
+def test_two_demos_run_side_by_side_and_leave_nothing_behind() -> None:
     with Process("demo", environment={}) as one, Process("demo", environment={}) as other:
         urls = {one.url, other.url}
+        by_ctrl_c = one.stop(by=signal.SIGINT)
+        by_term = other.stop(by=signal.SIGTERM)
 
     assert len(urls) == len([one, other])
+    assert by_ctrl_c == by_term == (0, "")
+    assert not Path(one.ready["data_dir"]).exists()
+    assert not Path(other.ready["data_dir"]).exists()
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_a_failure(tmp_path: Path) -> None:
