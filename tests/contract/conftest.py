@@ -1,4 +1,4 @@
-"""One house for all tests of the HTTP surface; each test makes its own payments in it."""
+"""One house for the tests of a file; each test makes its own payments in it."""
 
 from collections.abc import Iterator
 
@@ -19,14 +19,14 @@ class People(msgspec.Struct, frozen=True, kw_only=True):
     bob_live: Holder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made = House(tmp_path_factory.mktemp("house"), extra=EXTRA)
     yield made
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def people(house: House) -> People:
     ada, bob = house.merchant(), house.merchant()
     ann = house.merchant(tenant_id=ada.tenant_id)
