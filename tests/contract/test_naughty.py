@@ -106,9 +106,9 @@ def stored_alike(kept: type[msgspec.Struct], sent: Any, stored: Any) -> Iterator
             yield place.path, was_sent, look(stored, place.path)
 
 
-def test_naughty_strings_of_a_payment_are_stored_as_sent(
-    house: House, ada: Holder, naughty: list[str]
-) -> None:
+def test_naughty_strings_of_a_payment_are_stored_as_sent(house: House, naughty: list[str]) -> None:
+    # A merchant of its own: nobody else has used these references.
+    key = house.key(house.merchant())
     places = texts(CreatePaymentRequest)
     put: set[tuple[Any, ...]] = set()
     for text in naughty:
@@ -118,9 +118,9 @@ def test_naughty_strings_of_a_payment_are_stored_as_sent(
             del body[name]
         if body["reference"] != text or naughty.count(text) > 1:
             body["reference"] = f"ord-{house.next()}"
-        sent, answer = accepted(house, ada, "/v1/payments", body)
+        sent, answer = accepted(house, key, "/v1/payments", body)
 
-        stored = house.get(f"/v1/payments/{answer['id']}", ada)["request"]
+        stored = house.get(f"/v1/payments/{answer['id']}", key)["request"]
 
         assert not list(stored_alike(PaymentFacts, sent, stored))
         put |= {place.path for place in places if fill(place) == text}
@@ -262,7 +262,9 @@ def test_naughty_headers_make_no_fault(
     )
     for number, text in enumerate(naughty):
         as_server_gives_it = text.encode().decode("latin-1")
-        for name in names[number % len(names) :: sized(quick=6, ci=1, full=1)]:
+        for name in names[number % len(names) :: sized(quick=6, ci=3, full=1)]:
+            if name == "HTTP_PAYGUARD_DEADLINE_MS" and text.isdigit():
+                continue  # a good one, and so short that nobody knows what became of it
             answer = house.send(
                 *("POST", "/v1/payments"),
                 key=ada,

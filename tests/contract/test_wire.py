@@ -22,6 +22,7 @@ STRICTLY_REFUSED: Final = {
     *("y_object_escaped_null_in_key.json", "y_string_null_escape.json"),
 }
 WAIT_S: Final = 10
+SILENCE_S: Final = 0.3
 READ: Final = 65_536
 
 
@@ -63,10 +64,11 @@ def answer_to(service: Service, *pieces: bytes) -> tuple[int, bytes]:
             except OSError:
                 break
         got = b""
-        connection.settimeout(1)
         try:
             while piece := connection.recv(READ):
                 got += piece
+                # A kept connection stays silent behind its answer.
+                connection.settimeout(SILENCE_S)
         except OSError:
             pass
     assert got, "no answer at all"
