@@ -8,6 +8,8 @@ from tests.support.terminal import Process, Terminal
 
 pytestmark = pytest.mark.servers
 
+# Far from the numbers of the handbook, which is sent to the same demo.
+FIRST = 10**9
 HEAD = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT\n"
 
 
@@ -15,7 +17,7 @@ def rows(folder: Path, first: int, *amounts: str) -> Path:
     """Write a CSV file whose rows have references of their own."""
     file = folder / f"{first}.csv"
     lines = [
-        f"{first + place},2018-04-01 00:00:3{place},{place},7,{amount}\n"
+        f"{FIRST + first + place},2018-04-01 00:00:3{place},{place},7,{amount}\n"
         for place, amount in enumerate(amounts)
     ]
     file.write_text(HEAD + "".join(lines))
