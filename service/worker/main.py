@@ -11,6 +11,7 @@ from service.carriers.client import SocketCarrier
 from service.db.reader import Reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
+from service.kernel.signals import aside
 from service.rooms.payments import jobs as payments
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
@@ -43,7 +44,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         carrier = SocketCarrier(settings.socket_file, clock=SystemClock())
         loop = open_worker(settings, submit=carrier, log=log)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: loop.stop())
+            signal.signal(number, lambda *_: aside(loop.stop))
         log.info("worker_ready", pid=os.getpid())
         loop.run()
         log.info("worker_stopped")

@@ -20,6 +20,7 @@ from service.db.store import StoreUnavailable
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.ids import new_id
 from service.kernel.logs import logger
+from service.kernel.signals import aside
 from service.rooms.assessments.public import Judge
 from service.rooms.custody.commands import PURPOSE
 from service.rooms.custody.model import new_signing_key
@@ -28,7 +29,7 @@ from service.secrets import Secrets, open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.state.codec import WindowStates
 from service.unit_of_work.batch import Ticket
-from service.unit_of_work.commands import HOUSE, Call
+from service.unit_of_work.commands import HOUSE, Call, Reply
 from service.unit_of_work.fence import WRITER_ROW, Fence
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
@@ -77,7 +78,9 @@ def open_writer(
     )
     [signing] = store.fetch([ACTIVE_KEY(tenant_id=HOUSE, purpose=PURPOSE)])
     if not signing:
-        writer.work.run_batch([_first_signing_key(secrets, clock)])
+        [made] = writer.work.run_batch([_first_signing_key(secrets, clock)])
+        if not isinstance(made, Reply):
+            raise StoreUnavailable("the first signing key could not be stored; start it again")
     return writer
 
 
@@ -118,7 +121,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         )
         checkpointer = Checkpointer(settings.database_file)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: writer.loop.stop())
+            signal.signal(number, lambda *_: aside(writer.loop.stop))
         checkpointer.start()
         try:
             writer.loop.run(ready=server.start)
