@@ -4,7 +4,7 @@ import msgspec
 
 from risk.assessment import STRENGTH, ExemptionUse, Hold, Reason
 from risk.facts import Outcome
-from risk.policy.asking import Ask, Setting
+from risk.policy.asking import WEAKEST, Ask, Setting
 from risk.policy.shapes import Grounds, HoldEnd
 from risk.vectors import COUNTED_AT
 
@@ -50,6 +50,10 @@ def settle_degraded(setting: Setting, asked: Ask) -> Verdict:
             reasons=(Reason("degraded_small"), *asked.reasons),
             exemption=asked.exemption,
         )
+    if _is_small_and_proved(setting, asked):
+        proved = setting.circumstances.level_proved
+        reasons = (Reason("proof_given", {"level": proved}), *asked.reasons)
+        return Verdict(outcome="approve", level=asked.level, reasons=reasons)
     limit = setting.circumstances.merchant_limit_minor
     if limit is None or setting.facts.amount_minor > limit:
         return stop(setting, asked, (Reason("degraded_over_limit"),))
@@ -165,6 +169,21 @@ def _is_small(setting: Setting, asked: Ask) -> bool:
         setting.facts.stage not in COUNTED_AT and setting.circumstances.exemption is not None
     )
     return is_exempt and (own is None or setting.facts.amount_minor <= own)
+
+
+def _is_small_and_proved(setting: Setting, asked: Ask) -> bool:
+    """Say whether a payment is as small as an exempt one, and its proof is there instead.
+
+    Proof takes the place of the exemption, so it must not lead to a hold that none would.
+    """
+    limits = setting.preset.limits.get(setting.facts.currency)
+    if limits is None or limits.exemption is None:
+        return False
+    own, amount_minor = setting.circumstances.small_limit_minor, setting.facts.amount_minor
+    is_small = amount_minor <= limits.exemption.amount_minor_max
+    is_within = own is None or amount_minor <= own
+    needed = max(asked.level or 0, WEAKEST)
+    return is_small and is_within and setting.circumstances.level_proved >= needed
 
 
 def _unless_exempt(asked: Ask) -> tuple[Reason, ...]:

@@ -19,7 +19,7 @@ Sized = Callable[..., int]
 
 
 def test_front_ends_killed_under_load_lose_nothing(service: Service, sized: Sized) -> None:
-    kills = sized(quick=2, ci=6, full=20)
+    kills = sized(quick=6, ci=6, full=20)
     chance = np.random.default_rng(7)
     pause = threading.Event()
 

@@ -192,7 +192,9 @@ def test_in_flight_an_approval_stands(judge, given, outcome, level) -> None:
             "approve",
             "proof_given",
         ),
-        ({"level_proved": 3}, "hold", "degraded_over_limit"),
+        ({"level_proved": 3}, "approve", "proof_given"),
+        ({"level_proved": 3, "amount_minor": 20_000}, "hold", "degraded_over_limit"),
+        ({"level_proved": 3, "small_limit_minor": 4_999}, "hold", "degraded_over_limit"),
         (
             {"initiator": "merchant", "merchant_limit_minor": 5_000},
             "review",
@@ -237,14 +239,19 @@ def test_a_degraded_hold_under_judge_only_has_grounds_review(judge) -> None:
     assert found.hold == REVIEW_THEN_NO
 
 
+# Above the preset's small payments.
+LARGE = {"amount_minor": 20_000}
+
+
 @pytest.mark.parametrize(
     ("given", "outcome"),
     [
         ({"exemption": "small_payment"}, "approve"),
         ({"exemption": None}, "hold"),
-        ({"level_proved": 1, "merchant_limit_minor": 5_000}, "hold"),
-        ({"level_proved": 2, "merchant_limit_minor": 5_000}, "approve"),
-        ({"level_proved": 2, "merchant_limit_minor": 4_999}, "hold"),
+        ({"level_proved": 1}, "approve"),
+        ({"level_proved": 1, **LARGE, "merchant_limit_minor": 20_000}, "hold"),
+        ({"level_proved": 2, **LARGE, "merchant_limit_minor": 20_000}, "approve"),
+        ({"level_proved": 2, **LARGE, "merchant_limit_minor": 19_999}, "hold"),
     ],
 )
 def test_the_degraded_policy_in_flight_never_challenges(judge, given, outcome) -> None:

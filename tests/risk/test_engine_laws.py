@@ -195,6 +195,18 @@ def test_more_proof_never_makes_a_decision_stronger_but_to_cool_off(facts, known
 
 @LAW
 @given(FACTS, circumstances(forced=False))
+def test_more_proof_holds_no_small_payment_while_the_scorer_is_down(facts, known) -> None:
+    down = changed(known, scorer="down", merchant_limit_minor=None, exemption=None)
+    small = changed(facts, amount_minor=min(facts.amount_minor, 10_000))
+
+    for level in (1, 2, 3, 4):
+        unproved = judged(small, changed(down, level_proved=level - 1))
+        proved = judged(small, changed(down, level_proved=level))
+        assert STRENGTH[proved.outcome] <= STRENGTH[unproved.outcome]
+
+
+@LAW
+@given(FACTS, circumstances(forced=False))
 def test_an_exemption_never_passes_its_counters(facts, known) -> None:
     used = judged(facts, known).exemption
 
