@@ -36,6 +36,16 @@ def material() -> Path:
     return Path(place)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long tests to the larger profiles: a newcomer's run stays under five minutes."""
+    if os.environ.get("PAYGUARD_TEST_PROFILE", "quick") != "quick":
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Outside the quick profile nothing may be left out: a skip fails the run, with its reason."""
     if os.environ.get("PAYGUARD_TEST_PROFILE", "quick") == "quick":

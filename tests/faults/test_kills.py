@@ -73,6 +73,7 @@ def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", POINTS)
 def test_a_writer_killed_at_a_named_point_tells_the_truth_afterwards(
     mortal: Service, point: str, sized: Sized

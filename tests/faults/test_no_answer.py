@@ -73,6 +73,7 @@ def test_a_front_end_stops_waiting_and_a_retry_tells_the_truth(service: Service)
     assert references(service)["unknown"] == 1
 
 
+@pytest.mark.long
 def test_what_was_committed_without_an_answer_is_told_by_a_retry(tmp_path: Path) -> None:
     seams = {"DIES_AT": "committed", "DIES_AFTER": 6, "DIES_BY": signal.SIGSTOP.value}
     with Service(

@@ -151,6 +151,7 @@ def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
     Books(service.settings.database_file).check()
 
 
+@pytest.mark.long
 def test_two_writers_without_lock_and_fence_never_exceed_a_counter(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:
@@ -159,6 +160,7 @@ def test_two_writers_without_lock_and_fence_never_exceed_a_counter(
     assert max(counted) == COUNT_MAX
 
 
+@pytest.mark.long
 def test_without_its_guard_two_writers_do_exceed_a_counter(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:

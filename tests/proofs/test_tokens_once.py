@@ -101,6 +101,7 @@ def race_unfenced(
     return won, logged, books
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("without", ["", VERSION_GUARD, SPEND_GUARD])
 def test_two_writers_without_lock_and_fence_spend_no_token_twice(
     pair: tuple[Service, Service], sized: Sized, without: str
@@ -114,6 +115,7 @@ def test_two_writers_without_lock_and_fence_spend_no_token_twice(
     books.check_entries()
 
 
+@pytest.mark.long
 def test_without_their_guards_two_writers_do_spend_tokens_twice(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:

@@ -195,6 +195,7 @@ def test_a_second_service_on_one_folder_names_the_first(shared: Process) -> None
     assert "next: " in result.stderr
 
 
+@pytest.mark.long
 def test_after_a_killed_service_another_starts_at_once(own: Process) -> None:
     home, key = home_of(own), new_key(own)
     _, before = pay_once(own, key, "000001")
