@@ -75,7 +75,9 @@ def test_an_epoch_raised_behind_its_back_stops_the_writer_before_it_commits(
 
         answer = client.post("/v1/payments", body, once=once)
 
-        assert (answer.status, answer.body["code"]) == (BUSY, "result_unknown")
+        # Feature state that it writes back while nobody waits may have met the fence before us.
+        assert answer.status == BUSY
+        assert answer.body["code"] in {"result_unknown", "overloaded"}
         assert service.writer.wait() == STOPPED
         after = Books(service.settings.database_file)
         assert after.payments == before.payments
