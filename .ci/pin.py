@@ -61,7 +61,7 @@ def write_requirements(pins: list[str]) -> None:
         constraints.write("\n".join(pins))
         constraints.flush()
         compiled = uv(
-            "pip", "compile", "--quiet", "pyproject.toml", "--extra", "data", "--no-config",
+            "pip", "compile", "--quiet", "pyproject.toml", "--all-extras", "--no-config",
             "--constraints", constraints.name, "--universal", "--python-version", "3.11",
             "--generate-hashes", "--no-header", "--no-annotate",
             "--no-emit-index-url", "--no-emit-find-links",
