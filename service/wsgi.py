@@ -17,8 +17,10 @@ from structlog.typing import FilteringBoundLogger
 from keys import entropy
 from keys.blind_index import keyed_hash
 from service.carriers.client import SocketCarrier
+from service.carriers.cooperative import CooperativeCarrier
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
+from service.front.hub import Hub
 from service.http.door import Door
 from service.http.openapi import document
 from service.http.operations import Metrics, mount_operations, request_line
@@ -46,6 +48,8 @@ ROUTES: Final[tuple[Route, ...]] = (
 # Names the folder in which processes count together; the metrics library reads it too.
 SHARD: Final = 0
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+# The extension of the app that answers what there is no room for; a WSGI application.
+OVERLOADED_APP: Final = "payguard.overloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,9 @@ def create_app(front: FrontEnd) -> flask.Flask:
         version=version("payguard"),
     )
     metrics = Metrics(front.registry, folder=front.metrics_folder)
-    Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log))).mount(app, ROUTES)
+    door = Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log)))
+    door.mount(app, ROUTES)
+    app.extensions[OVERLOADED_APP] = door.overloaded
     mount_operations(
         app,
         probes={"signing_key": signer.is_ready, "writer": front.reaches_writer},
@@ -111,8 +117,11 @@ def create_app(front: FrontEnd) -> flask.Flask:
     return app
 
 
-def create() -> flask.Flask:
+def create(hub: Hub | None = None) -> flask.Flask:
     """Return the app of one gunicorn worker, with the environment's settings.
+
+    Args:
+        hub: Where requests park, if they do.
 
     Raises:
         SettingsInvalid: A setting is unknown or out of range.
@@ -124,7 +133,11 @@ def create() -> flask.Flask:
         stream=sys.stderr.buffer, clock=clock, level=settings.severity, process="front_end"
     )
     logging.getLogger("werkzeug").addHandler(Bridge(log))
-    carrier = SocketCarrier(settings.socket_file, clock=clock)
+    carrier: SocketCarrier | CooperativeCarrier
+    if hub is None:
+        carrier = SocketCarrier(settings.socket_file, clock=clock)
+    else:
+        carrier = CooperativeCarrier(settings.socket_file, clock=clock, hub=hub)
     folder = os.environ.get(METRICS_FOLDER)
     return create_app(
         FrontEnd(

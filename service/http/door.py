@@ -172,6 +172,14 @@ class Door:
         served = self._before(app.wsgi_app, Table(entries))
         app.wsgi_app = served  # type: ignore[method-assign, assignment]  # Flask's way to wrap
 
+    def overloaded(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer a request for which there is no room; a WSGI application that never waits."""
+        visit = _Visit(environ, self._ports)
+        refusal = self._refusal(Overloaded(), visit, UNMATCHED)
+        answer = self._finish(visit, refusal, UNMATCHED)
+        start(answer.line, answer.headers)
+        return [answer.body]
+
     def _before(self, rest: WSGIApplication, table: Table[_Operation]) -> WSGIApplication:
         """Return a WSGI application that serves the table itself and leaves the rest to Flask."""
 
