@@ -31,7 +31,10 @@ _LATER: Final = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
 class CooperativeCarrier:
     """Submits commands from greenlets; connects anew when the writer came back."""
 
-    def __init__(self, path: Path, *, clock: Clock, hub: Hub) -> None:
+    def __init__(
+        self, path: Path, *, clock: Clock, hub: Hub, unsent_bytes_max: int = UNSENT_BYTES_MAX
+    ) -> None:
+        self._unsent_bytes_max = unsent_bytes_max
         self._path = path
         self._clock = clock
         self._hub = hub
@@ -80,7 +83,12 @@ class CooperativeCarrier:
                 return self._link
             connection = _connected(self._path)
             if connection is not None:
-                self._link = _Link(connection, hub=self._hub, decoder=self._decoder)
+                self._link = _Link(
+                    connection,
+                    hub=self._hub,
+                    decoder=self._decoder,
+                    unsent_bytes_max=self._unsent_bytes_max,
+                )
                 return self._link
             if self._clock.monotonic_ns() >= end:
                 raise Overloaded
@@ -118,8 +126,14 @@ class _Link:
     """One connection, with the greenlets that wait on it."""
 
     def __init__(
-        self, connection: socket.socket, *, hub: Hub, decoder: msgspec.msgpack.Decoder[Answered]
+        self,
+        connection: socket.socket,
+        *,
+        hub: Hub,
+        decoder: msgspec.msgpack.Decoder[Answered],
+        unsent_bytes_max: int,
     ) -> None:
+        self._unsent_bytes_max = unsent_bytes_max
         self.is_closed = False
         self._connection = connection
         self._hub = hub
@@ -146,7 +160,7 @@ class _Link:
             ValueError: It is larger than a frame may be.
         """
         framed = frame(asked)
-        if self.is_closed or len(self._unsent) + self._turn_bytes > UNSENT_BYTES_MAX:
+        if self.is_closed or len(self._unsent) + self._turn_bytes > self._unsent_bytes_max:
             raise Overloaded
         if not self._turn:
             self._loop.call_soon(self._flush)
