@@ -16,7 +16,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
-from service.front.connection import Bounds
+from service.front.bounds import Bounds
 from service.front.hub import Hub
 from service.front.server import Server
 from service.front.worker import CooperativeWorker

@@ -7,13 +7,13 @@ has an end: for a head, for a body, for the answer to be taken, for the next req
 import asyncio
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, Protocol
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 from typing_extensions import override
 
+from service.front.bounds import Bounds
 from service.front.environ import Base
 from service.front.parser import ParseError, Parser
 from service.front.refusals import Refusals
@@ -24,38 +24,6 @@ AHEAD_MAX: Final = 65_536
 _HEAD: Final = b"HEAD"
 _CONNECT: Final = b"CONNECT"
 _NO_BODY: Final = ("204", "304")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What clients may take of one process.
-
-    Attributes:
-        connections: Open connections; beyond, the one that rests longest is closed, and where
-            none rests new ones wait in the kernel's queue.
-        requests: Requests under way; one more is answered 503 at once.
-        line_bytes: The request line.
-        headers: Headers of a request.
-        header_bytes: One header.
-        body_bytes: One body.
-        head_s: From its first byte to the end of a head.
-        body_s: From the end of the head to the end of the body.
-        write_s: For an answer to be taken.
-        idle_s: Between an answer and the next request.
-        linger_s: For a client to read an answer behind which we close.
-    """
-
-    connections: int
-    requests: int
-    line_bytes: int
-    headers: int
-    header_bytes: int
-    body_bytes: int
-    head_s: float = 10.0
-    body_s: float = 10.0
-    write_s: float = 20.0
-    idle_s: float = 75.0
-    linger_s: float = 2.0
 
 
 class Server(Protocol):

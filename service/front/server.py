@@ -12,7 +12,8 @@ from email.utils import format_datetime
 from typing import Any, Final
 from wsgiref.types import WSGIApplication, WSGIEnvironment
 
-from service.front.connection import Bounds, Connection, State
+from service.front.bounds import Bounds
+from service.front.connection import Connection, State
 from service.front.hub import Hub
 from service.front.refusals import Refusals
 from service.kernel.clock import Clock

@@ -51,13 +51,9 @@ class Loop:
 
     def until(self, count: int, *, seconds: float = 20) -> list[Any]:
         """Run the loop until so many results are there."""
-
-        async def wait() -> None:
-            end = self.loop.time() + seconds
-            while len(self.results) < count and self.loop.time() < end:
-                await asyncio.sleep(0.005)
-
-        self.loop.run_until_complete(wait())
+        end = self.loop.time() + seconds
+        while len(self.results) < count and self.loop.time() < end:
+            self.loop.run_until_complete(asyncio.sleep(0.005))
         return self.results
 
     def close(self) -> None:
