@@ -4,20 +4,29 @@ Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the so
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any, Final
 
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import (
+    InvalidHeader,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    ParseException,
+)
 from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
 from service.front.bounds import Bounds
 from service.front.hub import Hub
+from service.front.refusals import Refusals
 from service.front.server import Server
 from service.front.worker import CooperativeWorker
 from service.http.ports import BODY_BYTES_MAX
@@ -79,6 +88,7 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         "logger_class": LineLog,
         "loglevel": "warning",
         "accesslog": None,
+        "pre_request": _refuse_two_readings,
         "child_exit": _forget_gauges,
     }
 
@@ -135,8 +145,25 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     """A worker that, when told to stop, takes what waits in the socket before it closes it.
 
     gunicorn closes the socket with connections still waiting in it, whose requests are then
-    reset although the client saw its connection accepted.
+    reset although the client saw its connection accepted. What is no request is answered as the
+    cooperative front end answers it, and never with a status that blames us.
+
+    It has no bound on how slowly a client may send a head or take an answer, and each such
+    client holds one of its threads: it needs a proxy in front that buffers both.
     """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._refusals = Refusals()
+
+    @override
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
+        if ours or not isinstance(exc, ParseException):
+            super().handle_error(req, client, addr, exc)
+            return
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, self._refusals.of(exc))
 
     @override
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -175,6 +202,20 @@ class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
                 )
             )
         )
+
+
+def _refuse_two_readings(_worker: Any, request: Any) -> None:
+    """Refuse, under threads, what the cooperative front end's own parser refuses.
+
+    Raises:
+        InvalidHeader: HTTP/1.1 without Host, or a transfer coding beside `chunked`.
+    """
+    codings = [value for name, value in request.headers if name == "TRANSFER-ENCODING"]
+    has_host = any(name == "HOST" for name, _ in request.headers)
+    if codings and [one.lower() for one in codings] != ["chunked"]:
+        raise InvalidHeader("TRANSFER-ENCODING")
+    if request.version >= (1, 1) and not has_host:
+        raise InvalidHeader("HOST")
 
 
 def _forget_gauges(_arbiter: Any, worker: Any) -> None:
