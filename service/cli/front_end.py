@@ -4,37 +4,27 @@ Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the so
 """
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any, Final
 
-from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.http.errors import (
-    InvalidHeader,
-    InvalidResponseHeader,
-    InvalidResponseHeaderName,
-    ParseException,
-)
-from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
-from service.front.bounds import Bounds
+from service.front.bounds import CONNECTIONS_MAX, Bounds
 from service.front.hub import Hub
-from service.front.refusals import Refusals
 from service.front.server import Server
+from service.front.threads import DrainingWorker, refuse_two_readings
 from service.front.worker import CooperativeWorker
 from service.http.ports import BODY_BYTES_MAX
 from service.kernel.clock import SystemClock
 from service.kernel.logs import Bridge, logger
 from service.settings import Settings, read_settings
 
-CONNECTIONS_MAX: Final = 1_000
 # Longer than proxies keep theirs (60 s is common), so that it is they who close first.
 KEEPALIVE_S: Final = 75
 # A worker that has not turned its loop for this long hangs and is replaced.
@@ -88,7 +78,7 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         "logger_class": LineLog,
         "loglevel": "warning",
         "accesslog": None,
-        "pre_request": _refuse_two_readings,
+        "pre_request": refuse_two_readings,
         "child_exit": _forget_gauges,
     }
 
@@ -141,48 +131,6 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         return hub, server
 
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker that, when told to stop, takes what waits in the socket before it closes it.
-
-    gunicorn closes the socket with connections still waiting in it, whose requests are then
-    reset although the client saw its connection accepted. What is no request is answered as the
-    cooperative front end answers it, and never with a status that blames us.
-
-    It has no bound on how slowly a client may send a head or take an answer, and each such
-    client holds one of its threads: it needs a proxy in front that buffers both.
-    """
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        self._refusals = Refusals()
-
-    @override
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        ours = isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName)
-        if ours or not isinstance(exc, ParseException):
-            super().handle_error(req, client, addr, exc)
-            return
-        with contextlib.suppress(OSError):
-            util.write_nonblock(client, self._refusals.of(exc))
-
-    @override
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._take_all(listener)
-                listener.close()
-            self.sockets.clear()
-
-    def _take_all(self, listener: Any) -> None:
-        listener.setblocking(False)  # noqa: FBT003  the socket's own signature
-        for _ in range(CONNECTIONS_MAX):
-            before = self.nr_conns
-            self.accept(listener)
-            if self.nr_conns == before:
-                return
-
-
 class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's log as ours: one JSON line an event, without the values it names."""
 
@@ -202,20 +150,6 @@ class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types
                 )
             )
         )
-
-
-def _refuse_two_readings(_worker: Any, request: Any) -> None:
-    """Refuse, under threads, what the cooperative front end's own parser refuses.
-
-    Raises:
-        InvalidHeader: HTTP/1.1 without Host, or a transfer coding beside `chunked`.
-    """
-    codings = [value for name, value in request.headers if name == "TRANSFER-ENCODING"]
-    has_host = any(name == "HOST" for name, _ in request.headers)
-    if codings and [one.lower() for one in codings] != ["chunked"]:
-        raise InvalidHeader("TRANSFER-ENCODING")
-    if request.version >= (1, 1) and not has_host:
-        raise InvalidHeader("HOST")
 
 
 def _forget_gauges(_arbiter: Any, worker: Any) -> None:
