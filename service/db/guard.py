@@ -154,7 +154,7 @@ def _shut(connection: Connection, name: str, roles: Roles, *, is_a_merchants: bo
         text = "ALTER TABLE {} {} ROW LEVEL SECURITY"
         connection.execute(sql.SQL(text).format(table, sql.SQL(change)))
     everything = sql.SQL("true")
-    own = sql.SQL(f"tenant_id = current_setting('{TENANT}', true)")
+    own: sql.Composable = sql.SQL(f"tenant_id = current_setting('{TENANT}', true)")
     if is_a_merchants:
         own += sql.SQL(f" AND merchant_id = current_setting('{MERCHANT}', true)")
     policies = [
@@ -192,8 +192,8 @@ def _powers(connection: Connection, role: str, owner: str) -> tuple[bool, bool] 
 
 
 def _create(connection: Connection, role: str, password: object) -> None:
-    text = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE")
-    text = text.format(sql.Identifier(role))
+    made = "CREATE ROLE {} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE"
+    text = sql.SQL(made).format(sql.Identifier(role))
     if password:
         # Hashed here, since the server may log the statement.
         secret = connection.pgconn.encrypt_password(

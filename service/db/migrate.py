@@ -141,7 +141,7 @@ def _url(place: Place, *, is_read: bool) -> str:
 
 
 def _bound(connection: sa.Connection, *, is_change: bool) -> None:
-    """Bound the waits for locks, since whoever serves stands behind them; one migrates at a time."""
+    """Bound the waits for locks: whoever serves stands behind them. One migrates at a time."""
     connection.execute(sa.text("SET LOCAL search_path = public"))
     connection.execute(sa.text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
     if is_change:

@@ -1,9 +1,12 @@
 """Rows of every table by their types alone, so that what holds for all tables is tried on all."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 
 from service.db.metadata import METADATA, Instant
 
@@ -31,6 +34,16 @@ def a_row_of(table: sa.Table, tenant_id: str, merchant_id: str, number: int) -> 
         column.name: owner.get(column.name) or _least(column, f"{tenant_id}-{merchant_id}", number)
         for column in table.columns
     }
+
+
+def insert(connection: psycopg.Connection[Any], table: sa.Table, row: Mapping[str, Any]) -> None:
+    """Write a row as it is, past the statements of the service."""
+    text = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table.name),
+        sql.SQL(", ").join(map(sql.Identifier, row)),
+        sql.SQL(", ").join(sql.Placeholder() * len(row)),
+    )
+    connection.execute(text, list(row.values()))
 
 
 def _least(column: sa.Column[Any], text: str, number: int) -> Any:

@@ -9,13 +9,13 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from service.db import migrate
-from service.db.guard import APPEND_ONLY, RolesUnfit
+from service.db.guard import RolesUnfit
 from service.db.places import Database
 from service.db.store import StoreUnavailable
 from service.rooms.merchants.tables import API_KEYS
 from service.tables import load_tables
 from tests.support.postgres import OWNER, READER, SUPERUSER, WRITER, Cluster
-from tests.support.rows import a_row_of, tenants_tables
+from tests.support.rows import a_row_of, insert, tenants_tables
 
 load_tables()
 
@@ -50,13 +50,7 @@ def _name(table: sa.Table, check: sa.CheckConstraint) -> str:
 def _fill(connection: Connection, table: sa.Table) -> None:
     is_merchants = "merchant_id" in table.columns
     for number, (tenant, merchant) in enumerate(CALLERS if is_merchants else CALLERS[1:], 1):
-        row = a_row_of(table, tenant, merchant, number)
-        insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
-            sql.Identifier(table.name),
-            sql.SQL(", ").join(map(sql.Identifier, row)),
-            sql.SQL(", ").join(sql.Placeholder() * len(row)),
-        )
-        connection.execute(insert, list(row.values()))
+        insert(connection, table, a_row_of(table, tenant, merchant, number))
 
 
 @pytest.fixture
@@ -163,8 +157,12 @@ def test_serving_roles_have_no_power_to_step_over(place: Database) -> None:
         "CREATE TABLE payguard_partitions.a (b integer)",
         "UPDATE alembic_version SET version_num = ''",
         f"SET ROLE {OWNER}",
-        *(f"UPDATE {one} SET tenant_id = ''" for one in APPEND_ONLY),
-        *(f"DELETE FROM {one}" for one in APPEND_ONLY),
+        "UPDATE entries SET tenant_id = ''",
+        "UPDATE events SET tenant_id = ''",
+        "UPDATE messages SET tenant_id = ''",
+        "DELETE FROM entries",
+        "DELETE FROM events",
+        "DELETE FROM messages",
         "UPDATE partitions SET dropped_at = NULL",
         "DELETE FROM partitions",
     ],

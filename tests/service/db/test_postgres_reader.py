@@ -21,7 +21,7 @@ from service.db.store import NotReadable, StoreUnavailable
 from service.db.stores import open_reader, open_spanning_reader
 from service.rooms.merchants.tables import MERCHANTS, TENANTS
 from tests.support.postgres import READER, Cluster
-from tests.support.rows import a_row_of
+from tests.support.rows import a_row_of, insert
 from tests.support.wire import Wire
 
 OF_TENANT = Statement(
@@ -55,11 +55,9 @@ def place(quick_cluster: Cluster) -> Database:
         for tenant, merchant in (("ten_1", "mer_1"), ("ten_2", "mer_2")):
             for table in (TENANTS, MERCHANTS):
                 row = a_row_of(table, tenant, merchant, 1)
-                row |= {"preset": "CN", "review_mode": "hold", "status": "active"}
-                row = {name: row[name] for name in table.columns.keys()}  # noqa: SIM118  no mapping
-                marks = ", ".join(["%s"] * len(row))
-                insert = f"INSERT INTO {table.name} ({', '.join(row)}) VALUES ({marks})"
-                connection.execute(insert.encode(), list(row.values()))
+                words = {"preset": "CN", "review_mode": "hold", "status": "active"}
+                row |= {name: word for name, word in words.items() if name in row}
+                insert(connection, table, row)
     return place
 
 
@@ -106,9 +104,7 @@ def test_nothing_stays_after_a_read_that_failed(reader: PostgresReader) -> None:
         reader.fetch(SLEEP(s="no number", **OWN))
 
     assert reader.fetch(SETTINGS()) == [{"scope": ""}]
-    assert all(
-        one.info.transaction_status is TransactionStatus.IDLE for one in idle(reader)
-    )
+    assert all(one.info.transaction_status is TransactionStatus.IDLE for one in idle(reader))
 
 
 def test_the_spanning_reader_sees_all_and_writes_nothing(place: Database) -> None:

@@ -148,9 +148,7 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
     caller = request.caller
     tenant_id = caller.tenant_id
     events = ports.reader.fetch(
-        queries.events_of(
-            payment.payment_id, tenant_id=tenant_id, merchant_id=caller.merchant_id
-        )
+        queries.events_of(payment.payment_id, tenant_id=tenant_id, merchant_id=caller.merchant_id)
     )
     judged = [
         assessment_answer(one, request)
