@@ -61,7 +61,7 @@ def make(settings: Settings, destination: Path, progress: Progress) -> Manifest:
         BackupRefused: It cannot be made.
         StoreUnavailable: The store cannot be read.
     """
-    database = settings.database_file
+    database = sqlite_file(settings)
     if not database.exists():
         raise Failure(
             "database_missing",
@@ -91,6 +91,21 @@ def make(settings: Settings, destination: Path, progress: Progress) -> Manifest:
         )
         folders.write_manifest(folder, manifest)
     return manifest
+
+
+def sqlite_file(settings: Settings) -> Path:
+    """Return the store's file.
+
+    Raises:
+        Failure: The store is in PostgreSQL.
+    """
+    if isinstance(settings.database, Path):
+        return settings.database
+    raise Failure(
+        "other_store",
+        "the store is in PostgreSQL, which this command does not copy yet",
+        then="use `pg_dump --format=custom` and `pg_restore`, and `payguard migrate`",
+    )
 
 
 def require_whole(database: Path, named: Path) -> None:

@@ -11,19 +11,19 @@ import msgspec
 from keys import entropy
 from keys.roots.file import RootRefused
 from keys.sealing import NotOpened
-from service.cli.backup import described, noting, require_whole, telling
+from service.cli.backup import described, noting, require_whole, sqlite_file, telling
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.screen import Failure, Screen, reporting
 from service.db import backup as folders
 from service.db import backup_sqlite
 from service.db.backup import BackupRefused, Manifest, StoreFacts
-from service.db.reader import Reader
 from service.db.store import StoreUnavailable
+from service.db.stores import open_reader
 from service.kernel.clock import SystemClock
 from service.rooms.custody.queries import Signer
 from service.secrets import open_secrets
 from service.settings import Settings
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import WriterRuns, worker_lock, writer_lock
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +54,7 @@ def restore(screen: Screen, source: Path, *, is_replace: bool) -> None:
     the store that is there is kept beside the new one.
     """
     settings = current_settings()
+    sqlite_file(settings)
     make_data_folder(settings.data_dir)
     with telling(), service_stopped(settings, then="restore"):
         replaced = _replaced(settings, is_replace=is_replace)
@@ -73,7 +74,7 @@ def service_stopped(settings: Settings, *, then: str) -> Iterator[None]:
         Failure: One of them runs.
     """
     try:
-        with WriterLock(settings.lock_file), WriterLock(settings.worker_lock_file):
+        with writer_lock(settings), worker_lock(settings):
             yield
     except WriterRuns as error:
         raise Failure(
@@ -177,7 +178,7 @@ def _require_opened(settings: Settings, staged: Path, manifest: Manifest) -> Non
         return
     try:
         secrets = open_secrets(settings.root_file, entropy.system, is_used=True)
-        Signer(Reader(staged), secrets.sealer, SystemClock()).is_ready()
+        Signer(open_reader(staged), secrets.sealer, SystemClock()).is_ready()
     except RootRefused as error:
         raise Failure(
             "root_key_missing",

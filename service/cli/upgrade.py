@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from service.cli.backup import make, noting, require_whole, telling
+from service.cli.backup import make, noting, require_whole, sqlite_file, telling
 from service.cli.database import Standing, bring_to, require_root_key, standing
 from service.cli.environment import current_settings
 from service.cli.restore import service_stopped
@@ -48,7 +48,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
     revision or at the new one, never between. A store that is up to date is left as it is.
     """
     settings = current_settings()
-    database = settings.database_file
+    database = sqlite_file(settings)
     if not database.exists():
         raise Failure(
             "database_missing",

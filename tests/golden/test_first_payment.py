@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 
 from keys import entropy
 from service.db import migrate
-from service.db.reader import Reader
 from service.db.sqlite import SQLiteStore
+from service.db.stores import open_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.custody.queries import Signer
@@ -106,7 +106,7 @@ def test_a_writer_starts_with_the_feature_state_that_was_released(golden: Golden
 
 
 def test_every_token_that_was_signed_still_verifies(upgraded: Golden) -> None:
-    signer = Signer(Reader(upgraded.database), secrets(upgraded).sealer, SystemClock())
+    signer = Signer(open_reader(upgraded.database), secrets(upgraded).sealer, SystemClock())
     texts = [
         one["answer"]["payment_token"]
         for one in upgraded.facts["asked"]
