@@ -27,6 +27,7 @@ from service.http.ports import Limits, Ports
 from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
+from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
@@ -127,7 +128,7 @@ def create() -> flask.Flask:
     logging.getLogger("werkzeug").addHandler(Bridge(log))
     carrier = SocketCarrier(settings.socket_file, clock=clock)
     folder = os.environ.get(METRICS_FOLDER)
-    return create_app(
+    app = create_app(
         FrontEnd(
             settings=settings,
             secrets=open_secrets(
@@ -141,6 +142,8 @@ def create() -> flask.Flask:
             log=log,
         )
     )
+    settle()
+    return app
 
 
 def _is_used(database: Place) -> bool:
