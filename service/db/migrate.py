@@ -1,26 +1,24 @@
 """Brings a store's tables to a revision, up or down. Never runs beside a writer: take its lock.
 
-A place is the path of a SQLite file, made here when it is missing, or a database's URL.
+A SQLite file is made here when it is missing; a PostgreSQL database must be there.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations.ops import DowngradeOps, MigrateOperation, OpContainer, UpgradeOps
 from alembic.script import ScriptDirectory
 
-from service.db.metadata import METADATA, Instant
+from service.db.metadata import METADATA
+from service.db.places import Place, alchemy_url
 from service.db.sqlite import connect
-
-Place = Path | str
 
 
 class StoreIsNewer(Exception):  # noqa: N818  a state of the world, not our mistake
@@ -99,79 +97,6 @@ def differences(place: Place) -> list[Any]:
         return list(compare_metadata(context, METADATA))
 
 
-def write_first(parts: Mapping[str, Collection[str]]) -> None:
-    """Write the migrations anew from METADATA, one for each part of the house.
-
-    For the time before the first release only: afterwards a change is a migration of its own.
-
-    Args:
-        parts: The tables of each part by the part's name, in the order of the migrations.
-    """
-    engine = sa.create_engine("sqlite://")
-    with engine.connect() as connection:
-        script = produce_migrations(MigrationContext.configure(connection), METADATA)
-    engine.dispose()
-    assert script.upgrade_ops is not None
-    assert script.downgrade_ops is not None
-    folder = _FOLDER / "versions"
-    for old in folder.glob("*.py"):
-        old.unlink()
-    before = None
-    for number, (part, tables) in enumerate(parts.items(), start=1):
-        revision = f"{number:04}"
-        text = _FIRST_TEXT.format(
-            part=part,
-            revision=revision,
-            before=f'"{before}"' if before else None,
-            up=_rendered(UpgradeOps(_of(tables, script.upgrade_ops))),
-            down=_rendered(DowngradeOps(_of(tables, script.downgrade_ops))),
-        )
-        (folder / f"{revision}_{part}.py").write_text(text)
-        before = revision
-
-
-def _of(tables: Collection[str], ops: OpContainer) -> list[MigrateOperation]:
-    return [one for one in ops.ops if getattr(one, "table_name", None) in tables]
-
-
-_FIRST_TEXT: Final = '''"""The first tables of {part}."""
-
-import sqlalchemy as sa
-from alembic import op
-
-from service.db.metadata import Instant
-
-revision = "{revision}"
-down_revision = {before}
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-{up}
-
-
-def downgrade() -> None:
-{down}
-'''
-
-
-def _rendered(ops: UpgradeOps | DowngradeOps) -> str:
-    lines = render_python_code(ops, render_item=_type).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("# ###"))
-
-
-def _type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Say how a column type of ours is written down; everything else is Alembic's to say.
-
-    A migration must outlive the code that it was written beside, so it names what lies under a
-    room's own type.
-    """
-    if kind != "type" or not isinstance(item, sa.types.TypeDecorator):
-        return False
-    return "Instant()" if isinstance(item, Instant) else f"sa.{item.impl!r}"
-
-
 def _config(connection: sa.Connection) -> Config:
     config = Config()
     # ConfigParser takes a percent sign for the start of a name.
@@ -191,7 +116,7 @@ def _make(place: Place) -> None:
 @contextmanager
 def _connected(place: Place, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.Connection]:
     """Yield a connection in one transaction, which commits at the end or leaves nothing."""
-    engine = sa.create_engine(f"sqlite:///{place}" if isinstance(place, Path) else place)
+    engine = sa.create_engine(_url(place, is_read=begin == _READ))
     if engine.dialect.name == "sqlite":
         # The driver itself would commit before each CREATE TABLE: a crash would leave half.
         sa.event.listen(engine, "connect", _leave_transactions_to_us)
@@ -201,6 +126,12 @@ def _connected(place: Place, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.C
             yield connection
     finally:
         engine.dispose()
+
+
+def _url(place: Place, *, is_read: bool) -> str:
+    if isinstance(place, Path):
+        return f"sqlite:///{place}"
+    return alchemy_url(place.any if is_read else place.required("owner"))
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
