@@ -122,6 +122,10 @@ def resets_at_once(line: Line) -> None:
     line.reset()
 
 
+def ends_at_once(_line: Line) -> None:
+    pass
+
+
 def closes(line: Line) -> None:
     line.request()
 
