@@ -4,20 +4,19 @@ A place is the path of a SQLite file, made here when it is missing, or a databas
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import compare_metadata, produce_migrations, render_python_code
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.operations.ops import DowngradeOps, MigrateOperation, OpContainer, UpgradeOps
 from alembic.script import ScriptDirectory
 
-from service.db.metadata import METADATA, Instant
+from service.db.metadata import METADATA
 from service.db.sqlite import connect
 
 Place = Path | str
@@ -97,79 +96,6 @@ def differences(place: Place) -> list[Any]:
     with _connected(place, begin=_READ) as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, METADATA))
-
-
-def write_first(parts: Mapping[str, Collection[str]]) -> None:
-    """Write the migrations anew from METADATA, one for each part of the house.
-
-    For the time before the first release only: afterwards a change is a migration of its own.
-
-    Args:
-        parts: The tables of each part by the part's name, in the order of the migrations.
-    """
-    engine = sa.create_engine("sqlite://")
-    with engine.connect() as connection:
-        script = produce_migrations(MigrationContext.configure(connection), METADATA)
-    engine.dispose()
-    assert script.upgrade_ops is not None
-    assert script.downgrade_ops is not None
-    folder = _FOLDER / "versions"
-    for old in folder.glob("*.py"):
-        old.unlink()
-    before = None
-    for number, (part, tables) in enumerate(parts.items(), start=1):
-        revision = f"{number:04}"
-        text = _FIRST_TEXT.format(
-            part=part,
-            revision=revision,
-            before=f'"{before}"' if before else None,
-            up=_rendered(UpgradeOps(_of(tables, script.upgrade_ops))),
-            down=_rendered(DowngradeOps(_of(tables, script.downgrade_ops))),
-        )
-        (folder / f"{revision}_{part}.py").write_text(text)
-        before = revision
-
-
-def _of(tables: Collection[str], ops: OpContainer) -> list[MigrateOperation]:
-    return [one for one in ops.ops if getattr(one, "table_name", None) in tables]
-
-
-_FIRST_TEXT: Final = '''"""The first tables of {part}."""
-
-import sqlalchemy as sa
-from alembic import op
-
-from service.db.metadata import Instant
-
-revision = "{revision}"
-down_revision = {before}
-branch_labels = None
-depends_on = None
-
-
-def upgrade() -> None:
-{up}
-
-
-def downgrade() -> None:
-{down}
-'''
-
-
-def _rendered(ops: UpgradeOps | DowngradeOps) -> str:
-    lines = render_python_code(ops, render_item=_type).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("# ###"))
-
-
-def _type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
-    """Say how a column type of ours is written down; everything else is Alembic's to say.
-
-    A migration must outlive the code that it was written beside, so it names what lies under a
-    room's own type.
-    """
-    if kind != "type" or not isinstance(item, sa.types.TypeDecorator):
-        return False
-    return "Instant()" if isinstance(item, Instant) else f"sa.{item.impl!r}"
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -1,6 +1,7 @@
 """Load on a running service, and the clients' own list of what was acknowledged: the judge."""
 
 import contextlib
+import datetime as dt
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ class Asked:
     Attributes:
         tries: How many times it was sent.
         answer: What was acknowledged.
+        answered_at: When that was.
     """
 
     path: str
@@ -36,6 +38,7 @@ class Asked:
     once: str
     tries: int
     answer: Answer
+    answered_at: dt.datetime
 
 
 @dataclass(slots=True)
@@ -165,7 +168,14 @@ class Traffic:
                 answer = client.post(path, body, once=once)
                 if answer.status != BUSY:
                     assert answer.status in {200, 201}, (path, body, answer)
-                    return Asked(path=path, body=body, once=once, tries=tries, answer=answer)
+                    return Asked(
+                        path=path,
+                        body=body,
+                        once=once,
+                        tries=tries,
+                        answer=answer,
+                        answered_at=SystemClock().now(),
+                    )
             pause.wait(PAUSE_S)
         raise AssertionError(f"{path} was never answered")
 
