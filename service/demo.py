@@ -47,7 +47,7 @@ def running(settings: Settings, listener: socket.socket) -> Iterator[Running]:
         settings: Their data folder is there and holds no database yet.
         listener: A socket that listens on the settings' port.
     """
-    migrate.upgrade(settings.database_file)
+    migrate.upgrade(settings.database)
     with contextlib.ExitStack() as stack:
         log_file = stack.enter_context((settings.data_dir / LOG_NAME).open("ab", buffering=0))
         registry = CollectorRegistry()

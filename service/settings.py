@@ -6,12 +6,18 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
+from typing_extensions import override
+
+from service.db.places import Database, Place
 
 PREFIX: Final = "PAYGUARD_"
 # What only tests may set: sizes, places of test material, seams.
 TEST_PREFIX: Final = "PAYGUARD_TEST_"
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+DatabaseURL = Annotated[
+    str, msgspec.Meta(pattern=r"^postgresql://[!-~]+(?![\s\S])", max_length=2_048)
+]
 
 
 class SettingsInvalid(Exception):  # noqa: N818  says what was found
@@ -24,6 +30,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         data_dir: Folder of the database, the root key, the writer's lock and its socket.
         root_key_file: File that holds the root key; made at first start.
+        database_url: PostgreSQL database in the role that changes rows, for the writer; without
+            any of the three the store is a SQLite file in the data folder.
+        reader_url: The same in the role that only reads, for front ends and worker.
+        owner_url: The same in the role that owns the tables, for migrations and backups.
         host: Address the front end listens on.
         port: Port the front end listens on.
         issuer: `iss` of payment tokens: the address by which merchants know this service.
@@ -40,6 +50,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path = Path("payguard-data")
     root_key_file: Path | None = None
+    database_url: DatabaseURL | None = None
+    reader_url: DatabaseURL | None = None
+    owner_url: DatabaseURL | None = None
     host: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "127.0.0.1"
     port: Port = 8080
     issuer: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "http://127.0.0.1:8080"
@@ -59,8 +72,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return logging.getLevelNamesMapping()[self.log_level.upper()]
 
     @property
+    def database(self) -> Place:
+        """Where the store is."""
+        if self.database_url or self.reader_url or self.owner_url:
+            return Database(
+                writer=self.database_url or "",
+                reader=self.reader_url or "",
+                owner=self.owner_url or "",
+            )
+        return self.database_file
+
+    @property
     def database_file(self) -> Path:
-        """The SQLite database."""
+        """The SQLite database, where the store is one."""
         return self.data_dir / "payguard.sqlite"
 
     @property
@@ -82,6 +106,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def root_file(self) -> Path:
         """The root key's file."""
         return self.root_key_file or self.data_dir / "root.key"
+
+    @override
+    def __repr__(self) -> str:
+        return f"Settings({self.data_dir}, {self.database!r})"
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

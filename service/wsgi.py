@@ -17,8 +17,9 @@ from structlog.typing import FilteringBoundLogger
 from keys import entropy
 from keys.blind_index import keyed_hash
 from service.carriers.client import SocketCarrier
-from service.db.reader import Reader
+from service.db.places import Place
 from service.db.store import StoreUnavailable
+from service.db.stores import is_made, open_reader
 from service.http.door import Door
 from service.http.openapi import document
 from service.http.operations import Metrics, mount_operations, request_line
@@ -79,7 +80,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
     """Return the app; opens no connection before the first request."""
     app = flask.Flask("payguard", static_folder=None)
     settings, secrets = front.settings, front.secrets
-    reader = Reader(settings.database_file)
+    reader = open_reader(settings.database)
     signer = Signer(reader, secrets.sealer, front.clock)
     ports = Ports(
         submit=front.submit,
@@ -133,7 +134,7 @@ def create() -> flask.Flask:
         FrontEnd(
             settings=settings,
             secrets=open_secrets(
-                settings.root_file, entropy.system, is_used=_is_used(settings.database_file)
+                settings.root_file, entropy.system, is_used=_is_used(settings.database)
             ),
             submit=carrier,
             reaches_writer=carrier.reaches,
@@ -145,12 +146,12 @@ def create() -> flask.Flask:
     )
 
 
-def _is_used(database: Path) -> bool:
+def _is_used(database: Place) -> bool:
     """Say whether a writer has committed to the store."""
-    if not database.exists():
+    if not is_made(database):
         return False
     try:
-        return Reader(database).maybe(WRITER_ROW(shard=SHARD)) is not None
+        return open_reader(database).maybe(WRITER_ROW(shard=SHARD)) is not None
     except StoreUnavailable:
         # There are no tables yet.
         return False

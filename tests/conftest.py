@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.postgres import cluster, quick_cluster  # noqa: F401  fixtures for every test
+
 PROFILES = ("quick", "ci", "full")
 
 
@@ -34,6 +36,13 @@ def material() -> Path:
     if not place:
         pytest.skip("test material: set PAYGUARD_TEST_MATERIAL to the folder that holds it")
     return Path(place)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Return which store the test runs on; a test that asks for it runs on each."""
+    kind: str = request.param
+    return kind
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

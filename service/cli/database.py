@@ -3,14 +3,14 @@
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from service.cli.screen import Failure
-from service.db.reader import Reader
+from service.db.places import Place
 from service.db.store import StoreUnavailable
+from service.db.stores import is_made, open_reader
 from service.settings import Settings
 from service.unit_of_work.fence import WRITER_ROW
 
@@ -38,7 +38,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.current is None and not self.is_newer
 
 
-def standing(database: Path) -> Standing:
+def standing(database: Place) -> Standing:
     """Return where a database stands.
 
     Raises:
@@ -63,7 +63,7 @@ def prepare(settings: Settings) -> None:
     Raises:
         Failure: Migrations are pending, or a newer software made the database.
     """
-    database = settings.database_file
+    database = settings.database
     found = standing(database)
     if found.is_fresh:
         bring_to(database, found.newest, found)
@@ -74,10 +74,10 @@ def prepare(settings: Settings) -> None:
 
 def last_commit(settings: Settings) -> dt.datetime | None:
     """Return the writer's clock at its last commit; None where no writer ever worked here."""
-    if not settings.database_file.exists():
+    if not is_made(settings.database):
         return None
     try:
-        row = Reader(settings.database_file).maybe(WRITER_ROW(shard=SHARD))
+        row = open_reader(settings.database).maybe(WRITER_ROW(shard=SHARD))
     except StoreUnavailable:
         return None
     return None if row is None else row["now"]
@@ -100,7 +100,7 @@ def require_root_key(settings: Settings) -> None:
         )
 
 
-def require_current(database: Path, found: Standing) -> None:
+def require_current(database: Place, found: Standing) -> None:
     """Refuse a database that this software does not fit.
 
     Raises:
@@ -126,7 +126,7 @@ def require_current(database: Path, found: Standing) -> None:
         )
 
 
-def bring_to(database: Path, revision: str, found: Standing) -> None:
+def bring_to(database: Place, revision: str, found: Standing) -> None:
     """Bring the tables to a revision, up or down, all of it or nothing.
 
     Raises:
@@ -152,7 +152,7 @@ def bring_to(database: Path, revision: str, found: Standing) -> None:
 
 
 @contextmanager
-def _telling(database: Path) -> Iterator[None]:
+def _telling(database: Place) -> Iterator[None]:
     """Turn what a database may say into a failure; never repeats its statements."""
     from sqlalchemy.exc import SQLAlchemyError
 

@@ -5,7 +5,7 @@ import click
 from service.cli.database import Standing, bring_to, standing
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import WriterRuns, writer_lock
 
 
 @click.command()
@@ -20,14 +20,14 @@ def migrate(screen: Screen, to: str | None, *, is_check: bool, is_sure: bool) ->
     is none.
     """
     settings = current_settings()
-    database = settings.database_file
+    database = settings.database
     if is_check:
         found = standing(database)
         screen.show(found, _described(found))
         return SOMETHING_FAILED if found.pending or found.is_newer else DONE
     make_data_folder(settings.data_dir)
     try:
-        with WriterLock(settings.lock_file):
+        with writer_lock(settings):
             before = standing(database)
             revision = to or "head"
             _refuse_loss(before, revision, is_sure=is_sure)

@@ -8,7 +8,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,10 +20,11 @@ from service.cli.database import prepare
 from service.cli.environment import current_settings, make_data_folder, reachable
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
 from service.cli.supervisor import CannotRun, Program, Supervisor
+from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.settings import Settings
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import Lock, WriterLock, WriterRuns, worker_lock, writer_lock
 
 BACKLOG: Final = 1_024
 # The worker finishes one command, the writer what is queued.
@@ -82,9 +84,13 @@ def _only_one(settings: Settings) -> Iterator[None]:
     """Hold the lock of `serve`, and make sure that no other writer or worker works here."""
     try:
         with WriterLock(settings.data_dir / "serve.lock"):
-            for lock in (settings.lock_file, settings.worker_lock_file):
-                _wait_for(lock)
+            _wait_for(partial(writer_lock, settings))
+            _wait_for(partial(worker_lock, settings))
             yield
+    except StoreUnavailable as error:
+        raise Failure(
+            "database_unusable", str(error), then="`payguard doctor` looks for the cause"
+        ) from error
     except WriterRuns as error:
         raise Failure(
             "already_running",
@@ -93,7 +99,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
         ) from error
 
 
-def _wait_for(lock: Path) -> None:
+def _wait_for(lock: Callable[[], Lock]) -> None:
     """Wait for the processes of a `serve` that was killed: they are ending, and hold it so long.
 
     Raises:
@@ -101,11 +107,11 @@ def _wait_for(lock: Path) -> None:
     """
     for _ in range(LEFT_BEHIND_LOOKS):
         try:
-            with WriterLock(lock):
+            with lock():
                 return
         except WriterRuns:
             time.sleep(LOOK_EVERY_S)
-    with WriterLock(lock):
+    with lock():
         return
 
 

@@ -17,8 +17,8 @@ from service.carriers.client import SocketCarrier
 from service.carriers.queue import QueueCarrier
 from service.cli.database import require_current, require_root_key, standing
 from service.cli.screen import NO_ANSWER, REFUSED, Failure
-from service.db.sqlite import SQLiteStore
 from service.db.store import StoreUnavailable
+from service.db.stores import open_store
 from service.http.problems import Texts
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
@@ -27,8 +27,8 @@ from service.kernel.logs import logger
 from service.settings import Settings
 from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply, Submit
 from service.unit_of_work.run import WriterStops
-from service.writer.checkpoint import Checkpointer
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.checkpoint import checkpoints
+from service.writer.lock import WriterRuns, writer_lock
 from service.writer.main import open_writer
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)
@@ -71,13 +71,11 @@ class WriterThread:
         """
         settings = self._settings
         with contextlib.ExitStack() as opened:
-            opened.enter_context(WriterLock(settings.lock_file))
-            store = SQLiteStore(settings.database_file)
+            opened.enter_context(writer_lock(settings))
+            store = open_store(settings.database)
             opened.callback(store.close)
             writer = open_writer(settings, store, registry=self._registry, log=self._log)
-            checkpointer = Checkpointer(settings.database_file)
-            checkpointer.start()
-            opened.callback(checkpointer.stop)
+            opened.enter_context(checkpoints(settings.database))
             ready = threading.Event()
             thread = threading.Thread(target=self._run, args=(writer.loop.run, ready.set))
             thread.start()
@@ -113,7 +111,7 @@ def writer_at_hand(settings: Settings) -> Iterator[Submit]:
     if carrier.reaches():
         yield carrier
         return
-    require_current(settings.database_file, standing(settings.database_file))
+    require_current(settings.database, standing(settings.database))
     require_root_key(settings)
     quiet = logger(stream=sys.stderr.buffer, clock=SystemClock(), level=logging.ERROR)
     try:

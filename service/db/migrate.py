@@ -1,6 +1,6 @@
 """Brings a store's tables to a revision, up or down. Never runs beside a writer: take its lock.
 
-A place is the path of a SQLite file, made here when it is missing, or a database's URL.
+A SQLite file is made here when it is missing; a PostgreSQL database must be there.
 """
 
 import os
@@ -17,9 +17,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.db.metadata import METADATA
+from service.db.places import Place, alchemy_url
 from service.db.sqlite import connect
-
-Place = Path | str
 
 
 class StoreIsNewer(Exception):  # noqa: N818  a state of the world, not our mistake
@@ -117,7 +116,7 @@ def _make(place: Place) -> None:
 @contextmanager
 def _connected(place: Place, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.Connection]:
     """Yield a connection in one transaction, which commits at the end or leaves nothing."""
-    engine = sa.create_engine(f"sqlite:///{place}" if isinstance(place, Path) else place)
+    engine = sa.create_engine(_url(place, is_read=begin == _READ))
     if engine.dialect.name == "sqlite":
         # The driver itself would commit before each CREATE TABLE: a crash would leave half.
         sa.event.listen(engine, "connect", _leave_transactions_to_us)
@@ -127,6 +126,12 @@ def _connected(place: Place, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.C
             yield connection
     finally:
         engine.dispose()
+
+
+def _url(place: Place, *, is_read: bool) -> str:
+    if isinstance(place, Path):
+        return f"sqlite:///{place}"
+    return alchemy_url(place.any if is_read else place.required("owner"))
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

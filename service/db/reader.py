@@ -1,21 +1,19 @@
-"""Front ends' reads: one read-only connection a thread. Cannot write, whatever it is asked."""
+"""Reads without the power to write, whatever is asked: the promise, and SQLite's way."""
 
 import os
 import sqlite3
 import threading
 from pathlib import Path
+from typing import Protocol
+
+from typing_extensions import override
 
 from service.db.sqlite import connect, dialect, explain_one, fetch_one
 from service.db.statements import Bound, Compiler, Row
 
 
-class Reader:
-    """Runs reads on a read-only connection that belongs to the calling thread."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._compiler = Compiler(dialect())
-        self._local = threading.local()
+class Reader(Protocol):
+    """Reads of front ends, worker and command line; any thread may call it."""
 
     def fetch(self, read: Bound) -> list[Row]:
         """Return a read's rows.
@@ -24,7 +22,7 @@ class Reader:
             StoreUnavailable: The store could not be read.
             NotReadable: The read's values do not fit it.
         """
-        return fetch_one(self._connection(), self._compiler, read)
+        ...
 
     def maybe(self, read: Bound) -> Row | None:
         """Return the only row of a read, or None where there is none.
@@ -45,6 +43,23 @@ class Reader:
             StoreUnavailable: The store could not be asked.
             NotReadable: They do not fit.
         """
+        ...
+
+
+class SQLiteReader(Reader):
+    """Runs reads on a read-only connection that belongs to the calling thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._compiler = Compiler(dialect())
+        self._local = threading.local()
+
+    @override
+    def fetch(self, read: Bound) -> list[Row]:
+        return fetch_one(self._connection(), self._compiler, read)
+
+    @override
+    def try_values(self, change: Bound) -> None:
         explain_one(self._connection(), self._compiler, change)
 
     def _connection(self) -> sqlite3.Connection:

@@ -8,7 +8,8 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from service.carriers.client import SocketCarrier
-from service.db.reader import Reader
+from service.db.store import StoreUnavailable
+from service.db.stores import open_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
@@ -17,14 +18,14 @@ from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
 from service.worker.housekeeping import Housekeeping
 from service.worker.loop import WorkerLoop
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import WriterRuns, worker_lock
 
 EXIT_CANNOT_START: Final = 2
 
 
 def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> WorkerLoop:
     """Return the worker's loop with every room's timers and the house's own."""
-    reader = Reader(settings.database_file)
+    reader = open_reader(settings.database)
     return WorkerLoop(
         (payments.due_payments(reader), Housekeeping(reader)),
         submit=submit,
@@ -39,8 +40,9 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
 
     Raises:
         WriterRuns: Another worker holds the lock.
+        StoreUnavailable: The database that keeps the lock cannot be reached.
     """
-    with WriterLock(settings.worker_lock_file):
+    with worker_lock(settings):
         carrier = SocketCarrier(settings.socket_file, clock=SystemClock())
         loop = open_worker(settings, submit=carrier, log=log)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +63,7 @@ def main() -> int:
                 stream=sys.stderr.buffer, clock=clock, level=settings.severity, process="worker"
             ),
         )
-    except (SettingsInvalid, WriterRuns) as error:
+    except (SettingsInvalid, WriterRuns, StoreUnavailable) as error:
         print(f"payguard worker cannot start: {error}", file=sys.stderr)  # noqa: T201  for the console
         return EXIT_CANNOT_START
     return 0

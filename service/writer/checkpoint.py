@@ -3,15 +3,31 @@
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from service.db.places import Place
 from service.db.sqlite import connect
 
 EVERY_S: Final = 1.0
 # A passive checkpoint never lets the log begin anew while the writer is busy. Past this size one
 # waits for the moment between two batches: what is left to move by then takes milliseconds.
 LOG_BYTES_MAX: Final = 64 << 20
+
+
+@contextlib.contextmanager
+def checkpoints(place: Place) -> Iterator[None]:
+    """Make checkpoints as long as this is entered; PostgreSQL makes its own."""
+    if not isinstance(place, Path):
+        yield
+        return
+    checkpointer = Checkpointer(place)
+    checkpointer.start()
+    try:
+        yield
+    finally:
+        checkpointer.stop()
 
 
 class Checkpointer:

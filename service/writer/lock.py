@@ -1,11 +1,20 @@
-"""The lock that says which writer works: flock on a file beside the database."""
+"""The locks that say which writer and which worker work: one each for every store.
+
+SQLite: flock on a file beside the database. PostgreSQL: an advisory lock held by a session.
+"""
 
 import fcntl
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
+
+from typing_extensions import override
+
+from service.db.places import Database
+from service.settings import Settings
 
 HOLDER_LENGTH: Final = 200
 
@@ -14,19 +23,46 @@ class WriterRuns(Exception):  # noqa: N818  states what is so
     """Another process holds the lock."""
 
 
-class WriterLock:
-    """Held as long as the process lives; the kernel frees it however the process ends."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: int | None = None
+class Lock(Protocol):
+    """Entered once; who is in it works alone."""
 
     def __enter__(self) -> Self:
         """Take the lock.
 
         Raises:
             WriterRuns: Another process holds it, running or stopped; the text says which.
+            StoreUnavailable: The database that keeps it cannot be reached.
         """
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the lock back."""
+        ...
+
+    def hold(self) -> None:
+        """Make sure that it is held still, and take it again where only its session was lost.
+
+        Raises:
+            WriterRuns: Another process holds it by now.
+            StoreUnavailable: The database that keeps it cannot be reached.
+        """
+        ...
+
+
+class WriterLock(Lock):
+    """Held as long as the process lives; the kernel frees it however the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    @override
+    def __enter__(self) -> Self:
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,13 +78,73 @@ class WriterLock:
         self._file = file
         return self
 
+    @override
     def __exit__(
         self,
         kind: type[BaseException] | None,
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give the lock back."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+    @override
+    def hold(self) -> None:
+        """Nothing to do: the kernel takes it from no process that lives."""
+
+
+class AdvisoryLock(Lock):
+    """Held as long as a session lives; the server frees it however the process ends."""
+
+    def __init__(self, place: Database, name: str) -> None:
+        from service.db.advisory import AdvisorySession  # noqa: PLC0415  psycopg is an extra
+
+        self._name = name
+        self._session = AdvisorySession(place, name)
+
+    @override
+    def __enter__(self) -> Self:
+        self._try(self._session.take)
+        return self
+
+    @override
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._session.leave()
+
+    @override
+    def hold(self) -> None:
+        self._try(self._session.hold)
+
+    def _try(self, take: Callable[[], None]) -> None:
+        from service.db.advisory import LockHeld  # noqa: PLC0415  psycopg is an extra
+
+        try:
+            take()
+        except LockHeld as error:
+            raise WriterRuns(
+                f"the {self._name}'s lock in the database is held by {error};"
+                " stop that process first, then start this one again"
+            ) from error
+
+
+def writer_lock(settings: Settings) -> Lock:
+    """Return the lock of whoever may change the store."""
+    return _lock(settings, settings.lock_file, "writer")
+
+
+def worker_lock(settings: Settings) -> Lock:
+    """Return the lock of whoever runs the store's timers and deliveries."""
+    return _lock(settings, settings.worker_lock_file, "worker")
+
+
+def _lock(settings: Settings, file: Path, name: str) -> Lock:
+    place = settings.database
+    if isinstance(place, Path):
+        return WriterLock(file)
+    return AdvisoryLock(place, name)

@@ -14,9 +14,9 @@ from keys.entropy import SEED_BYTES
 from keys.roots.file import RootRefused
 from risk.strategy import load_strategy
 from service.carriers.server import SocketServer
-from service.db.sqlite import SQLiteStore
 from service.db.statements import Row
-from service.db.store import StoreUnavailable
+from service.db.store import Store, StoreUnavailable
+from service.db.stores import open_store
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.ids import new_id
 from service.kernel.logs import logger
@@ -33,10 +33,10 @@ from service.unit_of_work.commands import HOUSE, Call, Reply
 from service.unit_of_work.fence import WRITER_ROW, Fence
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
-from service.writer.checkpoint import Checkpointer
+from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import WriterRuns, writer_lock
 from service.writer.measure import Measure
 
 EXIT_CANNOT_START: Final = 2
@@ -46,7 +46,7 @@ FIRST_COMMAND_NS: Final = 60_000_000_000
 
 def open_writer(
     settings: Settings,
-    store: SQLiteStore,
+    store: Store,
     *,
     registry: CollectorRegistry,
     log: FilteringBoundLogger,
@@ -109,8 +109,8 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         WriterStops: Only a restart is safe.
         StoreUnavailable: The store could not be opened.
     """
-    with WriterLock(settings.lock_file):
-        store = SQLiteStore(settings.database_file)
+    with writer_lock(settings):
+        store = open_store(settings.database)
         writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
         log.info("writer_ready", pid=os.getpid(), rebuilt_events=writer.rebuilt_events)
         server = SocketServer(
@@ -119,15 +119,13 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
             put=writer.inbox.put,
             entropy=entropy.system,
         )
-        checkpointer = Checkpointer(settings.database_file)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: aside(writer.loop.stop))
-        checkpointer.start()
-        try:
-            writer.loop.run(ready=server.start)
-        finally:
-            server.stop()
-            checkpointer.stop()
+        with checkpoints(settings.database):
+            try:
+                writer.loop.run(ready=server.start)
+            finally:
+                server.stop()
         store.close()
         log.info("writer_stopped")
 

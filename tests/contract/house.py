@@ -22,7 +22,7 @@ from keys.api_keys import new_api_key
 from risk.strategy import load_strategy
 from service.carriers.queue import QueueCarrier
 from service.db import migrate
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.kernel.clock import FrozenClock
 from service.kernel.logs import logger
@@ -102,7 +102,7 @@ class House:
                 log=self._log("front_end"),
             )
         )
-        self.reader = Reader(self.settings.database_file)
+        self.reader = SQLiteReader(self.settings.database_file)
         self.worker = WorkerLoop(
             (jobs.due_payments(self.reader),),
             submit=self.submit,

@@ -12,24 +12,24 @@ from typing import Final
 from keys import entropy
 from risk.strategy import load_strategy
 from service.carriers.server import SocketServer
-from service.db.sqlite import SQLiteStore
 from service.db.statements import Row
 from service.db.store import Store
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.assessments.public import Judge
 from service.secrets import open_secrets
-from service.settings import read_settings
+from service.settings import Settings, read_settings
 from service.state.codec import WindowStates
 from service.unit_of_work.fence import Fence
 from service.unit_of_work.handlers import Handler, Handlers
 from service.unit_of_work.ports import BatchObserver
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, Parts, assemble
-from service.writer.checkpoint import Checkpointer
+from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
-from service.writer.lock import WriterLock
+from service.writer.lock import Lock, writer_lock
 from service.writer.main import EXIT_STOPPED
 
 TEST_PREFIX: Final = "PAYGUARD_TEST_"
@@ -43,9 +43,10 @@ def seam(name: str, default: str = "") -> str:
 def serve(
     *,
     fence: Callable[[Row], Fence] = MemoryFence,
-    store: Callable[[SQLiteStore], Store] = lambda store: store,
+    store: Callable[[Store], Store] = lambda store: store,
     handlers: Callable[[Iterable[Handler]], Iterable[Handler]] = lambda handlers: handlers,
     observer: BatchObserver | None = None,
+    lock: Callable[[Settings], Lock] = writer_lock,
 ) -> int:
     """Run a writer until SIGTERM; return its exit status.
 
@@ -54,13 +55,14 @@ def serve(
         store: Puts something around its store.
         handlers: Changes its handlers.
         observer: Told about its commits.
+        lock: Makes the lock under which it works.
     """
     settings = read_settings(os.environ)
     log = logger(stream=sys.stderr.buffer, clock=SystemClock(), process="composed_writer")
     secrets = open_secrets(settings.root_file, entropy.system)
     every = all_handlers(Judge(load_strategy(), secrets.sealer), issuer=settings.issuer)
-    with WriterLock(settings.lock_file):
-        file = SQLiteStore(settings.database_file)
+    with lock(settings), checkpoints(settings.database):
+        file = open_store(settings.database)
         writer = assemble(
             Parts(
                 store=store(file),
@@ -81,9 +83,7 @@ def serve(
             put=writer.inbox.put,
             entropy=entropy.system,
         )
-        checkpointer = Checkpointer(settings.database_file)
         signal.signal(signal.SIGTERM, lambda *_: writer.loop.stop())
-        checkpointer.start()
         try:
             writer.loop.run(ready=server.start)
         except WriterStops as error:
@@ -91,6 +91,5 @@ def serve(
             return EXIT_STOPPED
         finally:
             server.stop()
-            checkpointer.stop()
             file.close()
     return 0

@@ -16,6 +16,7 @@ from keys import entropy
 from keys.api_keys import new_api_key
 from service.carriers.client import SocketCarrier
 from service.db import migrate
+from service.db.places import Database, Place
 from service.kernel.clock import SystemClock
 from service.rooms.custody.model import new_signing_key
 from service.rooms.merchants.contract import CreateKey, CreateMerchant, Merchant, Preset, Scope
@@ -120,6 +121,7 @@ class Service:
         timers: Whether the worker runs.
         beside: Another service whose database and root key this one shares, with a lock, a
             socket and front ends of its own.
+        database: Where its store is; None for a SQLite file in the folder.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Service:
         seams: Mapping[str, object] | None = None,
         timers: bool = True,
         beside: "Service | None" = None,
+        database: Database | None = None,
     ) -> None:
         self.folder = folder
         self._has_timers = timers
@@ -142,11 +145,12 @@ class Service:
             "ROOT_KEY_FILE": (folder if beside is None else beside.folder) / "root.key",
             "RATE_PER_MINUTE": 10_000_000,
             "WORKERS": 2,
+            **_addresses(database if beside is None else beside.settings.database),
             **(settings or {}),
         }
         ours = {f"{PREFIX}{name}": str(value) for name, value in chosen.items()}
         self.settings: Settings = read_settings(ours)
-        if beside is not None:
+        if beside is not None and isinstance(beside.settings.database, Path):
             self.settings.database_file.symlink_to(beside.settings.database_file)
         (folder / "metrics").mkdir()
         rest = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -168,7 +172,7 @@ class Service:
 
     def __enter__(self) -> Self:
         """Migrate, start everything at once, and wait until all is ready."""
-        migrate.upgrade(self.settings.database_file)
+        migrate.upgrade(self.settings.database)
         try:
             self._start()
             if self._needs_key:
@@ -266,6 +270,16 @@ class Service:
         if failed:
             for process in processes:
                 print(f"--- {process.log.name}\n{process.tail()}")
+
+
+def _addresses(place: Place | None) -> dict[str, str]:
+    if not isinstance(place, Database):
+        return {}
+    return {
+        "DATABASE_URL": place.writer,
+        "READER_URL": place.reader,
+        "OWNER_URL": place.owner,
+    }
 
 
 def _seams(seams: Mapping[str, object]) -> dict[str, str]:

@@ -21,11 +21,14 @@ from service.unit_of_work.entries import NUMBER_OF
 from service.unit_of_work.fence import PASS_FENCE, WRITER_ROW, Base, Fence
 from service.unit_of_work.handlers import Context, Handler, View
 from service.unit_of_work.outcome import Accepted, Change, Outcome
+from service.writer.lock import WriterLock
 from tests.support.composed_writer import seam, serve
 from tests.support.guards import without
 
 GUARDED: Final = (payments.SPEND_TOKEN, payments.SAVE_PAYMENT)
 # Counts whatever has been counted before: written as text, so its guard is cut off as text.
+# On PostgreSQL as on SQLite one writer's transaction is over before another's reads its numbers.
+LOCKED_ROW: Final = Statement(WRITER_ROW.construct.with_for_update(), name="writer row, locked")
 COUNTS_ON: Final = Statement(
     sa.text(
         assessments.COUNT_EXEMPTION.construct.text.partition(" WHERE exemption_counters.count")[0]
@@ -44,7 +47,7 @@ class NoFence(Fence):
 
     @override
     def base(self, transaction: Transaction) -> Base:
-        [row] = transaction.fetch(WRITER_ROW(shard=self.shard))
+        [row] = transaction.fetch(LOCKED_ROW(shard=self.shard))
         self._epoch = row["epoch"]
         return Base(sequence=row["sequence"], entries=row["entries"])
 
@@ -108,7 +111,11 @@ class Unguarded:
 def main() -> int:
     """Run the writer."""
     guards = [one for one in seam("WITHOUT").split(",") if one]
-    return serve(fence=NoFence, handlers=Unguarded(guards).handlers)
+    return serve(
+        fence=NoFence,
+        handlers=Unguarded(guards).handlers,
+        lock=lambda settings: WriterLock(settings.lock_file),
+    )
 
 
 if __name__ == "__main__":

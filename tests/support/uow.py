@@ -13,7 +13,7 @@ from typing_extensions import override
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from service.db.metadata import METADATA
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.db.statements import Bound, Row, Statement
 from service.kernel.clock import FrozenClock
@@ -106,7 +106,7 @@ class House:
         create_tables(self.path)
         self.clock = FrozenClock(START)
         self.store = SQLiteStore(self.path)
-        self.reader = Reader(self.path)
+        self.reader = SQLiteReader(self.path)
         self.sealer = Sealer(bytes(32))
         row = take_over(self.store, shard=0, now=self.clock.now())
         self.cache = EntityCache(codec or TallyCodec(), bytes_max=10_000_000)

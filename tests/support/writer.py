@@ -16,7 +16,7 @@ from typing_extensions import override
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from service.db.metadata import METADATA
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.db.statements import Row, Statement
 from service.kernel.clock import Clock, FrozenClock
@@ -64,7 +64,7 @@ class Bench:
         self.observer = Noted()
         self.codec = TallyCodec()
         self.bytes_max = bytes_max
-        self.reader = Reader(self.path)
+        self.reader = SQLiteReader(self.path)
         self.start()
 
     def start(self) -> Writer:

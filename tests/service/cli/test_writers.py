@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from service.cli.screen import Failure
 from service.cli.writers import WriterThread, ask, house_call, writer_at_hand
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown, SubmitFailed
 from service.kernel.logs import logger
@@ -68,7 +68,7 @@ def test_the_first_writer_of_a_store_makes_its_signing_key(payguard: Terminal) -
     with a_writer(settings):
         pass
 
-    rows = Reader(settings.database_file).fetch(
+    rows = SQLiteReader(settings.database_file).fetch(
         KEYS_OF_PURPOSE(tenant_id=HOUSE, purpose="payment_token")
     )
     assert [row["state"] for row in rows] == ["active"]

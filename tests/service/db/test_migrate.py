@@ -152,14 +152,6 @@ def test_the_file_is_its_owners_alone_and_keeps_a_write_ahead_log(path: Path) ->
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_url_is_a_place_as_well(path: Path) -> None:
-    url = f"sqlite:///{path}"
-
-    migrate.upgrade(url)
-
-    assert migrate.current(url) == migrate.head()
-
-
 def test_a_folder_with_a_percent_sign_is_no_trouble(tmp_path: Path) -> None:
     folder = tmp_path / "50% off"
     folder.mkdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.db.sqlite import SQLiteStore, connect
 from service.db.statements import Statement
 from service.db.store import NotReadable, StoreUnavailable
@@ -48,7 +48,7 @@ def test_a_reader_cannot_write(path: Path, sql: str) -> None:
 
 
 def test_trying_values_runs_nothing(path: Path) -> None:
-    reader = Reader(path)
+    reader = SQLiteReader(path)
 
     reader.try_values(ADD_COINS(tenant_id="t", jar="c", coins=1))
     with pytest.raises(NotReadable):
@@ -59,13 +59,13 @@ def test_trying_values_runs_nothing(path: Path) -> None:
 
 def test_a_reader_makes_no_file(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
-        Reader(tmp_path / "none.sqlite").fetch(EVERY())
+        SQLiteReader(tmp_path / "none.sqlite").fetch(EVERY())
 
     assert list(tmp_path.iterdir()) == []
 
 
 def test_maybe_gives_one_row_or_none_and_never_the_first_of_two(path: Path) -> None:
-    reader = Reader(path)
+    reader = SQLiteReader(path)
 
     assert reader.maybe(JAR(tenant_id="t", jar="a")) is not None
     assert reader.maybe(JAR(tenant_id="t", jar="z")) is None
@@ -75,11 +75,11 @@ def test_maybe_gives_one_row_or_none_and_never_the_first_of_two(path: Path) -> N
 
 def test_a_value_that_does_not_fit_is_a_mistake_not_an_outage(path: Path) -> None:
     with pytest.raises(NotReadable):
-        Reader(path).fetch(JAR(tenant_id="t", jar=2**63))
+        SQLiteReader(path).fetch(JAR(tenant_id="t", jar=2**63))
 
 
 def test_each_thread_has_its_own_connection(path: Path) -> None:
-    reader = Reader(path)
+    reader = SQLiteReader(path)
     found: list[int] = []
     threads = [
         threading.Thread(target=lambda: found.append(id(reader._connection()))) for _ in range(2)
@@ -94,7 +94,7 @@ def test_each_thread_has_its_own_connection(path: Path) -> None:
 
 
 def test_a_forked_child_opens_its_own_connection(path: Path) -> None:
-    reader = Reader(path)
+    reader = SQLiteReader(path)
     reader.fetch(EVERY())
     parents = reader._connection()
 
@@ -108,7 +108,7 @@ def test_a_forked_child_opens_its_own_connection(path: Path) -> None:
 
 
 def test_a_reader_sees_what_was_committed_and_nothing_else(path: Path) -> None:
-    reader = Reader(path)
+    reader = SQLiteReader(path)
     store = SQLiteStore(path)
     transaction = store.begin()
     transaction.run([ADD_COINS(tenant_id="t", jar="c", coins=1)])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.rooms.challenges import queries, store
 from service.rooms.challenges.model import asked, held
 from tests.service.rooms.challenges.test_store_guards import CHALLENGE, HOLD
@@ -20,15 +20,15 @@ STRANGERS = [
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> Reader:
+def reader(tmp_path: Path) -> SQLiteReader:
     path = tmp_path / "payguard.db"
     create_tables(path)
     run_alone(path, store.insert_challenge(CHALLENGE))
     run_alone(path, store.insert_hold(HOLD))
-    return Reader(path)
+    return SQLiteReader(path)
 
 
-def test_a_challenge_is_read_back(reader: Reader) -> None:
+def test_a_challenge_is_read_back(reader: SQLiteReader) -> None:
     row = reader.maybe(queries.CHALLENGE(**OWNER, challenge_id="chl_1"))
 
     assert row is not None
@@ -36,7 +36,7 @@ def test_a_challenge_is_read_back(reader: Reader) -> None:
     assert asked(CHALLENGE).any_of == ("passkey", "password+otp")
 
 
-def test_a_hold_is_read_back(reader: Reader) -> None:
+def test_a_hold_is_read_back(reader: SQLiteReader) -> None:
     row = reader.maybe(queries.HOLD(**OWNER, hold_id="hld_1"))
 
     assert row is not None
@@ -45,7 +45,7 @@ def test_a_hold_is_read_back(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_nobody_else_sees_them(reader: Reader, stranger: dict[str, str]) -> None:
+def test_nobody_else_sees_them(reader: SQLiteReader, stranger: dict[str, str]) -> None:
     assert reader.maybe(queries.CHALLENGE(**stranger, challenge_id="chl_1")) is None
     assert reader.maybe(queries.HOLD(**stranger, hold_id="hld_1")) is None
 
@@ -65,7 +65,7 @@ def test_nobody_else_sees_them(reader: Reader, stranger: dict[str, str]) -> None
         ),
     ],
 )
-def test_commands_read_the_same(reader: Reader, read, found: str) -> None:
+def test_commands_read_the_same(reader: SQLiteReader, read, found: str) -> None:
     row = reader.maybe(read)
 
     assert row is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.db.sqlite import connect, dialect
 from service.db.statements import Compiler
 from service.rooms.challenges.model import asked, held
@@ -66,11 +66,11 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reader(database: Path) -> Reader:
-    return Reader(database)
+def reader(database: Path) -> SQLiteReader:
+    return SQLiteReader(database)
 
 
-def page(reader: Reader, query: PaymentQuery, last=None) -> list[Payment]:
+def page(reader: SQLiteReader, query: PaymentQuery, last=None) -> list[Payment]:
     rows = reader.fetch(queries.page(query, owner=OWNER, last=last, now=NOW))
     return [from_row(row) for row in rows]
 
@@ -79,17 +79,17 @@ def newest_first(payments: Iterable[Payment]) -> list[Payment]:
     return sorted(payments, key=queries.key, reverse=True)
 
 
-def test_a_list_holds_the_merchants_own_of_the_last_30_days(reader: Reader) -> None:
+def test_a_list_holds_the_merchants_own_of_the_last_30_days(reader: SQLiteReader) -> None:
     assert page(reader, PaymentQuery()) == newest_first(ROWS)
 
 
-def test_a_list_reaches_back_as_far_as_it_is_told(reader: Reader) -> None:
+def test_a_list_reaches_back_as_far_as_it_is_told(reader: SQLiteReader) -> None:
     found = page(reader, PaymentQuery(created_from=OLD.created_at, created_to=NOW - 30 * MINUTE))
 
     assert found == [OLD]
 
 
-def test_a_list_ends_right_before_created_to(reader: Reader) -> None:
+def test_a_list_ends_right_before_created_to(reader: SQLiteReader) -> None:
     found = page(reader, PaymentQuery(created_to=NOW))
 
     assert found == newest_first(row for row in ROWS if row.created_at < NOW)
@@ -99,7 +99,9 @@ def test_a_list_ends_right_before_created_to(reader: Reader) -> None:
 @pytest.mark.parametrize("payee_id", [None, "p_78"])
 @pytest.mark.parametrize("payer_id", [None, "c_18"])
 @pytest.mark.parametrize("reference", [None, "ord-7"])
-def test_filters_narrow_together(reader: Reader, status, payee_id, payer_id, reference) -> None:
+def test_filters_narrow_together(
+    reader: SQLiteReader, status, payee_id, payer_id, reference
+) -> None:
     query = PaymentQuery(status=status, payee_id=payee_id, payer_id=payer_id, reference=reference)
 
     found = page(reader, query)
@@ -114,7 +116,7 @@ def test_filters_narrow_together(reader: Reader, status, payee_id, payer_id, ref
     )
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(reader: Reader) -> None:
+def test_pages_follow_each_other_without_gap_or_repetition(reader: SQLiteReader) -> None:
     query = PaymentQuery(limit=5)
 
     first = page(reader, query)
@@ -166,7 +168,7 @@ def plan(database: Path, bound) -> str:
     return "\n".join(row[3] for row in rows)
 
 
-def test_what_is_due_is_told_to_the_worker(reader: Reader) -> None:
+def test_what_is_due_is_told_to_the_worker(reader: SQLiteReader) -> None:
     due = ROWS[0].timer_at
 
     early = reader.fetch(queries.DUE(now=due - MINUTE, limit=100))
@@ -213,7 +215,7 @@ def test_one_payment_is_read_with_its_token_challenge_and_hold(tmp_path: Path) -
     run_alone(path, store.insert_token(the_claims(approved), tenant_id="ten_1", now=NOW))
     run_alone(path, insert_challenge(CHALLENGE))
     run_alone(path, insert_hold(HOLD))
-    reader = Reader(path)
+    reader = SQLiteReader(path)
     owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
 
     payment = reader.maybe(queries.PAYMENT(**owner, payment_id=approved.payment_id))
@@ -234,7 +236,7 @@ def test_one_payment_is_read_with_its_token_challenge_and_hold(tmp_path: Path) -
 @pytest.mark.parametrize(
     "stranger", [{"tenant_id": "ten_2"}, {"merchant_id": "mer_2"}, {"mode": "sandbox"}]
 )
-def test_nobody_elses_payment_is_read(reader: Reader, stranger: dict[str, str]) -> None:
+def test_nobody_elses_payment_is_read(reader: SQLiteReader, stranger: dict[str, str]) -> None:
     owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
 
     found = reader.maybe(queries.PAYMENT(**{**owner, **stranger}, payment_id=ROWS[0].payment_id))

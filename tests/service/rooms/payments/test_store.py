@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from keys.tokens import PaymentClaims
-from service.db.reader import Reader
+from service.db.reader import SQLiteReader
 from service.rooms.payments import store
 from service.rooms.payments.contract import EventReply
 from service.rooms.payments.model import amounts, from_row, token_state
@@ -43,11 +43,11 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reader(database: Path) -> Reader:
-    return Reader(database)
+def reader(database: Path) -> SQLiteReader:
+    return SQLiteReader(database)
 
 
-def test_a_payment_is_read_back(reader: Reader) -> None:
+def test_a_payment_is_read_back(reader: SQLiteReader) -> None:
     row = reader.maybe(
         store.by_id(PAYMENT.payment_id, tenant_id="ten_1", merchant_id="mer_1", mode="live")
     )
@@ -59,20 +59,20 @@ def test_a_payment_is_read_back(reader: Reader) -> None:
 @pytest.mark.parametrize(
     "stranger", [{"tenant_id": "ten_2"}, {"merchant_id": "mer_2"}, {"mode": "sandbox"}]
 )
-def test_nobody_elses_payment_is_found(reader: Reader, stranger: dict[str, str]) -> None:
+def test_nobody_elses_payment_is_found(reader: SQLiteReader, stranger: dict[str, str]) -> None:
     owner = {**OWNER, **stranger}
 
     assert reader.maybe(store.PAYMENT_BY_ID(**owner, payment_id=PAYMENT.payment_id)) is None
     assert reader.maybe(store.PAYMENT_BY_REFERENCE(**owner, reference="ord-1")) is None
 
 
-def test_a_reference_names_its_payment(reader: Reader) -> None:
+def test_a_reference_names_its_payment(reader: SQLiteReader) -> None:
     row = reader.maybe(store.PAYMENT_BY_REFERENCE(**OWNER, reference="ord-1"))
 
     assert row == {"payment_id": PAYMENT.payment_id}
 
 
-def test_a_token_keeps_its_claims_and_expires_at_its_time(reader: Reader) -> None:
+def test_a_token_keeps_its_claims_and_expires_at_its_time(reader: SQLiteReader) -> None:
     row = reader.maybe(
         store.TOKEN_BY_JTI(tenant_id="ten_1", payment_id=PAYMENT.payment_id, jti=JTI)
     )
@@ -95,7 +95,7 @@ def test_claims_go_into_a_token_by_their_names() -> None:
     assert msgspec.to_builtins(signed) == msgspec.to_builtins(claims)
 
 
-def test_a_reported_event_keeps_its_first_answer(database: Path, reader: Reader) -> None:
+def test_a_reported_event_keeps_its_first_answer(database: Path, reader: SQLiteReader) -> None:
     first = store.insert_reported(
         REPLY, tenant_id="ten_1", source="psp", external_id="e-1", now=NOW
     )

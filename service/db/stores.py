@@ -1,0 +1,49 @@
+"""Opens the store of a place: SQLite for a path, PostgreSQL for a database. Holds no SQL."""
+
+from pathlib import Path
+
+from service.db.places import Place
+from service.db.reader import Reader, SQLiteReader
+from service.db.sqlite import SQLiteStore
+from service.db.store import Store, StoreUnavailable
+
+
+def open_store(place: Place) -> Store:
+    """Return the writer's connection to a place.
+
+    Raises:
+        StoreUnavailable: It cannot be opened.
+    """
+    if isinstance(place, Path):
+        return SQLiteStore(place)
+    try:
+        from service.db.postgres import PostgresStore  # noqa: PLC0415  psycopg is an extra
+    except ImportError as error:
+        raise _no_driver() from error
+    return PostgresStore(place.required("writer"))
+
+
+def open_reader(place: Place) -> Reader:
+    """Return a way to read a place without the power to write; connects at its first read.
+
+    Raises:
+        StoreUnavailable: The driver is missing, or this process was not given the address.
+    """
+    if isinstance(place, Path):
+        return SQLiteReader(place)
+    try:
+        from service.db.postgres_reader import PostgresReader  # noqa: PLC0415  psycopg is an extra
+    except ImportError as error:
+        raise _no_driver() from error
+    return PostgresReader(place.required("reader"))
+
+
+def is_made(place: Place) -> bool:
+    """Say whether there is anything to open; of a database on a server, opening it tells."""
+    return not isinstance(place, Path) or place.exists()
+
+
+def _no_driver() -> StoreUnavailable:
+    return StoreUnavailable(
+        "the PostgreSQL driver cannot be loaded: install payguard with its extra `postgres`"
+    )
