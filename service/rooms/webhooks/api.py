@@ -124,7 +124,7 @@ def _deliveries(request: Request, ports: Ports) -> Answer:
     last = after(request, ports)
     read = queries.page(
         request.query,
-        tenant_id=request.caller.tenant_id,
+        owner=_owner(request),
         endpoint_id=endpoint.id,
         last=None if last is None else (int(last[0]), str(last[1])),
     )

@@ -77,6 +77,8 @@ def _page(*filters: sa.ColumnElement[bool], name: str) -> Statement:
         )
         .where(
             DELIVERIES.c.tenant_id == sa.bindparam("tenant_id"),
+            DELIVERIES.c.merchant_id == sa.bindparam("merchant_id"),
+            DELIVERIES.c.mode == sa.bindparam("mode"),
             DELIVERIES.c.endpoint_id == sa.bindparam("endpoint_id"),
             sa.tuple_(DELIVERIES.c.created_at, DELIVERIES.c.delivery_id) < last,
             *filters,
@@ -209,19 +211,19 @@ def endpoint(
 
 
 def page(
-    query: PageQuery, *, tenant_id: str, endpoint_id: str, last: tuple[int, str] | None
+    query: PageQuery, *, owner: Owner, endpoint_id: str, last: tuple[int, str] | None
 ) -> Bound:
     """Return the read of a page and one row more; look first whose endpoint it is.
 
     Args:
         query: The filter, and how many.
-        tenant_id: Whose rows.
+        owner: Tenant, merchant and mode of the caller.
         endpoint_id: Of which endpoint.
         last: `key` of the last delivery of the page before; None for the first page.
     """
     last_at, last_id = (_NEVER, "") if last is None else (_EPOCH + last[0] * _MICROSECOND, last[1])
     values: dict[str, Any] = {
-        "tenant_id": tenant_id,
+        **_own(owner),
         "endpoint_id": endpoint_id,
         "last_at": last_at,
         "last_id": last_id,

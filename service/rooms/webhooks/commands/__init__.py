@@ -1,6 +1,6 @@
-"""Handlers of webhooks: endpoints, which their merchants keep, and deliveries, which pass on."""
+"""Handlers of webhooks: endpoints, which their merchants keep, and deliveries, which tell."""
 
-from service.rooms.webhooks.commands import deliveries, endpoints
+from service.rooms.webhooks.commands import deliveries, endpoints, replays
 from service.unit_of_work.handlers import Handler
 
 
@@ -10,4 +10,8 @@ def handlers(*, issuer: str) -> tuple[Handler, ...]:
     Args:
         issuer: `source` of what is told: the address by which merchants know this service.
     """
-    return (*endpoints.HANDLERS, *deliveries.handlers(issuer=issuer))
+    return (
+        *endpoints.HANDLERS,
+        *deliveries.handlers(issuer=issuer),
+        *replays.HANDLERS,
+    )

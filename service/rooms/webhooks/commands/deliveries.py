@@ -1,4 +1,4 @@
-"""Handlers of deliveries: fanned out, reported, replayed, trimmed. Pure; send nothing."""
+"""Handlers of deliveries: fanned out, and what came of them. Pure; send nothing."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any, Final
 
 from service.db.statements import Bound, Row
-from service.kernel.errors import FieldError
 from service.rooms.webhooks import contract, model, store
 from service.rooms.webhooks.commands.endpoints import (
     changed,
@@ -14,7 +13,7 @@ from service.rooms.webhooks.commands.endpoints import (
     endpoint_read,
     refused,
 )
-from service.rooms.webhooks.contract import Counted, Delivery, Replayed
+from service.rooms.webhooks.contract import Counted, Delivery
 from service.unit_of_work import schemas
 from service.unit_of_work.commands import HOUSE, Call
 from service.unit_of_work.handlers import Context, Handler, View, handles, no_entities
@@ -23,11 +22,13 @@ from service.unit_of_work.outcome import Accepted, Change, Entry, Outcome
 _FANNED_OUT: Final = "webhook.fanned_out"
 
 
-def _delivery_key(delivery_id: str) -> str:
+def delivery_key(delivery_id: str) -> str:
+    """Return the batch key of a delivery."""
     return f"webhook_delivery:{delivery_id}"
 
 
-def _delivery_read(delivery_id: str, call: Call) -> Bound:
+def delivery_read(delivery_id: str, call: Call) -> Bound:
+    """Return the read of the caller's delivery."""
     return store.DELIVERY(
         tenant_id=call.tenant_id,
         merchant_id=call.merchant_id,
@@ -141,12 +142,12 @@ def _written(message: Row, endpoints: Sequence[Row], issuer: str, ctx: Context) 
 
 
 def _delivered_keys(command: contract.Delivered, _call: Call) -> Sequence[str]:
-    deliveries = (_delivery_key(one.delivery_id) for one in command.attempts)
+    deliveries = (delivery_key(one.delivery_id) for one in command.attempts)
     return (endpoint_key(command.endpoint_id), *dict.fromkeys(deliveries))
 
 
 def _delivered_reads(command: contract.Delivered, call: Call) -> Sequence[Bound]:
-    return [_delivery_read(one.delivery_id, call) for one in command.attempts]
+    return [delivery_read(one.delivery_id, call) for one in command.attempts]
 
 
 @handles(contract.Delivered, keys=_delivered_keys, reads=_delivered_reads)
@@ -155,7 +156,7 @@ def delivered(view: View, command: contract.Delivered, ctx: Context) -> Outcome:
     kind = "webhook.delivered"
     done = {}
     for one in command.attempts:
-        row = view.maybe(_delivery_read(one.delivery_id, ctx.call))
+        row = view.maybe(delivery_read(one.delivery_id, ctx.call))
         if _is_waiting(row, command.endpoint_id, one.attempt):
             done[one.delivery_id] = _settled(one, ctx, state="delivered", cause="ok")
     if not done:
@@ -201,13 +202,13 @@ def _settled(
 
 
 def _failed_keys(command: contract.DeliveryFailed, _call: Call) -> Sequence[str]:
-    return (endpoint_key(command.endpoint_id), _delivery_key(command.delivery_id))
+    return (endpoint_key(command.endpoint_id), delivery_key(command.delivery_id))
 
 
 def _failed_reads(command: contract.DeliveryFailed, call: Call) -> Sequence[Bound]:
     return (
         endpoint_read(command.endpoint_id, call),
-        _delivery_read(command.delivery_id, call),
+        delivery_read(command.delivery_id, call),
     )
 
 
@@ -215,7 +216,7 @@ def _failed_reads(command: contract.DeliveryFailed, call: Call) -> Sequence[Boun
 def delivery_failed(view: View, command: contract.DeliveryFailed, ctx: Context) -> Outcome:
     """Set the next attempt; or give up: the endpoint is gone, or three days are over."""
     endpoint = view.maybe(endpoint_read(command.endpoint_id, ctx.call))
-    row = view.maybe(_delivery_read(command.delivery_id, ctx.call))
+    row = view.maybe(delivery_read(command.delivery_id, ctx.call))
     if endpoint is None or not _is_waiting(row, command.endpoint_id, command.attempt):
         problem = contract.DELIVERY_NOT_WAITING
         return refused(problem, "webhook.attempt_failed", command.delivery_id)
@@ -248,7 +249,7 @@ def delivery_failed(view: View, command: contract.DeliveryFailed, ctx: Context) 
         "ended_at": ctx.now if next_at is None else None,
     }
     return Accepted(
-        reply=_shown({**row, **after}),
+        reply=shown({**row, **after}),
         entries=(Entry(kind=kind, subject=command.delivery_id, fields=fields), *entries),
         changes=(settled, *changes),
     )
@@ -272,99 +273,8 @@ def _given_up(
     return (entry,), (changed(endpoint, ctx.call, **values),)
 
 
-def _replay_keys(command: contract.ReplayDelivery, _call: Call) -> Sequence[str]:
-    return (_delivery_key(command.delivery_id),)
-
-
-def _replay_reads(command: contract.ReplayDelivery, call: Call) -> Sequence[Bound]:
-    return (_delivery_read(command.delivery_id, call),)
-
-
-@handles(contract.ReplayDelivery, keys=_replay_keys, reads=_replay_reads)
-def replay_delivery(view: View, command: contract.ReplayDelivery, ctx: Context) -> Outcome:
-    """Put one delivery in line again; its receiver knows it by the event's id."""
-    kind = "webhook.replayed"
-    row = view.maybe(_delivery_read(command.delivery_id, ctx.call))
-    if row is None:
-        return refused(contract.DELIVERY_NOT_FOUND, kind, command.delivery_id)
-    again = store.REPLAY_DELIVERY(
-        of_tenant=ctx.call.tenant_id, of_delivery=command.delivery_id, now=ctx.now
-    )
-    after = {"state": "pending", "attempts": 0, "next_attempt_at": ctx.now, "ended_at": None}
-    fields = {"count": 1, "state_before": row["state"]}
-    return Accepted(
-        reply=_shown({**row, **after}),
-        entries=(Entry(kind=kind, subject=command.delivery_id, fields=fields),),
-        changes=(Change(bound=again),),
-    )
-
-
-def _range_keys(command: contract.ReplayDeliveries, _call: Call) -> Sequence[str]:
-    return (endpoint_key(command.endpoint_id),)
-
-
-def _lone_range(command: contract.ReplayDeliveries, ctx: Context) -> dict[str, Any]:
-    """Return the time that is asked for; without it the last days."""
-    until = command.created_to or ctx.now + dt.timedelta(microseconds=1)
-    default = ctx.now - dt.timedelta(days=contract.REPLAY_DAYS_DEFAULT)
-    return {"created_from": command.created_from or default, "created_to": until}
-
-
-# It runs alone: its time depends on the writer's clock, which no declaration knows.
-@handles(contract.ReplayDeliveries, keys=_range_keys, reads=None)
-def replay_deliveries(view: View, command: contract.ReplayDeliveries, ctx: Context) -> Outcome:
-    """Put deliveries of a time in line again, the oldest first, a bounded number."""
-    kind = "webhook.replayed"
-    if view.maybe(endpoint_read(command.endpoint_id, ctx.call)) is None:
-        return refused(contract.ENDPOINT_NOT_FOUND, kind, command.endpoint_id)
-    time = _lone_range(command, ctx)
-    if time["created_from"] >= time["created_to"]:
-        error = FieldError("/created_from", "inconsistent")
-        return refused(contract.RANGE_INVALID, kind, command.endpoint_id, error)
-    of = {"of_tenant": ctx.call.tenant_id, "of_endpoint": command.endpoint_id}
-    found = view.rows(store.IN_TIME(**of, **time, limit=contract.REPLAYED_AT_ONCE + 1))
-    chosen = found[: contract.REPLAYED_AT_ONCE]
-    changes: tuple[Change, ...] = ()
-    if chosen:
-        again = store.REPLAY_IN_TIME(
-            **of,
-            created_from=time["created_from"],
-            last_at=chosen[-1]["created_at"],
-            last_id=chosen[-1]["delivery_id"],
-            now=ctx.now,
-        )
-        changes = (Change(bound=again),)
-    more = found[len(chosen)]["created_at"] if len(found) > len(chosen) else None
-    fields = {"count": len(chosen), "is_all": more is None}
-    return Accepted(
-        reply=Replayed(count=len(chosen), next_created_from=more),
-        entries=(Entry(kind=kind, subject=command.endpoint_id, fields=fields),),
-        changes=changes,
-    )
-
-
-def _no_keys(_command: contract.TrimDeliveries, _call: Call) -> Sequence[str]:
-    return ()
-
-
-@handles(contract.TrimDeliveries, keys=_no_keys, reads=None)
-def trim_deliveries(view: View, _command: contract.TrimDeliveries, ctx: Context) -> Outcome:
-    """Delete what is over by the writer's clock; it runs alone, so what it counts is what goes."""
-    assert ctx.call.tenant_id == HOUSE
-    before = ctx.now - contract.DELIVERY_KEPT
-    count = view.rows(store.DELIVERIES_OVER(before=before))[0]["rows"]
-    return Accepted(
-        reply=Counted(count=count),
-        entries=(Entry(kind="webhook.trimmed", subject="webhooks", fields={"count": count}),),
-        # Deliveries first: then it shows which events nobody waits for.
-        changes=(
-            Change(bound=store.TRIM_DELIVERIES(before=before)),
-            Change(bound=store.TRIM_EVENTS(before=before)),
-        ),
-    )
-
-
-def _shown(row: Row) -> Delivery:
+def shown(row: Row) -> Delivery:
+    """Return a delivery as it is shown."""
     return Delivery(
         id=row["delivery_id"],
         endpoint_id=row["endpoint_id"],
@@ -398,9 +308,6 @@ def handlers(*, issuer: str) -> tuple[Handler, ...]:
         fan,
         delivered,
         delivery_failed,
-        replay_delivery,
-        replay_deliveries,
-        trim_deliveries,
     )
 
 
