@@ -1,8 +1,9 @@
-"""gunicorn around the app: its settings in code, its log in our lines. Decides nothing.
+"""gunicorn around the app, cooperative or with threads: its settings, its log. Decides nothing.
 
 Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the socket to listen on.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -15,6 +16,11 @@ from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
+from service.front.bounds import Bounds
+from service.front.hub import Hub
+from service.front.server import Server
+from service.front.worker import CooperativeWorker
+from service.http.ports import BODY_BYTES_MAX
 from service.kernel.clock import SystemClock
 from service.kernel.logs import Bridge, logger
 from service.settings import Settings, read_settings
@@ -44,12 +50,17 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         settings: Ours.
         listener: Descriptor of a bound and listening socket.
     """
+    is_cooperative = settings.front_end == "cooperative"
     memory = Path("/dev/shm")  # noqa: S108  no content: a file whose time says that a worker lives
     return {
         "bind": f"fd://{listener}",
         "workers": settings.workers,
-        "threads": settings.threads,
-        "worker_class": DrainingWorker,
+        # gunicorn's own threads; the cooperative front end has a pool beside its loop.
+        "threads": 1 if is_cooperative else settings.threads,
+        "worker_class": CooperativeWorker if is_cooperative else DrainingWorker,
+        # Its C parser wants a release that cannot be had; the older ones frame some bodies wrong.
+        "http_parser": "python",
+        "asgi_loop": "asyncio",
         "worker_connections": CONNECTIONS_MAX,
         "worker_tmp_dir": str(memory) if memory.is_dir() else None,
         "keepalive": KEEPALIVE_S,
@@ -76,6 +87,7 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with these settings and no others: no file, no GUNICORN_ variable is read."""
 
     def __init__(self, settings: Settings, *, listener: int) -> None:
+        self._settings = settings
         self._configuration = configuration(settings, listener=listener)
         super().__init__()
 
@@ -90,6 +102,33 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from service.wsgi import create
 
         return create()
+
+    def cooperative(self, loop: asyncio.AbstractEventLoop) -> tuple[Hub, Server]:
+        """Return what the cooperative worker runs on its loop."""
+        # In the worker, after the fork, as above.
+        from service.wsgi import OVERLOADED_APP, create
+
+        settings = self._settings
+        hub = Hub(loop, threads=settings.threads)
+        app = create(hub)
+        bounds = Bounds(
+            connections=CONNECTIONS_MAX,
+            requests=settings.requests_max,
+            line_bytes=LINE_BYTES_MAX,
+            headers=HEADERS_MAX,
+            header_bytes=HEADER_BYTES_MAX,
+            body_bytes=BODY_BYTES_MAX,
+            idle_s=KEEPALIVE_S,
+        )
+        server = Server(
+            app,
+            overloaded=app.extensions[OVERLOADED_APP],
+            hub=hub,
+            bounds=bounds,
+            clock=SystemClock(),
+            workers=settings.workers,
+        )
+        return hub, server
 
 
 class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

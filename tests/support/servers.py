@@ -30,6 +30,8 @@ ROOT: Final = Path(__file__).parents[2]
 WRITER: Final = "service.writer.main"
 WORKER: Final = "service.worker.main"
 FRONT_END: Final = "service.cli.front_end"
+# Values of the setting front_end; suites that speak HTTP over the wire run over both.
+FRONT_ENDS: Final = ("cooperative", "threads")
 SCOPES: Final[tuple[Scope, ...]] = (
     "payments:write",
     "payments:read",

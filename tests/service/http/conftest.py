@@ -13,11 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from keys.sealing import Sealer
-from service.http.door import Answered, Door
+from service.http.door import Door
 from service.http.paging import Page, after, cursor_after, link_to_next
 from service.http.ports import Limits, Ports, Principal
 from service.http.problems import NOT_FOUND
 from service.http.routes import Answer, Request, Route, answer_of, op
+from service.http.watchers import Answered
 from service.kernel.clock import FrozenClock
 from service.kernel.errors import Refusal
 from service.kernel.logs import logger
