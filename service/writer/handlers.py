@@ -6,7 +6,7 @@ from service.rooms.custody import commands as custody
 from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
-from service.unit_of_work import trimming
+from service.unit_of_work import partitions, trimming
 from service.unit_of_work.handlers import Handlers
 
 
@@ -20,6 +20,7 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
     return Handlers(
         (
             *trimming.HANDLERS,
+            *partitions.HANDLERS,
             *custody.HANDLERS,
             *merchants.HANDLERS,
             *payers.HANDLERS,
