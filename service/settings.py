@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         events_kept_days: On PostgreSQL, how long events are kept.
         entries_kept_days: The same for entries.
         messages_kept_days: The same for messages.
+        timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
+        webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
     """
 
@@ -78,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_kept_days: Annotated[int, msgspec.Meta(ge=1_827, le=36_525)] = 3_653
     entries_kept_days: Annotated[int, msgspec.Meta(ge=366, le=36_525)] = 3_653
     messages_kept_days: Annotated[int, msgspec.Meta(ge=35, le=36_525)] = 35
+    webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

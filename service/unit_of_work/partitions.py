@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import msgspec
 import sqlalchemy as sa
 
-from service.db.statements import Bound, Statement
+from service.db.statements import Bound, Row, Statement
 from service.unit_of_work.commands import Call, Command
 from service.unit_of_work.handlers import Context, View, handles
 from service.unit_of_work.outcome import Accepted, Change, Entry
@@ -73,11 +73,20 @@ def record_dropped(view: View, _command: RecordDropped, ctx: Context) -> Accepte
             Entry(
                 kind="partitions.dropped",
                 subject="partitions",
-                fields={"partitions": [dict(row) for row in dropped]},
+                fields={"partitions": [_told(row) for row in dropped]},
             ),
         ),
         changes=tuple(Change(bound=RECORD(of_name=row["name"], at=ctx.now)) for row in dropped),
     )
+
+
+def _told(row: Row) -> dict[str, str | int]:
+    return {
+        "name": row["name"],
+        "log": row["log"],
+        "lower": row["lower"],
+        "upper": row["upper"],
+    }
 
 
 HANDLERS: Final = (record_dropped,)

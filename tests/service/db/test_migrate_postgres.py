@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from service.db import migrate
 from service.db.places import Database
+from service.db.store import StoreUnavailable
 from service.tables import load_tables
 from service.unit_of_work.tables import ENTRIES, EVENTS, MESSAGES
 from tests.support.postgres import Cluster
@@ -151,7 +152,7 @@ def test_a_migration_waits_for_nobody_longer_than_its_lock_timeout(place: Databa
     with psycopg.connect(place.owner) as looking:
         looking.execute("SELECT count(*) FROM events")
 
-        with pytest.raises(OperationalError, match="lock timeout"):
+        with pytest.raises(StoreUnavailable, match="LockNotAvailable"):
             migrate.upgrade(place)
 
     assert migrate.current(place) == BEFORE_RANGES

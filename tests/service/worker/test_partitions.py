@@ -84,7 +84,7 @@ def test_the_worker_drops_and_the_writer_records(quick_cluster: Cluster, tmp_pat
     with psycopg.connect(place.owner) as owner:
         owner.execute("UPDATE partitions SET filled_at = '2000-01-01' WHERE lower = 0")
 
-    with Service(tmp_path, database=place), psycopg.connect(place.writer, autocommit=True) as look:
+    with Service(tmp_path / "house", database=place), psycopg.connect(place.writer, autocommit=True) as look:
         until = time.monotonic() + WAIT_S
         while (row := look.execute(ENTRY).fetchone()) is None:
             assert time.monotonic() < until
