@@ -3,11 +3,14 @@
 import os
 import signal
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from service.carriers.client import SocketCarrier
+from service.db.reader import Reader
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
@@ -18,7 +21,8 @@ from service.rooms.webhooks import jobs as webhooks
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
 from service.worker.housekeeping import Housekeeping
-from service.worker.loop import WorkerLoop
+from service.worker.loop import Timer, WorkerLoop
+from service.worker.partitions import PartitionKeeping
 from service.writer.lock import WriterRuns, worker_lock
 
 EXIT_CANNOT_START: Final = 2
@@ -33,12 +37,28 @@ def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger
             webhooks.fan_outs(reader),
             webhooks.Trimming(reader),
             Housekeeping(reader),
+            *_partitions(settings, reader),
         ),
         submit=submit,
         clock=SystemClock(),
         every_s=settings.timer_poll_ms / 1_000,
         log=log,
     )
+
+
+def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
+    place = settings.database
+    if isinstance(place, Path):
+        return ()
+    from service.db.partitions import keep_partitions  # noqa: PLC0415  psycopg is an extra
+
+    kept_days = {
+        "entries": settings.entries_kept_days,
+        "events": settings.events_kept_days,
+        "messages": settings.messages_kept_days,
+    }
+    keep = partial(keep_partitions, place, length=settings.partition_length, kept_days=kept_days)
+    return (PartitionKeeping(keep, reader),)
 
 
 def serve(settings: Settings, log: FilteringBoundLogger) -> None:
