@@ -9,7 +9,7 @@ from structlog.typing import FilteringBoundLogger
 
 from service.carriers.client import SocketCarrier
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
@@ -25,7 +25,7 @@ EXIT_CANNOT_START: Final = 2
 
 def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> WorkerLoop:
     """Return the worker's loop with every room's timers and the house's own."""
-    reader = open_reader(settings.database)
+    reader = open_spanning_reader(settings.database)
     return WorkerLoop(
         (payments.due_payments(reader), Housekeeping(reader)),
         submit=submit,

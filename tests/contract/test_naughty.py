@@ -144,7 +144,8 @@ def test_naughty_strings_of_an_event_are_stored_as_sent(
         house.post(f"/v1/payments/{payment_id}/events", ada, body)
         sent.append(body)
 
-    read = queries.EVENTS_OF(tenant_id=ada.tenant_id, subject_id=payment_id, limit=10_000)
+    owner = {"tenant_id": ada.tenant_id, "merchant_id": ada.merchant_id}
+    read = queries.EVENTS_OF(**owner, subject_id=payment_id, limit=10_000)
     stored = [*queries.bodies(house.reader.fetch(read))][-len(sent) :]
     for body, told in zip(sent, stored, strict=True):
         assert not list(stored_alike(EventRequest, body, msgspec.to_builtins(told)))
