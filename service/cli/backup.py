@@ -16,7 +16,7 @@ from service.db.backup import BackupRefused, Manifest, Progress, SealedKey
 from service.db.keepers import open_keeper
 from service.db.places import Database
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.rooms.custody.queries import KEYS_OF_PURPOSE
 from service.settings import Settings
@@ -103,7 +103,7 @@ def _sealed_key(settings: Settings) -> SealedKey | None:
         # Who makes backups is given the owner's address and needs no other.
         owner = place.required("owner")
         place = Database(writer=owner, reader=owner, owner=owner)
-    rows = open_reader(place).fetch(KEYS_OF_PURPOSE(tenant_id=HOUSE, purpose=PURPOSE))
+    rows = open_spanning_reader(place).fetch(KEYS_OF_PURPOSE(tenant_id=HOUSE, purpose=PURPOSE))
     active = [row for row in rows if row["state"] == "active"]
     if not active:
         return None

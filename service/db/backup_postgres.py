@@ -54,8 +54,9 @@ _NAMES: Final = """
     ORDER BY relname COLLATE "C"
 """
 _SCHEMAS: Final = """
-    SELECT nspname FROM pg_namespace
-    WHERE nspname = ANY (%s) AND EXISTS (SELECT FROM pg_class WHERE relnamespace = oid)
+    SELECT n.nspname FROM pg_namespace AS n
+    WHERE n.nspname = ANY (%s) AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid)
+    ORDER BY n.nspname DESC
 """
 _WRITER: Final = 'SELECT sum(sequence)::bigint, max(epoch), max("now") FROM writer'
 _LOGS: Final = """
@@ -150,6 +151,11 @@ class PostgresKeeper(Keeper):
             return tuple(name for (name,) in connection.execute(_SCHEMAS, (list(SCHEMAS),)))
 
     @property
+    def place(self) -> Database:
+        """Where the store is."""
+        return self._place
+
+    @property
     def url(self) -> str:
         """The owner's address."""
         return self._url
@@ -183,7 +189,9 @@ class PostgresStaged(Staged):
         # kill at any moment leaves the one or the other. Nothing is ever dropped here.
         aside = f"payguard_replaced_{now:%Y%m%d%H%M%S%f}"
         in_use = self._keeper.in_use()
-        before = "BEGIN;\nSET lock_timeout = '5s';\n" + _moved_aside(in_use, aside)
+        before = "BEGIN;\nSET lock_timeout = '5s';\n" + _moved_aside(
+            in_use, aside, self._keeper.place
+        )
         after = _counted(self._manifest.store) + "COMMIT;\n"
         self._restore(before, after)
         check_facts(self._folder, self._manifest, self._keeper.facts())
@@ -259,9 +267,14 @@ def _one(connection: Connection, text: Any) -> tuple[Any, ...]:
     return row
 
 
-def _moved_aside(in_use: tuple[str, ...], aside: str) -> str:
+def _moved_aside(in_use: tuple[str, ...], aside: str, place: Database) -> str:
     """Return the statements that give a new store its empty place."""
     text = ""
+    for role in (conninfo_to_dict(url).get("user") for url in (place.writer, place.reader) if url):
+        if role and SCHEMAS[0] in in_use:
+            revoke = sql.SQL("REVOKE ALL ON SCHEMA {} FROM {};\n")
+            names = sql.Identifier(SCHEMAS[0]), sql.Identifier(str(role))
+            text += revoke.format(*names).as_string()
     for schema in in_use:
         to = aside if schema == SCHEMAS[0] else f"{aside}_partitions"
         rename = sql.SQL("ALTER SCHEMA {} RENAME TO {};\n")
