@@ -30,6 +30,7 @@ from service.http.ports import Limits, Ports, Reader
 from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
+from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
@@ -147,7 +148,7 @@ def create(hub: Hub | None = None) -> flask.Flask:
     else:
         carrier = CooperativeCarrier(settings.socket_file, clock=clock, hub=hub)
     folder = os.environ.get(METRICS_FOLDER)
-    return create_app(
+    app = create_app(
         FrontEnd(
             settings=settings,
             secrets=open_secrets(
@@ -162,6 +163,8 @@ def create(hub: Hub | None = None) -> flask.Flask:
             hub=hub,
         )
     )
+    settle()
+    return app
 
 
 def _reader(front: FrontEnd) -> Reader:

@@ -204,7 +204,7 @@ def _migrations(settings: Settings) -> Check:
     if found.is_fresh:
         return _ok("migrations", "no database yet")
     if found.pending:
-        return _failed("migrations", f"pending: {', '.join(found.pending)}", "`payguard migrate`")
+        return _failed("migrations", f"pending: {', '.join(found.pending)}", "`payguard upgrade`")
     return _ok("migrations", f"up to date at {found.current}")
 
 

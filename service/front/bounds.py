@@ -1,6 +1,9 @@
-"""What clients may take of one process of the cooperative front end."""
+"""What clients may take of one front-end process."""
 
 from dataclasses import dataclass
+from typing import Final
+
+CONNECTIONS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

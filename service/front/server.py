@@ -62,7 +62,10 @@ class Server:
         self.refusals: Final = Refusals()
         self.is_stopping = False
         self._listeners: list[socket.socket] = []
+        # Taken from the socket, and not yet connections.
+        self._coming = 0
         self._taking: set[asyncio.Task[Any]] = set()
+        self._is_deaf = True
         self._connections: set[Connection] = set()
         # In the order in which they began to rest.
         self._resting: dict[Connection, None] = {}
@@ -82,32 +85,37 @@ class Server:
 
     def joined(self, connection: Connection) -> None:
         """Count a connection in."""
+        self._coming -= 1
         self._connections.add(connection)
 
     def left(self, connection: Connection) -> None:
         """Count a connection out."""
-        was_full = self._is_full()
         self._connections.discard(connection)
         self._resting.pop(connection, None)
-        if was_full and not self.is_stopping:
-            self._listen()
+        self._listen()
 
     def rests(self, connection: Connection) -> None:
         """Note that a connection waits for its next request."""
         self._resting[connection] = None
+        self._listen()
 
     def busy(self, connection: Connection) -> None:
         """Note that a connection's next request has begun."""
         self._resting.pop(connection, None)
 
     def _is_full(self) -> bool:
-        return len(self._connections) + len(self._taking) >= self.bounds.connections
+        return len(self._connections) + self._coming >= self.bounds.connections
 
     def _listen(self) -> None:
+        """Look for connections again, if we do not."""
+        if not self._is_deaf or self.is_stopping:
+            return
+        self._is_deaf = False
         for listener in self._listeners:
             self.loop.add_reader(listener, self._take, listener)
 
     def _deafen(self) -> None:
+        self._is_deaf = True
         for listener in self._listeners:
             self.loop.remove_reader(listener)
 
@@ -117,15 +125,18 @@ class Server:
             if not self._resting:
                 self._deafen()
                 return False
-            next(iter(self._resting)).expire()
+            longest = next(iter(self._resting))
+            self.busy(longest)
+            longest.expire()
         try:
             taken, _ = listener.accept()
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._deafen()
-                self.loop.call_later(REST_S, self._listen_again)
+                self.loop.call_later(REST_S, self._listen)
             return False
         taken.setblocking(False)  # noqa: FBT003  the socket's own signature
+        self._coming += 1
         task = self.loop.create_task(self._attach(taken))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
@@ -135,11 +146,8 @@ class Server:
         try:
             await self.loop.connect_accepted_socket(lambda: Connection(self), taken)
         except OSError:
+            self._coming -= 1
             taken.close()
-
-    def _listen_again(self) -> None:
-        if not self.is_stopping:
-            self._listen()
 
     def _sweep(self) -> None:
         now = self.loop.time()

@@ -35,7 +35,7 @@ NO_NOUN: Final = frozenset({"utils", "util", "helpers", "helper", "common", "mis
 UNMIRRORED: Final = frozenset(
     {
         *("architecture", "vectors", "contract", "properties", "faults", "simulation"),
-        *("proofs", "support", "browser"),
+        *("proofs", "support", "browser", "golden"),
     }
 )
 MUTABLE_MAKERS: Final = frozenset(

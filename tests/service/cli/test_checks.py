@@ -83,7 +83,7 @@ def test_pending_migrations_fail(fresh: Terminal) -> None:
     found = checked(fresh, "migrations")
 
     assert found.state == "fail"
-    assert "`payguard migrate`" in found.then
+    assert "`payguard upgrade`" in found.then
 
 
 def test_a_database_without_a_write_ahead_log_fails(payguard: Terminal) -> None:
