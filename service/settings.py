@@ -48,7 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         trusted_proxies: How many proxies in front append to X-Forwarded-For.
         queue_length_max: Commands that may wait for the writer in each lane.
         entity_cache_mib: Memory for feature state.
-        timer_poll_ms: How often the worker looks for what has expired.
+        timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
+        webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
     """
 
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_length_max: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4_096
     entity_cache_mib: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
     timer_poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 200
+    webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

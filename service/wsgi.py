@@ -30,12 +30,14 @@ from service.http.ports import Limits, Ports, Reader
 from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
+from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
+from service.rooms.webhooks import api as webhooks
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
@@ -45,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
     *payers.ROUTES,
+    *webhooks.ROUTES,
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.
@@ -95,6 +98,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
         clock=front.clock,
         entropy=entropy.system,
         signer=signer,
+        sealer=secrets.sealer,
         keyed_hash=keyed_hash,
         cursor_key=secrets.cursor,
         fingerprint_key=secrets.fingerprint,
@@ -144,7 +148,7 @@ def create(hub: Hub | None = None) -> flask.Flask:
     else:
         carrier = CooperativeCarrier(settings.socket_file, clock=clock, hub=hub)
     folder = os.environ.get(METRICS_FOLDER)
-    return create_app(
+    app = create_app(
         FrontEnd(
             settings=settings,
             secrets=open_secrets(
@@ -159,6 +163,8 @@ def create(hub: Hub | None = None) -> flask.Flask:
             hub=hub,
         )
     )
+    settle()
+    return app
 
 
 def _reader(front: FrontEnd) -> Reader:

@@ -204,7 +204,7 @@ def _migrations(settings: Settings) -> Check:
     if found.is_fresh:
         return _ok("migrations", "no database yet")
     if found.pending:
-        return _failed("migrations", f"pending: {', '.join(found.pending)}", "`payguard migrate`")
+        return _failed("migrations", f"pending: {', '.join(found.pending)}", "`payguard upgrade`")
     return _ok("migrations", f"up to date at {found.current}")
 
 
@@ -270,6 +270,16 @@ def _space(settings: Settings) -> Check:
     return _ok("disk space", f"{_mib(free)} free")
 
 
+def _webhooks(settings: Settings) -> Check:
+    if settings.webhook_allow_private:
+        return _warned(
+            "webhooks",
+            "those of a sandbox may go to this machine and its private network",
+            "unset PAYGUARD_WEBHOOK_ALLOW_PRIVATE where others have keys: it is for development",
+        )
+    return _ok("webhooks", "they go to public addresses only")
+
+
 CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _folder,
     _root_key,
@@ -278,6 +288,7 @@ CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _migrations,
     _writer,
     _front_end,
+    _webhooks,
     _clock,
     _space,
 )

@@ -12,20 +12,19 @@ from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
-from service.front.bounds import Bounds
+from service.front.bounds import CONNECTIONS_MAX, Bounds
 from service.front.hub import Hub
 from service.front.server import Server
+from service.front.threads import DrainingWorker, refuse_two_readings
 from service.front.worker import CooperativeWorker
 from service.http.ports import BODY_BYTES_MAX
 from service.kernel.clock import SystemClock
 from service.kernel.logs import Bridge, logger
 from service.settings import Settings, read_settings
 
-CONNECTIONS_MAX: Final = 1_000
 # Longer than proxies keep theirs (60 s is common), so that it is they who close first.
 KEEPALIVE_S: Final = 75
 # A worker that has not turned its loop for this long hangs and is replaced.
@@ -35,6 +34,8 @@ GRACE_S: Final = 8
 LINE_BYTES_MAX: Final = 4_094
 HEADERS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 8_190
+# An answer that takes more of its deadline than this says that too many were let in.
+SOUND_SHARE: Final = 0.25
 _MILLISECONDS: Final = 1_000
 
 
@@ -79,6 +80,7 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         "logger_class": LineLog,
         "loglevel": "warning",
         "accesslog": None,
+        "pre_request": refuse_two_readings,
         "child_exit": _forget_gauges,
     }
 
@@ -119,6 +121,7 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             header_bytes=HEADER_BYTES_MAX,
             body_bytes=BODY_BYTES_MAX,
             idle_s=KEEPALIVE_S,
+            answer_s=settings.deadline_ms / _MILLISECONDS * SOUND_SHARE,
         )
         server = Server(
             app,
@@ -129,31 +132,6 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             workers=settings.workers,
         )
         return hub, server
-
-
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker that, when told to stop, takes what waits in the socket before it closes it.
-
-    gunicorn closes the socket with connections still waiting in it, whose requests are then
-    reset although the client saw its connection accepted.
-    """
-
-    @override
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._take_all(listener)
-                listener.close()
-            self.sockets.clear()
-
-    def _take_all(self, listener: Any) -> None:
-        listener.setblocking(False)  # noqa: FBT003  the socket's own signature
-        for _ in range(CONNECTIONS_MAX):
-            before = self.nr_conns
-            self.accept(listener)
-            if self.nr_conns == before:
-                return
 
 
 class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -84,8 +84,20 @@ def pending(place: Place) -> list[str]:
     Raises:
         StoreIsNewer: This software does not know the revision that the store is at.
     """
+    return pending_after(current(place))
+
+
+def pending_after(revision: str | None) -> list[str]:
+    """Return the revisions that follow one, in the order in which they would run.
+
+    Args:
+        revision: That a store is at; None where it has no tables.
+
+    Raises:
+        StoreIsNewer: This software does not know the revision.
+    """
     scripts = ScriptDirectory(str(_FOLDER))
-    at = current(place) or BASE
+    at = revision or BASE
     if at != BASE and at not in {one.revision for one in scripts.walk_revisions()}:
         raise StoreIsNewer(
             f"the store is at revision {at}, which this version does not know: "

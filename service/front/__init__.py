@@ -1,1 +1,1 @@
-"""The cooperative front end: HTTP on one event loop, each request in a greenlet of its own."""
+"""The two servers of a front end: greenlets on one event loop, or gunicorn's threads."""

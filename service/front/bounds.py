@@ -1,6 +1,9 @@
-"""What clients may take of one process of the cooperative front end."""
+"""What clients may take of one front-end process."""
 
 from dataclasses import dataclass
+from typing import Final
+
+CONNECTIONS_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,6 +14,7 @@ class Bounds:
         connections: Open connections; beyond, the one that rests longest is closed, and where
             none rests new ones wait in the kernel's queue.
         requests: Requests under way; one more is answered 503 at once.
+        answer_s: What an answer may take before fewer requests are let in.
         line_bytes: The request line.
         headers: Headers of a request.
         header_bytes: One header.
@@ -28,6 +32,7 @@ class Bounds:
     headers: int
     header_bytes: int
     body_bytes: int
+    answer_s: float = 0.5
     head_s: float = 10.0
     body_s: float = 10.0
     write_s: float = 20.0

@@ -10,8 +10,9 @@ import socket
 from collections.abc import Callable, Iterable
 from email.utils import format_datetime
 from typing import Any, Final
-from wsgiref.types import WSGIApplication, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from service.front.admission import Admission
 from service.front.bounds import Bounds
 from service.front.connection import Connection, State
 from service.front.hub import Hub
@@ -62,11 +63,14 @@ class Server:
         self.refusals: Final = Refusals()
         self.is_stopping = False
         self._listeners: list[socket.socket] = []
+        # Taken from the socket, and not yet connections.
+        self._coming = 0
         self._taking: set[asyncio.Task[Any]] = set()
+        self._is_deaf = True
         self._connections: set[Connection] = set()
         # In the order in which they began to rest.
         self._resting: dict[Connection, None] = {}
-        self._requests = 0
+        self._admission: Final = Admission(most=bounds.requests, target_s=bounds.answer_s)
         self._date = ""
         self._date_s = 0
 
@@ -82,32 +86,37 @@ class Server:
 
     def joined(self, connection: Connection) -> None:
         """Count a connection in."""
+        self._coming -= 1
         self._connections.add(connection)
 
     def left(self, connection: Connection) -> None:
         """Count a connection out."""
-        was_full = self._is_full()
         self._connections.discard(connection)
         self._resting.pop(connection, None)
-        if was_full and not self.is_stopping:
-            self._listen()
+        self._listen()
 
     def rests(self, connection: Connection) -> None:
         """Note that a connection waits for its next request."""
         self._resting[connection] = None
+        self._listen()
 
     def busy(self, connection: Connection) -> None:
         """Note that a connection's next request has begun."""
         self._resting.pop(connection, None)
 
     def _is_full(self) -> bool:
-        return len(self._connections) + len(self._taking) >= self.bounds.connections
+        return len(self._connections) + self._coming >= self.bounds.connections
 
     def _listen(self) -> None:
+        """Look for connections again, if we do not."""
+        if not self._is_deaf or self.is_stopping:
+            return
+        self._is_deaf = False
         for listener in self._listeners:
             self.loop.add_reader(listener, self._take, listener)
 
     def _deafen(self) -> None:
+        self._is_deaf = True
         for listener in self._listeners:
             self.loop.remove_reader(listener)
 
@@ -117,15 +126,18 @@ class Server:
             if not self._resting:
                 self._deafen()
                 return False
-            next(iter(self._resting)).expire()
+            longest = next(iter(self._resting))
+            self.busy(longest)
+            longest.expire()
         try:
             taken, _ = listener.accept()
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 self._deafen()
-                self.loop.call_later(REST_S, self._listen_again)
+                self.loop.call_later(REST_S, self._listen)
             return False
         taken.setblocking(False)  # noqa: FBT003  the socket's own signature
+        self._coming += 1
         task = self.loop.create_task(self._attach(taken))
         self._taking.add(task)
         task.add_done_callback(self._taking.discard)
@@ -135,11 +147,8 @@ class Server:
         try:
             await self.loop.connect_accepted_socket(lambda: Connection(self), taken)
         except OSError:
+            self._coming -= 1
             taken.close()
-
-    def _listen_again(self) -> None:
-        if not self.is_stopping:
-            self._listen()
 
     def _sweep(self) -> None:
         now = self.loop.time()
@@ -152,14 +161,22 @@ class Server:
 
     def begin(self, run: Callable[[WSGIApplication], None], environ: WSGIEnvironment) -> None:
         """Run a request in a greenlet of its own, or have it told that there are too many."""
-        is_over = self._requests >= self.bounds.requests and environ["PATH_INFO"] not in PROBES
-        self._requests += 1
-        app = self._overloaded if is_over else self._app
+        if environ["PATH_INFO"] in PROBES:
+            app = self._app
+        elif self._admission.enter():
+            app = self._counted(self.loop.time())
+        else:
+            app = self._overloaded
         self._hub.spawn(lambda: run(app))
 
-    def end(self) -> None:
-        """Count a request out."""
-        self._requests -= 1
+    def _counted(self, begun_at: float) -> WSGIApplication:
+        def app(environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
+            try:
+                return self._app(environ, start)
+            finally:
+                self._admission.leave(begun_at=begun_at, now=self.loop.time())
+
+        return app
 
     def date(self) -> str:
         """Return the Date header's line, made once a second."""

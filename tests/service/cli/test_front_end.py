@@ -11,7 +11,8 @@ from typing import Literal
 
 import pytest
 
-from service.cli.front_end import DrainingWorker, FrontEnd, stop_s
+from service.cli.front_end import FrontEnd, stop_s
+from service.front.threads import DrainingWorker
 from service.front.worker import CooperativeWorker
 from service.settings import Settings
 from tests.support.terminal import Terminal
