@@ -37,6 +37,7 @@ from service.rooms.custody.queries import Signer
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
+from service.rooms.webhooks import api as webhooks
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
@@ -46,6 +47,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
     *payers.ROUTES,
+    *webhooks.ROUTES,
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.
@@ -96,6 +98,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
         clock=front.clock,
         entropy=entropy.system,
         signer=signer,
+        sealer=secrets.sealer,
         keyed_hash=keyed_hash,
         cursor_key=secrets.cursor,
         fingerprint_key=secrets.fingerprint,

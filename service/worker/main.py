@@ -17,6 +17,7 @@ from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
 from service.rooms.payments import jobs as payments
+from service.rooms.webhooks import jobs as webhooks
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
 from service.worker.housekeeping import Housekeeping
@@ -31,7 +32,13 @@ def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger
     """Return the worker's loop with every room's timers and the house's own."""
     reader = open_spanning_reader(settings.database)
     return WorkerLoop(
-        (payments.due_payments(reader), Housekeeping(reader), *_partitions(settings, reader)),
+        (
+            payments.due_payments(reader),
+            webhooks.fan_outs(reader),
+            webhooks.Trimming(reader),
+            Housekeeping(reader),
+            *_partitions(settings, reader),
+        ),
         submit=submit,
         clock=SystemClock(),
         every_s=settings.timer_poll_ms / 1_000,

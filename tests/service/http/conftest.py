@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from keys.sealing import Sealer
 from service.http.door import Door
 from service.http.paging import Page, after, cursor_after, link_to_next
 from service.http.ports import Limits, Ports, Principal
@@ -191,6 +192,7 @@ class House:
             clock=self.clock,
             entropy=self._entropy,
             signer=None,
+            sealer=Sealer(bytes(32)),
             keyed_hash=keyed_hash,
             cursor_key=b"c" * 32,
             pseudonym_key=b"p" * 32,
