@@ -97,7 +97,9 @@ def test_what_front_ends_read_is_found() -> None:
     rooms = {name.split(".")[2] for name in _front_ends()}
 
     assert {"merchants", "custody", "challenges", "assessments", "payments"} <= rooms
-    assert all(unbound(one.construct) == set() for one in _front_ends().values() if not lacking(one))
+    assert all(
+        unbound(one.construct) == set() for one in _front_ends().values() if not lacking(one)
+    )
 
 
 def test_a_read_that_forgot_its_merchant_is_found() -> None:
