@@ -34,6 +34,8 @@ GRACE_S: Final = 8
 LINE_BYTES_MAX: Final = 4_094
 HEADERS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 8_190
+# An answer that takes more of its deadline than this says that too many were let in.
+SOUND_SHARE: Final = 0.25
 _MILLISECONDS: Final = 1_000
 
 
@@ -119,6 +121,7 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             header_bytes=HEADER_BYTES_MAX,
             body_bytes=BODY_BYTES_MAX,
             idle_s=KEEPALIVE_S,
+            answer_s=settings.deadline_ms / _MILLISECONDS * SOUND_SHARE,
         )
         server = Server(
             app,

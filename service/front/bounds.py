@@ -14,6 +14,7 @@ class Bounds:
         connections: Open connections; beyond, the one that rests longest is closed, and where
             none rests new ones wait in the kernel's queue.
         requests: Requests under way; one more is answered 503 at once.
+        answer_s: What an answer may take before fewer requests are let in.
         line_bytes: The request line.
         headers: Headers of a request.
         header_bytes: One header.
@@ -31,6 +32,7 @@ class Bounds:
     headers: int
     header_bytes: int
     body_bytes: int
+    answer_s: float = 0.5
     head_s: float = 10.0
     body_s: float = 10.0
     write_s: float = 20.0

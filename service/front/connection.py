@@ -74,10 +74,6 @@ class Server(Protocol):
         """Run a request in a greenlet of its own."""
         ...
 
-    def end(self) -> None:
-        """Count a request out."""
-        ...
-
     def date(self) -> str:
         """Return the Date header's line."""
         ...
@@ -281,7 +277,6 @@ class Connection(asyncio.Protocol):
                 if (close := getattr(parts, "close", None)) is not None:
                     close()
         finally:
-            self._server.end()
             self._environ = {}
             if body is None or not self._status:
                 # The app failed where it never may; the loop logs what it raised.

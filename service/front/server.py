@@ -10,8 +10,9 @@ import socket
 from collections.abc import Callable, Iterable
 from email.utils import format_datetime
 from typing import Any, Final
-from wsgiref.types import WSGIApplication, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from service.front.admission import Admission
 from service.front.bounds import Bounds
 from service.front.connection import Connection, State
 from service.front.hub import Hub
@@ -69,7 +70,7 @@ class Server:
         self._connections: set[Connection] = set()
         # In the order in which they began to rest.
         self._resting: dict[Connection, None] = {}
-        self._requests = 0
+        self._admission: Final = Admission(most=bounds.requests, target_s=bounds.answer_s)
         self._date = ""
         self._date_s = 0
 
@@ -160,14 +161,22 @@ class Server:
 
     def begin(self, run: Callable[[WSGIApplication], None], environ: WSGIEnvironment) -> None:
         """Run a request in a greenlet of its own, or have it told that there are too many."""
-        is_over = self._requests >= self.bounds.requests and environ["PATH_INFO"] not in PROBES
-        self._requests += 1
-        app = self._overloaded if is_over else self._app
+        if environ["PATH_INFO"] in PROBES:
+            app = self._app
+        elif self._admission.enter():
+            app = self._counted(self.loop.time())
+        else:
+            app = self._overloaded
         self._hub.spawn(lambda: run(app))
 
-    def end(self) -> None:
-        """Count a request out."""
-        self._requests -= 1
+    def _counted(self, begun_at: float) -> WSGIApplication:
+        def app(environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
+            try:
+                return self._app(environ, start)
+            finally:
+                self._admission.leave(begun_at=begun_at, now=self.loop.time())
+
+        return app
 
     def date(self) -> str:
         """Return the Date header's line, made once a second."""

@@ -146,4 +146,4 @@ def test_connections_that_come_and_go_leave_nothing_behind(running: Running) -> 
 
     until(lambda: running.count() == 0)
     assert not running.server._resting
-    assert running.server._requests == 0
+    assert running.server._admission._under_way == 0
