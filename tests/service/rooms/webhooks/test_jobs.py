@@ -1,12 +1,15 @@
+import contextlib
 import datetime as dt
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from keys.sealing import NotOpened
 from keys.webhooks import Verifier
-from service.db.statements import Statement
-from service.rooms.webhooks import jobs
+from service.db.sqlite import connect, dialect
+from service.db.statements import Bound, Compiler, Statement
+from service.rooms.webhooks import jobs, queries
 from service.rooms.webhooks.contract import (
     DELIVERED_AT_ONCE,
     DeleteEndpoint,
@@ -147,11 +150,43 @@ def test_the_same_delivery_twice_in_one_report_ends_once(hooks: Hooks) -> None:
     assert hooks.deliveries()[0]["attempts"] == 1
 
 
-def test_many_receivers_have_their_turn(hooks: Hooks) -> None:
-    merchants = [hooks.call, *(hooks.desk.another(mode="sandbox") for _ in range(3))]
-    for call in merchants:
-        hooks.endpoint(call)
+def test_receivers_have_their_turn_one_after_the_other(hooks: Hooks) -> None:
+    made = [hooks.endpoint().id for _ in range(3)]
     hooks.pay()
+    source = jobs.Deliveries(hooks.house.reader, hooks.desk.sealer, receivers=1)
 
-    assert len(hooks.parcels()) == 1
-    assert len(hooks.parcels()) == 1
+    looks = [source(hooks.house.clock.now(), 5, ()) for _ in range(4)]
+
+    assert [[one.receiver for one in parcels] for parcels in looks] == [
+        [one] for one in (*sorted(made), min(made))
+    ]
+
+
+def test_what_every_poll_asks_stands_on_indexes(hooks: Hooks) -> None:
+    hooks.endpoint()
+    now = hooks.house.clock.now()
+    reads = (
+        queries.BEHIND(limit=1),
+        queries.RECEIVERS_DUE(after="", now=now, limit=1),
+        queries.DELIVERIES_DUE(tenant_id="t", endpoint_id="e", now=now, limit=1),
+        queries.PLACES_AFTER(tenant_id="t", after_sequence=1, after_ordinal=1, limit=1),
+        queries.OLDEST(before=now),
+    )
+
+    plans = {read.statement.name: plan_of(hooks.house.path, read) for read in reads}
+
+    for name, plan in plans.items():
+        # The tenants that have endpoints are looked through, and no other table.
+        scans = [line for line in plan if line.startswith("SCAN")]
+        assert all("webhook_cursors" in line for line in scans), (name, plan)
+        assert not [line for line in plan if "TEMP B-TREE" in line], (name, plan)
+
+
+def plan_of(path: Path, read: Bound) -> list[str]:
+    """Return how SQLite goes about a read."""
+    compiled = Compiler(dialect())(read.statement)
+    with contextlib.closing(connect(path, readonly=True)) as connection:
+        cursor = connection.execute(
+            f"EXPLAIN QUERY PLAN {compiled.text}", compiled.parameters(read.values)
+        )
+        return [row[3] for row in cursor.fetchall()]
