@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
@@ -29,6 +30,7 @@ from service.worker.deliveries import Deliveries
 from service.worker.housekeeping import Housekeeping
 from service.worker.lookups import Lookups, system_addresses
 from service.worker.loop import Timer, WorkerLoop
+from service.worker.measure import Measure
 from service.worker.parcels import Parcel, Source
 from service.worker.post import Post
 from service.writer.lock import WriterRuns, worker_lock
@@ -60,25 +62,38 @@ class SignedDeliveries:
         return self._source(now, limit_per_receiver, busy)
 
 
-def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> Crew:
+def open_worker(
+    settings: Settings, *, submit: Submit, registry: CollectorRegistry, log: FilteringBoundLogger
+) -> Crew:
     """Return the worker: rooms' timers, what makes deliveries, and deliveries, beside each other.
 
     None of the three waits for another: a timer that hangs delays no delivery.
     """
     reader = open_spanning_reader(settings.database)
+    deliveries = _deliveries(
+        settings,
+        SignedDeliveries(settings, reader),
+        submit=submit,
+        measure=Measure(registry),
+        log=log,
+    )
     return Crew(
         (
             _timers(settings, submit, log, payments.due_payments(reader), Housekeeping(reader)),
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
-            open_deliveries(settings, SignedDeliveries(settings, reader), submit=submit, log=log),
+            deliveries,
         )
     )
 
 
-def open_deliveries(
-    settings: Settings, source: Source, *, submit: Submit, log: FilteringBoundLogger
+def _deliveries(
+    settings: Settings,
+    source: Source,
+    *,
+    submit: Submit,
+    measure: Measure,
+    log: FilteringBoundLogger,
 ) -> Deliveries:
-    """Return deliveries over the real network."""
     clock = SystemClock()
     post = Post(
         lookups=Lookups(system_addresses),
@@ -94,6 +109,7 @@ def open_deliveries(
         submit=submit,
         clock=clock,
         every_s=settings.timer_poll_ms / 1_000,
+        measure=measure,
         log=log,
     )
 
@@ -119,7 +135,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     """
     with worker_lock(settings):
         carrier = SocketCarrier(settings.socket_file, clock=SystemClock())
-        loop = open_worker(settings, submit=carrier, log=log)
+        loop = open_worker(settings, submit=carrier, registry=CollectorRegistry(), log=log)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: aside(loop.stop))
         log.info("worker_ready", pid=os.getpid())

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
@@ -18,6 +19,7 @@ from service.kernel.logs import logger
 from service.unit_of_work.commands import Call, Command, Lane, Reply
 from service.worker.deliveries import Deliveries
 from service.worker.due import Due
+from service.worker.measure import Measure
 from service.worker.parcels import Outcome, Parcel
 from tests.service.worker.conftest import Sender, a_parcel
 from tests.support.uow import START, a_call
@@ -133,6 +135,7 @@ class Office:
     def __init__(self, store: Store, sender: Sender, *, every_s: float = 0.02) -> None:
         self.store = store
         self.lines = io.BytesIO()
+        self.registry = CollectorRegistry()
         clock = SystemClock()
         self.loop = Deliveries(
             store,
@@ -141,6 +144,7 @@ class Office:
             submit=store.submit,
             clock=clock,
             every_s=every_s,
+            measure=Measure(self.registry),
             log=logger(stream=self.lines, clock=clock),
         )
         self.thread = threading.Thread(target=self.loop.run)
