@@ -62,6 +62,7 @@ class Store:
         self.broken: Callable[[Note], SubmitFailed | None] = lambda _: None
         self.refuses: set[str] = set()
         self.limit = 10_000
+        self.read_s = 0.0
 
     def add(self, url: str, receiver: str, count: int, **values: object) -> None:
         with self.lock:
@@ -82,6 +83,8 @@ class Store:
                 if ready and parcel.receiver not in busy and counts[parcel.receiver] < limit:
                     counts[parcel.receiver] += 1
                     found.append(parcel)
+        # What was read may be settled before whoever asked has it.
+        time.sleep(self.read_s)
         return found[: self.limit]
 
     def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Due]:

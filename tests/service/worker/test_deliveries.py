@@ -48,6 +48,18 @@ def test_everything_due_is_sent_once_and_reported_in_groups(store: Store, office
     assert max(map(len, store.groups)) <= GROUP_MAX
 
 
+def test_what_was_settled_while_the_store_was_read_is_not_sent_again(
+    store: Store, office: Office
+) -> None:
+    store.read_s = 0.05
+    with StubReceiver() as receiver:
+        store.add(receiver.url, "a", 100)
+        with office.running():
+            until(lambda: store.delivered() == 100)
+
+    assert len(receiver.requests) == 100
+
+
 def test_what_failed_is_sent_again_as_its_next_attempt(store: Store, office: Office) -> None:
     answers = iter([500, 503, 200])
 
