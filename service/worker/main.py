@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -32,6 +34,7 @@ from service.worker.lookups import Lookups, system_addresses
 from service.worker.loop import Timer, WorkerLoop
 from service.worker.measure import Measure
 from service.worker.parcels import Parcel, Source
+from service.worker.partitions import PartitionKeeping
 from service.worker.post import Post
 from service.writer.lock import WriterRuns, worker_lock
 
@@ -79,7 +82,14 @@ def open_worker(
     )
     return Crew(
         (
-            _timers(settings, submit, log, payments.due_payments(reader), Housekeeping(reader)),
+            _timers(
+                settings,
+                submit,
+                log,
+                payments.due_payments(reader),
+                Housekeeping(reader),
+                *_partitions(settings, reader),
+            ),
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
             deliveries,
         )
@@ -124,6 +134,21 @@ def _timers(
         every_s=settings.timer_poll_ms / 1_000,
         log=log,
     )
+
+
+def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
+    place = settings.database
+    if isinstance(place, Path):
+        return ()
+    from service.db.partitions import keep_partitions  # noqa: PLC0415  psycopg is an extra
+
+    kept_days = {
+        "entries": settings.entries_kept_days,
+        "events": settings.events_kept_days,
+        "messages": settings.messages_kept_days,
+    }
+    keep = partial(keep_partitions, place, length=settings.partition_length, kept_days=kept_days)
+    return (PartitionKeeping(keep, reader),)
 
 
 def serve(settings: Settings, log: FilteringBoundLogger) -> None:
