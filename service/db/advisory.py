@@ -6,7 +6,7 @@ from typing import Final
 import psycopg
 
 from service.db.places import Database
-from service.db.postgres import Connection, cause, connect
+from service.db.postgres_wire import Connection, cause, connect
 from service.db.store import StoreUnavailable
 
 # The first half of every lock's number; the second is the lock's own.

@@ -1,22 +1,22 @@
-"""Reads of a PostgreSQL database in the role that cannot write: a connection a thread."""
+"""Reads of a PostgreSQL database in the role that cannot write: a session a thread."""
 
 import os
 import threading
 from typing import Final
 
-import psycopg
 from typing_extensions import override
 
-from service.db.postgres import Connection, cause, connect, dialect, fetch_one
+from service.db.postgres import dialect, fetch_all, try_values
+from service.db.postgres_wire import Lost, Wire, connect
 from service.db.reader import Reader
 from service.db.statements import Bound, Compiler, Row
-from service.db.store import NotReadable, StoreUnavailable
+from service.db.store import StoreUnavailable
 
-READ_ONLY: Final = ("default_transaction_read_only=on",)
+OPTIONS: Final = ("default_transaction_read_only=on", "jit=off")
 
 
 class PostgresReader(Reader):
-    """Runs reads on a connection that belongs to the calling thread."""
+    """Runs reads on a session that belongs to the calling thread."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -25,24 +25,34 @@ class PostgresReader(Reader):
 
     @override
     def fetch(self, read: Bound) -> list[Row]:
-        return fetch_one(self._connection(), self._compiler, read)
+        was_open = self._is_open()
+        try:
+            return fetch_all(self._wire(), self._compiler, [read])[0]
+        except Lost as error:
+            # A session that had ended while nobody used it: reading once more harms nobody.
+            if not was_open:
+                raise StoreUnavailable(str(error)) from error
+        try:
+            return fetch_all(self._wire(), self._compiler, [read])[0]
+        except Lost as error:
+            raise StoreUnavailable(str(error)) from error
 
     @override
     def try_values(self, change: Bound) -> None:
-        compiled = self._compiler(change.statement)
         try:
-            parameters = compiled.parameters(change.values)
-            self._connection().execute(f"EXPLAIN {compiled.text}".encode(), parameters)
-        except (psycopg.DataError, ValueError, TypeError, AttributeError, KeyError) as error:
-            name = change.statement.name
-            raise NotReadable({0: f"{name}: {type(error).__name__}"}) from error
-        except psycopg.Error as error:
-            raise StoreUnavailable(cause(error)) from error
+            try_values(self._wire(), self._compiler, change)
+        except Lost as error:
+            raise StoreUnavailable(str(error)) from error
 
-    def _connection(self) -> Connection:
+    def _is_open(self) -> bool:
+        wire: Wire | None = getattr(self._local, "wire", None)
+        # A session must never be used across a fork.
+        return wire is not None and wire.is_open and self._local.process == os.getpid()
+
+    def _wire(self) -> Wire:
         local = self._local
-        connection: Connection | None = getattr(local, "connection", None)
-        if connection is None or connection.closed or local.process != os.getpid():
-            connection = local.connection = connect(self._url, purpose="reader", options=READ_ONLY)
+        if not self._is_open():
+            local.wire = Wire(connect(self._url, purpose="reader", options=OPTIONS))
             local.process = os.getpid()
-        return connection
+        wire: Wire = local.wire
+        return wire

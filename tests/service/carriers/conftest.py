@@ -13,6 +13,8 @@ from keys import entropy
 from service.carriers.client import SocketCarrier
 from service.carriers.queue import QueueCarrier
 from service.carriers.server import SocketServer
+from service.db.places import Place
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.unit_of_work.commands import Submit
 from service.writer.assemble import assemble
@@ -47,16 +49,16 @@ def writer_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 class Running:
     """A writer's process, as far as it can be had in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         self.clock = SystemClock()
-        self.bench = Bench(folder)
+        self.bench = Bench(place)
         self.bench.kill()
         self.socket = folder / "w.socket"
         self.start()
 
     def start(self) -> None:
         bench = self.bench
-        bench.store = type(bench.store)(bench.path)
+        bench.store = open_store(bench.place)
         self.writer = assemble(bench.parts(self.clock))
         self.server = SocketServer(
             self.socket, handlers=bench.handlers, put=self.writer.inbox.put, entropy=entropy.system
@@ -83,8 +85,8 @@ class Running:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
+def running(tmp_path: Path, place: Place) -> Iterator[Running]:
+    running = Running(tmp_path, place)
     yield running
     if running.thread.is_alive():
         running.stop()

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
 from service.unit_of_work.commands import Reply, Submit
@@ -116,7 +117,7 @@ def test_many_threads_get_their_own_replies(
 
 def test_a_submit_ends_with_its_deadline(running: Running) -> None:
     clock = SystemClock()
-    transaction = type(running.bench.store)(running.bench.path)
+    transaction = open_store(running.bench.place)
     held = transaction.begin()
     start = clock.monotonic_ns()
 

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -10,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from keys.sealing import NotOpened, Sealer
+from service.db.places import Place
 from service.db.statements import Bound, Statement
 from service.kernel.errors import Faulted
 from service.state.entities import ENTITIES, EntityKey, Observation
@@ -163,8 +163,8 @@ GUARDS = ("change_guard", "change_check")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, stumble)
+def bench(place: Place) -> Iterator[Bench]:
+    bench = Bench(place, stumble)
     yield bench
     bench.kill()
 

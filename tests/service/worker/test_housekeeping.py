@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from service.db.places import Place
 from service.rooms.payments.contract import CancelPayment
 from service.unit_of_work.idempotency import REPLY_KEPT
 from service.unit_of_work.tables import IDEMPOTENCY
@@ -18,8 +18,8 @@ SECOND = dt.timedelta(seconds=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(place: Place) -> Iterator[Desk]:
+    desk = Desk(place)
     yield desk
     desk.house.close()
 

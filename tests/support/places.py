@@ -1,0 +1,128 @@
+"""A fresh store for a test on either database, and ways to look at it past the service."""
+
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from psycopg import sql
+
+import service.tables
+from service.db import migrate, sqlite
+from service.db.metadata import METADATA
+from service.db.places import Database, Place, alchemy_url
+from service.db.postgres_reader import PostgresReader
+from service.db.reader import Reader, SQLiteReader
+from service.db.statements import Compiler, Row, Statement
+from tests.support.jars import ROOM
+from tests.support.postgres import Cluster
+
+WITH_JARS: Final = "payguard_with_jars"
+assert service.tables
+
+
+class Shared:
+    """One database of a cluster, emptied between tests: far cheaper than one for each."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.place = with_jars(cluster)
+        self._name = sa.make_url(self.place.owner).database
+        tables = [*METADATA.sorted_tables, *ROOM.sorted_tables]
+        self._empty = sql.SQL("; ").join(
+            sql.SQL("DELETE FROM {}").format(sql.Identifier(table.name))
+            for table in reversed(tables)
+        )
+
+    def empty(self) -> None:
+        """End every session of the last test, and delete all rows."""
+        with self._cluster.connect(self._name or "") as one:
+            one.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            with one.transaction():
+                one.execute(self._empty)
+
+
+def with_jars(cluster: Cluster) -> Database:
+    """Make a fresh database with all tables that migrations make, and the jars."""
+    return cluster.copy(cluster.template(WITH_JARS, _fill))
+
+
+def _fill(place: Database) -> None:
+    migrate.upgrade(place)
+    with owning(place) as connection:
+        ROOM.create_all(connection)
+        connection.commit()
+
+
+def create_tables(place: Place) -> None:
+    """Make all tables that were imported, and the jars; a shared database has them already."""
+    if isinstance(place, Path):
+        place.write_bytes(_empty_file(len(METADATA.tables)))
+
+
+@functools.cache
+def _empty_file(_tables: int) -> bytes:
+    """Return an empty SQLite database, made once for as many tables as were imported."""
+    engine = sa.create_engine("sqlite://")
+    with engine.connect() as connection:
+        METADATA.create_all(connection)
+        ROOM.create_all(connection)
+        connection.commit()
+        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # the driver is known
+        whole = raw.serialize()
+    engine.dispose()
+    return whole
+
+
+def all_seeing(place: Place) -> Reader:
+    """Return a reader that sees every tenant's rows."""
+    if isinstance(place, Path):
+        return SQLiteReader(place)
+    return PostgresReader(place.writer)
+
+
+def rows_of(place: Place, table: sa.Table) -> list[Row]:
+    """Return every row of a table in the order of its primary key."""
+    return all_seeing(place).fetch(Statement(sa.select(table).order_by(*table.primary_key))())
+
+
+def snapshot(place: Place, tables: Sequence[sa.Table]) -> dict[str, list[Row]]:
+    """Return every row of tables at one instant, each in the order of its primary key."""
+    every = [sa.select(table).order_by(*table.primary_key) for table in tables]
+    names = [table.name for table in tables]
+    if isinstance(place, Path):
+        compiler = Compiler(sqlite.dialect())
+        with contextlib.closing(sqlite.connect(place, readonly=True)) as connection:
+            connection.execute("BEGIN")
+            found = [sqlite.fetch_one(connection, compiler, Statement(one)()) for one in every]
+        return dict(zip(names, found, strict=True))
+    engine = sa.create_engine(alchemy_url(place.writer), isolation_level="REPEATABLE READ")
+    with engine.connect() as one_instant:
+        rows = [[dict(row) for row in one_instant.execute(one).mappings()] for one in every]
+    engine.dispose()
+    return dict(zip(names, rows, strict=True))
+
+
+@contextlib.contextmanager
+def owning(place: Place) -> Iterator[sa.Connection]:
+    """Yield a connection that may do anything to the tables; what it did is committed by it."""
+    url = f"sqlite:///{place}" if isinstance(place, Path) else alchemy_url(place.owner)
+    engine = sa.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def change(place: Place, text: str, **values: Any) -> None:
+    """Change rows past the service; `:name` stands for a value."""
+    with owning(place) as connection:
+        connection.execute(sa.text(text), values)
+        connection.commit()
