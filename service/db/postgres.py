@@ -157,10 +157,6 @@ class PostgresTransaction(Transaction):
             raise GuardFailed(place, f"{statement.name}: {touched} rows")
 
 
-def _nothing() -> None:
-    """Hold no lock."""
-
-
 class PostgresStore(Store):
     """The writer's one session; opened again for the next batch where it was lost.
 
@@ -170,7 +166,7 @@ class PostgresStore(Store):
             or raises.
     """
 
-    def __init__(self, url: str, *, hold: Callable[[], None] = _nothing) -> None:
+    def __init__(self, url: str, *, hold: Callable[[], None] | None = None) -> None:
         self._url = url
         self._hold = hold
         self._compiler = Compiler(dialect())
@@ -201,14 +197,24 @@ class PostgresStore(Store):
     def _alive(self) -> Wire:
         if not self._wire.is_open:
             self._wire.close()
-            self._hold()
+            if self._hold is not None:
+                self._hold()
+            self._end_before()
             self._wire = self._open()
         return self._wire
+
+    def _end_before(self) -> None:
+        """End our own lost session: the server may keep it, and what it locks, for a while."""
+        try:
+            with connect(self._url, purpose="writer, ending its last session,") as connection:
+                connection.execute(_END_ONE, self._session)
+        except psycopg.Error as error:
+            raise StoreUnavailable(cause(error)) from error
 
     def _open(self) -> Wire:
         connection = connect(self._url, purpose="writer", options=OPTIONS)
         try:
-            _make_fit(connection)
+            self._session = _make_fit(connection)
         except psycopg.Error as error:
             connection.close()
             raise StoreUnavailable(cause(error)) from error
@@ -218,11 +224,11 @@ class PostgresStore(Store):
         return Wire(connection)
 
 
-def _make_fit(connection: Connection) -> None:
-    """Make a session one that may commit, or refuse it."""
+def _make_fit(connection: Connection) -> tuple[object, ...]:
+    """Make a session one that may commit, or refuse it; return its process and its start."""
     row = connection.execute(_LOOK).fetchone()
     assert row is not None
-    synchronous_commit, is_standby, version = row
+    synchronous_commit, is_standby, version, *session = row
     if is_standby:
         raise StoreUnavailable("the database is a standby, which takes no writes")
     if version // 10_000 < SERVER_VERSION_LEAST:
@@ -230,11 +236,17 @@ def _make_fit(connection: Connection) -> None:
     if synchronous_commit not in DURABLE:
         connection.execute("SET synchronous_commit = 'on'")
     connection.execute("SELECT pg_advisory_lock_shared(%s, %s)", SESSIONS)
+    return tuple(session)
 
 
 _LOOK: Final = """
     SELECT current_setting('synchronous_commit'), pg_is_in_recovery(),
-           current_setting('server_version_num')::int
+           current_setting('server_version_num')::int, pid, backend_start::text
+    FROM pg_stat_activity WHERE pid = pg_backend_pid()
+"""
+_END_ONE: Final = """
+    SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+    WHERE pid = %s AND backend_start::text = %s
 """
 
 

@@ -8,6 +8,7 @@ import re
 import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -115,11 +116,12 @@ class Wire:
         self._pg = connection.pgconn
         self._pg.nonblocking = 1
         self._pg.enter_pipeline_mode()
-        self._pg.notice_handler = self._noted
         self._poll = select.poll()
         self._file = self._pg.socket
         self._prepared: dict[Compiled, Prepared] = {}
         self.notices: list[str] = []
+        # Knows the list and not the wire: a circle would keep a session open.
+        self._pg.notice_handler = partial(_note, self.notices)
 
     def __del__(self) -> None:
         # A session belongs to a thread, and no thread says that it ends.
@@ -249,9 +251,6 @@ class Wire:
         if left_s <= 0 or not self._poll.poll(left_s * 1_000):
             raise psycopg.OperationalError("no answer in time")
 
-    def _noted(self, result: pq.abc.PGresult) -> None:
-        self.notices.append(_field(result, pq.DiagnosticField.SQLSTATE))
-
 
 def check(result: pq.abc.PGresult) -> pq.abc.PGresult:
     """Return a result that is no refusal.
@@ -308,6 +307,10 @@ def _described(name: bytes, parameters: list[str], result: pq.abc.PGresult) -> P
         )
     except KeyError as error:
         raise StoreUnavailable(f"a statement uses the type {error}, which has no codec") from error
+
+
+def _note(notices: list[str], result: pq.abc.PGresult) -> None:
+    notices.append(_field(result, pq.DiagnosticField.SQLSTATE))
 
 
 def _field(result: pq.abc.PGresult, field: pq.DiagnosticField) -> str:

@@ -7,16 +7,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
 import service.tables
-from service.db import migrate, sqlite
+from service.db import migrate, postgres, sqlite
 from service.db.metadata import METADATA
 from service.db.places import Database, Place, alchemy_url
 from service.db.postgres_reader import PostgresReader
 from service.db.reader import Reader, SQLiteReader
-from service.db.statements import Compiler, Row, Statement
+from service.db.statements import Bound, Compiled, Compiler, Row, Statement
 from tests.support.jars import ROOM
 from tests.support.postgres import Cluster
 
@@ -78,6 +79,41 @@ def _empty_file(_tables: int) -> bytes:
         whole = raw.serialize()
     engine.dispose()
     return whole
+
+
+def written_place(place: Place) -> list[str]:
+    """Return a place as arguments of a program of the tests'."""
+    if isinstance(place, Path):
+        return [str(place)]
+    return [place.writer, place.reader, place.owner]
+
+
+def read_place(arguments: Sequence[str]) -> Place:
+    """Return the place that such arguments name."""
+    if len(arguments) == 1:
+        return Path(arguments[0])
+    writer, reader, owner = arguments
+    return Database(writer=writer, reader=reader, owner=owner)
+
+
+def plan(place: Place, bound: Bound) -> str:
+    """Return how a read is done: which indexes it uses, and what it sorts by itself.
+
+    Few rows make every other way cheaper; those are forbidden where that can be said.
+    """
+    if isinstance(place, Path):
+        compiled = Compiled(bound.statement, sqlite.dialect())
+        with contextlib.closing(sqlite.connect(place, readonly=True)) as connection:
+            text, values = compiled.text, compiled.parameters(bound.values)
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {text}", values).fetchall()
+        return "\n".join(row[3] for row in rows)
+    compiled = Compiled(bound.statement, postgres.dialect())
+    with psycopg.connect(place.writer) as one:
+        for other in ("seqscan", "bitmapscan", "sort"):
+            one.execute(f"SET enable_{other} = off")
+        text = f"EXPLAIN (COSTS OFF) {compiled.text}".encode()
+        rows = one.execute(text, compiled.parameters(bound.values)).fetchall()
+    return "\n".join(row[0] for row in rows)
 
 
 def all_seeing(place: Place) -> Reader:

@@ -18,13 +18,15 @@ from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.unit_of_work.commands import Submit
 from service.writer.assemble import assemble
+from tests.support.places import written_place
 from tests.support.writer import Bench
 
 CARRIERS = ("queue", "socket")
 WRITER = """
 import pathlib, sys
 from tests.service.carriers.conftest import Running
-running = Running(pathlib.Path(sys.argv[1]))
+from tests.support.places import read_place
+running = Running(pathlib.Path(sys.argv[1]), read_place(sys.argv[2:]))
 print("ready", flush=True)
 sys.stdin.read()
 running.stop()
@@ -32,10 +34,10 @@ running.stop()
 
 
 @contextlib.contextmanager
-def writer_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def writer_process(folder: Path, place: Place) -> Iterator[subprocess.Popen[str]]:
     """Run a writer in a process that can be stopped and killed."""
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder)],
+        [sys.executable, "-c", WRITER, str(folder), *written_place(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -141,7 +141,7 @@ def test_a_reference_makes_one_payment(place: Place) -> None:
 
 def test_without_its_constraint_a_reference_makes_many_payments(own_place: Place) -> None:
     create_tables(own_place)
-    drop_constraint(own_place, "uq_payments_tenant_id")
+    drop_constraint(own_place, "uq_payments_tenant_id_merchant_id_mode_reference")
 
     assert race(own_place, references()) == RACERS
 
