@@ -1,205 +1,250 @@
-"""`python -m bench.decision`: a whole durable decision against the floor, interleaved, in one run.
+"""`python -m bench.decision`: a whole durable decision, its floor and its rival, in one run.
 
-Prints CPU of all server processes per request, requests per second and latencies, as ratios to
-a constant Flask route under the same gunicorn and the same load; rewrites the table in
-bench/README.md. Closed loop: its tails are no goals (open-loop load comes with the next bench).
+All sides run at once and are sent load in turns, round after round; only ratios of figures of one
+round are compared. Prints CPU of all processes a decision, decisions a second and latencies;
+rewrites the tables in bench/README.md when asked to.
 """
 
 import argparse
 import contextlib
-import importlib.metadata
-import json
 import os
-import platform
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
+from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parents[1]
-README = Path(__file__).parent / "README.md"
-TICKS = os.sysconf("SC_CLK_TCK")
-WORKERS, THREADS = 2, 8
-BODY = json.dumps(
-    {
-        "reference": "@@",
-        "occurred_at": "@now@",
-        "kind": "purchase",
-        "amount": {"value": 38000, "currency": "CNY"},
-        "payer": {"payer_id": "@payer@", "account_created_at": "2024-03-02T00:00:00Z"},
-        "payee": {"payee_id": "p_77", "type": "merchant", "name": "Lin's Phones"},
-        "instrument": {"instrument_id": "ins_@payer@", "type": "card", "bin": "621700"},
-        "device": {"device_id": "d_@payer@", "platform": "android", "ip": "203.0.113.9"},
-        "order": {"order_id": "8831", "total": {"value": 38000, "currency": "CNY"}},
-        "entry": "app",
-        "channel": "mobile_app",
-        "mcc": "5732",
-    }
-)
+from bench import stores
+from bench.mix import BURST
+from bench.sides import WORKERS, Side, floor
+from bench.tables import at, held, rewrite, table, versions, writing
+
+THREADS = 16
+OPEN_CONNECTIONS = 64
+PART_OF_PEAK = 0.6
+CPU_GOAL = {stores.SQLITE: "<= 2.5", stores.POSTGRES: "<= 3"}
+P99_GOAL = {stores.SQLITE: ">= 2", stores.POSTGRES: ">= 3"}
+CONSTANT, CONSTANT_OURS, BAD = "constant route", "constant, our server", "bad body refused"
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+class Run:
+    """Sides, and what each saw in each round."""
+
+    def __init__(self, given: argparse.Namespace) -> None:
+        self.given = given
+        self.sides: dict[str, Side] = {}
+        self.peak: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.open: dict[str, list[dict[str, Any]]] = defaultdict(list)
+
+    def cpu(self, name: str) -> list[float]:
+        """Return CPU microseconds a request at the peak, one a round."""
+        return [one["cpu_us"] for one in self.peak[name]]
+
+    def rate(self, name: str) -> float:
+        """Return decisions a second at the peak."""
+        return statistics.median(one["per_s"] for one in self.peak[name])
+
+    def peaks(self) -> None:
+        """Measure what each side can do: a closed loop, which never asks more than it answers."""
+        for turn in range(self.given.rounds):
+            for name, side in self.sides.items():
+                self._peak(name, side, kind="uniform")
+            self._peak(BAD, self.sides[f"decision, {stores.SQLITE}"], kind="bad")
+            tell(f"peaks: round {turn + 1} of {self.given.rounds}")
+
+    def _peak(self, name: str, side: Side, *, kind: str) -> None:
+        given = self.given
+        taken = side.load(seconds=given.seconds, connections=given.connections, kind=kind)
+        count = sum(taken["statuses"].values())
+        expected = {"422" if kind == "bad" else "201"}
+        if set(taken["statuses"]) - expected:
+            tell(f"{name}: answers {taken['statuses']}")
+        self.peak[name].append(
+            taken | {"cpu_us": taken["cpu_s"] / count * 1e6, "per_s": count / taken["wall"]}
+        )
+
+    def tails(self, store: str) -> None:
+        """Measure latencies at fixed rates: 60 % of the rival's peak, and 60 % of our own."""
+        ours, rival = f"decision, {store}", f"rival, {store}"
+        theirs, own = self.rate(rival) * PART_OF_PEAK, self.rate(ours) * PART_OF_PEAK
+        for turn in range(self.given.rounds):
+            for name, side, rate, kind in (
+                (f"{ours}, rival's rate", ours, theirs, "uniform"),
+                (f"{rival}, rival's rate", rival, theirs, "uniform"),
+                (ours, ours, own, "uniform"),
+                (f"{ours}, hot payee", ours, own, "hot"),
+            ):
+                taken = self.sides[side].load(
+                    seconds=self.given.open_seconds,
+                    connections=OPEN_CONNECTIONS,
+                    rate=f"{rate:.1f}",
+                    kind=kind,
+                )
+                count = sum(taken["statuses"].values())
+                taken |= {"rate": rate, "cpu_us": taken["cpu_s"] / count * 1e6}
+                self.open[name].append(taken)
+            tell(f"tails, {store}: round {turn + 1} of {self.given.rounds}")
+
+    def tail(self, name: str, share: float) -> list[float]:
+        """Return a quantile of latencies in milliseconds, one a round."""
+        return [at(one["latencies_ms"], share) for one in self.open[name]]
 
 
-def family(root: int) -> list[int]:
-    """Return a process and all that it started."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                children.setdefault(parent, []).append(int(entry.name))
-    found = [root]
-    for pid in found:
-        found += children.get(pid, [])
-    return found
-
-
-def cpu_s(root: int) -> float:
-    """Return the CPU seconds that a process and its children have used."""
-    total = 0
-    for pid in family(root):
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def wait_for(port: int, path: str) -> None:
-    deadline = time.perf_counter() + 30
-    while time.perf_counter() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as one:
-            one.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
-            if one.recv(12).endswith((b"200", b"404", b"405")):
-                return
-        time.sleep(0.1)
-    raise SystemExit("a server did not start")
-
-
-@contextlib.contextmanager
-def running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        command, env=os.environ | environment, cwd=ROOT,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            yield process
-        finally:
-            process.terminate()
-
-
-def payguard(environment: dict[str, str], *words: str) -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", "from service.cli import main; main()", *words, "--json"],
-        env=os.environ | environment, cwd=ROOT, check=True, capture_output=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
-
-
-def load(port: int, key: str, tag: str, body: str, given: argparse.Namespace) -> dict:
-    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.load", str(port), "--key", key, "--tag", tag,
-         "--seconds", str(given.seconds), "--clients", str(given.clients)],
-        cwd=ROOT, check=True, capture_output=True, text=True, input=body.replace("@now@", now),
-    )  # fmt: skip
-    return json.loads(done.stdout)
-
-
-def measure(rows: dict[str, list[dict]], name: str, root: int, taken: dict, expect: str) -> None:
-    count = sum(taken["counts"].values())
-    if set(taken["counts"]) != {expect}:
-        raise SystemExit(f"{name}: answers {taken['counts']}")
-    latencies = taken["latencies_ms"]
-    rows.setdefault(name, []).append(
-        {
-            "cpu_us": (cpu_s(root) - taken["cpu_before"]) / count * 1e6,
-            "per_s": count / taken["wall"],
-            "p50_ms": latencies[len(latencies) // 2],
-            "p99_ms": latencies[int(len(latencies) * 0.99)],
-        }
-    )
+def tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--write", action="store_true", help="rewrite the table in README.md")
-    given = parser.parse_args()
-    rows: dict[str, list[dict]] = {}
-    with tempfile.TemporaryDirectory(dir=ROOT) as folder, contextlib.ExitStack() as stack:
-        port, floor_port = free_port(), free_port()
-        environment = {
-            "PAYGUARD_DATA_DIR": folder, "PAYGUARD_PORT": str(port),
-            "PAYGUARD_WORKERS": str(WORKERS), "PAYGUARD_THREADS": str(THREADS),
-            "PAYGUARD_RATE_PER_MINUTE": "10000000", "PAYGUARD_LOG_LEVEL": "info",
-        }  # fmt: skip
-        ours = stack.enter_context(
-            running([sys.executable, "-c", "from service.cli import main; main()", "serve"],
-                    environment)
-        )  # fmt: skip
-        floor = stack.enter_context(
-            running([sys.executable, "-m", "gunicorn", "--workers", str(WORKERS), "--threads",
-                     str(THREADS), "--worker-class", "gthread", "--no-control-socket",
-                     "--bind", f"127.0.0.1:{floor_port}", "bench.floor:create()"], {})
-        )  # fmt: skip
-        wait_for(port, "/livez")
-        wait_for(floor_port, "/")
-        merchant = payguard(environment, "merchant", "create", "--name", "Bench")
-        key = payguard(environment, "key", "create", "--merchant", merchant["merchant_id"],
-                       "--mode", "sandbox")["text"]  # fmt: skip
-        bad = BODY.replace('"kind": "purchase"', '"kind": 7')
-        for turn in range(given.rounds):
-            for name, at, root, body, expect in (
-                ("constant route", floor_port, floor.pid, BODY, "201"),
-                ("whole decision", port, ours.pid, BODY, "201"),
-                ("bad body refused", port, ours.pid, bad, "422"),
+    given = arguments().parse_args()
+    run = Run(given)
+    load_before = os.getloadavg()[0]
+    with contextlib.ExitStack() as stack:
+        run.sides[CONSTANT] = stack.enter_context(floor(CONSTANT, threads=THREADS))
+        run.sides[CONSTANT_OURS] = stack.enter_context(
+            floor(CONSTANT_OURS, threads=THREADS, ours=True)
+        )
+        for store in given.stores:
+            for name, options in (
+                ("decision", {}),
+                ("rival", {"rival": True}),
+                ("in memory", {"in_memory": True}),
             ):
-                before, start = cpu_s(root), time.perf_counter()
-                taken = load(at, key, f"{name[:1]}{turn}", body, given)
-                taken |= {"cpu_before": before, "wall": time.perf_counter() - start}
-                measure(rows, name, root, taken, expect)
-                print(f"round {turn + 1}/{given.rounds}: {name}", file=sys.stderr)
-    table = report(rows)
-    print(table)
+                full = f"{name}, {store}"
+                side = stack.enter_context(stores.side(full, store=store, **options))
+                # From here on those who send far too many are declined.
+                side.load(seconds=BURST / 40, rate=40, kind="burst")
+                run.sides[full] = side
+                tell(f"started: {full}")
+        run.peaks()
+        for store in given.stores:
+            run.tails(store)
+    text = report(run, load_before)
+    print(text)
     if given.write:
-        head, _, rest = README.read_text().partition("<!-- decision -->\n")
-        _, _, tail = rest.partition("<!-- /decision -->")
-        README.write_text(f"{head}<!-- decision -->\n{table}\n<!-- /decision -->{tail}")
+        rewrite(given.page, "decision", text)
 
 
-def report(rows: dict[str, list[dict]]) -> str:
-    versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}"
-        for name in ("gunicorn", "flask", "werkzeug", "msgspec", "sqlalchemy", "cryptography")
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=4, help="of each load at the peak")
+    parser.add_argument("--open-seconds", type=float, default=8, help="of each load at a rate")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=16, help="at the peak")
+    parser.add_argument("--stores", nargs="+", default=stores.available())
+    writing(parser)
+    return parser
+
+
+def report(run: Run, load_before: float) -> str:
+    given = run.given
+    how = (
+        f"{WORKERS} front-end processes of {THREADS} threads, {given.rounds} rounds. Peak: closed"
+        f" loop, {given.connections} connections, {given.seconds:g} s. At a rate: open loop,"
+        f" {OPEN_CONNECTIONS} connections, {given.open_seconds:g} s."
+        f" Load average before the run {load_before:.1f}, after it {os.getloadavg()[0]:.1f}."
     )
     lines = [
-        f"Python {platform.python_version()}, {versions}.",
-        f"{os.cpu_count()} cores, {WORKERS} workers, {THREADS} threads, SQLite, synchronous=FULL.",
+        f"{versions(stores.postgres_version(given.stores))}.",
+        how,
         "",
-        "| what | CPU us a request | ratio | requests/s | p50 ms | p99 ms |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    floors = [one["cpu_us"] for one in rows["constant route"]]
-    for name, taken in rows.items():
-        middle = {key: statistics.median(one[key] for one in taken) for key in taken[0]}
-        ratio = statistics.median(
-            one["cpu_us"] / floor for one, floor in zip(taken, floors, strict=True)
-        )
-        lines.append(
-            f"| {name} | {middle['cpu_us']:.0f} | {ratio:.2f} | {middle['per_s']:.0f}"
-            f" | {middle['p50_ms']:.1f} | {middle['p99_ms']:.1f} |"
-        )
+        table(("what DESIGN 13 asks", "store", "here", "goal"), goals(run)),
+        "",
+        table(
+            ("at the peak", "CPU us each", "to the constant", "each second", "p50 ms", "p99 ms",
+             "approved"),
+            peak_rows(run),
+        ),
+        "",
+        table(
+            ("at a fixed rate", "each second", "CPU us each", "p50 ms", "p99 ms", "p99.9 ms",
+             "answers", "generator"),
+            open_rows(run),
+        ),
+    ]  # fmt: skip
     return "\n".join(lines)
+
+
+def goals(run: Run) -> list[tuple[str, ...]]:
+    """Return the rows of DESIGN 13: what, store, ratio (median and range), goal."""
+    rows = [row for store in run.given.stores for row in goals_of(run, store)]
+    ratios = over(run.cpu(BAD), run.cpu(CONSTANT_OURS))
+    return [
+        *rows,
+        ("CPU of refusing a bad body / constant, our server", "-", *held(ratios, "<= 1.25")),
+    ]
+
+
+def goals_of(run: Run, store: str) -> Iterator[tuple[str, ...]]:
+    ours, rival, memory = (f"{name}, {store}" for name in ("decision", "rival", "in memory"))
+    cpu = run.cpu(ours)
+    p50, p99, p999 = (run.tail(ours, share) for share in (0.5, 0.99, 0.999))
+    fixed, theirs = (run.tail(f"{one}, rival's rate", 0.99) for one in (ours, rival))
+    rates = ([one["per_s"] for one in run.peak[name]] for name in (ours, memory))
+    for what, ratios, goal in (
+        ("CPU of a decision / constant route", over(cpu, run.cpu(CONSTANT)), CPU_GOAL[store]),
+        ("CPU, rival / ours", over(run.cpu(rival), cpu), ">= 2"),
+        ("p99 at 60 % of the rival's peak, rival / ours", over(theirs, fixed), P99_GOAL[store]),
+        ("p99 / p50 at 60 % of the peak", over(p99, p50), "<= 5"),
+        ("p99.9 / p50 at 60 % of the peak", over(p999, p50), "<= 20"),
+        ("a payee with 30 % of all, p99 / uniform",
+         over(run.tail(f"{ours}, hot payee", 0.99), p99), "<= 1.5"),
+        ("decisions a second, disk / memory", over(*rates), ">= 0.7"),
+    ):  # fmt: skip
+        yield (what, store, *held(ratios, goal))
+
+
+def over(above: list[float], below: list[float]) -> list[float]:
+    """Return ratios, one a round."""
+    return [one / max(other, 1e-9) for one, other in zip(above, below, strict=True)]
+
+
+def peak_rows(run: Run) -> list[tuple[str, ...]]:
+    rows = []
+    constant = run.cpu(CONSTANT)
+    for name, taken in run.peak.items():
+        latencies = sorted(took for one in taken for took in one["latencies_ms"])
+        rows.append(
+            (
+                name,
+                f"{statistics.median(run.cpu(name)):.0f}",
+                f"{statistics.median(over(run.cpu(name), constant)):.2f}",
+                f"{run.rate(name):.0f}",
+                f"{at(latencies, 0.5):.1f}",
+                f"{at(latencies, 0.99):.1f}",
+                approved(taken),
+            )
+        )
+    return rows
+
+
+def approved(taken: list[dict[str, Any]]) -> str:
+    """Return the share of decisions that approve."""
+    count = sum(sum(one["outcomes"].values()) for one in taken)
+    approvals = sum(one["outcomes"].get("approve", 0) for one in taken)
+    return f"{approvals / count:.1%}" if approvals else "-"
+
+
+def open_rows(run: Run) -> list[tuple[str, ...]]:
+    rows = []
+    for name, taken in run.open.items():
+        latencies = sorted(took for one in taken for took in one["latencies_ms"])
+        statuses: dict[str, int] = defaultdict(int)
+        for one in taken:
+            for status, count in one["statuses"].items():
+                statuses[status] += count
+        late = max(one["lag_p99_ms"] for one in taken)
+        kept = sum(one["kept_schedule"] for one in taken)
+        rows.append(
+            (
+                name,
+                f"{taken[0]['rate']:.0f}",
+                f"{statistics.median(one['cpu_us'] for one in taken):.0f}",
+                *(f"{at(latencies, share):.1f}" for share in (0.5, 0.99, 0.999)),
+                ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items())),
+                f"kept {kept} of {len(taken)}, p99 {late:.1f} ms late",
+            )
+        )
+    return rows
 
 
 if __name__ == "__main__":

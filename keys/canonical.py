@@ -5,6 +5,8 @@ import json
 import math
 from typing import Any, Final
 
+import msgspec
+
 # RFC 8785 builds on I-JSON (RFC 7493): integers beyond this are not the same everywhere.
 INTEGER_MAX: Final = 2**53 - 1
 DEPTH_MAX: Final = 64
@@ -12,6 +14,7 @@ DEPTH_MAX: Final = 64
 # ECMA-262 Number::toString writes plain digits from 1e-6 up to, not with, 1e21.
 _PLAIN_EXPONENT_MAX: Final = 21
 _PLAIN_EXPONENT_MIN: Final = -6
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
 class NotCanonical(ValueError):  # noqa: N818  it is what the value is
@@ -32,11 +35,12 @@ def encode(value: Any) -> bytes:
     >>> encode({"b": [1, True, None], "a": "text"})
     b'{"a":"text","b":[1,true,null]}'
     """
-    # The C encoder of the standard library writes the same text where all keys are ASCII and
-    # no number is a float; it is many times faster, and what we hash is nearly always such.
-    text = _fast(value) if _is_simple(value, DEPTH_MAX) else _write(value, DEPTH_MAX)
+    # msgspec's sorted encoder writes the same text where all keys are ASCII and no number is a
+    # float; it is many times faster, and what we hash is nearly always such.
     try:
-        return text.encode()
+        if _is_simple(value, DEPTH_MAX):
+            return _SORTED.encode(value)
+        return _write(value, DEPTH_MAX).encode()
     except UnicodeEncodeError:
         raise NotCanonical("a lone surrogate has no UTF-8 form") from None
 
@@ -55,23 +59,15 @@ def _is_simple(value: Any, depth: int) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return abs(int(value)) <= INTEGER_MAX
-    if depth == 0:
+        return -INTEGER_MAX <= int(value) <= INTEGER_MAX
+    if depth == 0 or (kind is not dict and kind is not list and kind is not tuple):
         return False
     if kind is dict:
-        return all(
-            type(key) is str and key.isascii() and _is_simple(item, depth - 1)
-            for key, item in value.items()
-        )
-    if kind is list or kind is tuple:
-        return all(_is_simple(item, depth - 1) for item in value)
-    return False
-
-
-def _fast(value: Any) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+        for key in value:
+            if type(key) is not str or not key.isascii():
+                return False
+        value = value.values()
+    return all(type(item) is str or _is_simple(item, depth - 1) for item in value)
 
 
 def _write(value: Any, depth: int) -> str:

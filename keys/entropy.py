@@ -15,6 +15,7 @@ DRAW_BYTES_MAX: Final = 65_536
 
 _BLOCK_BYTES: Final = 32
 _STREAM: Final = b"payguard entropy v1"
+_FIRST: Final = bytes(4)
 
 
 def system(n: int) -> bytes:
@@ -46,6 +47,8 @@ def derived(seed: bytes) -> Entropy:
     def draw(n: int) -> bytes:
         _check(n)
         context = _STREAM + next(draws).to_bytes(8) + n.to_bytes(4)
+        if n <= _BLOCK_BYTES:
+            return hmac.digest(seed, _FIRST + context, "sha256")[:n]
         blocks = (
             hmac.digest(seed, block.to_bytes(4) + context, "sha256")
             for block in range(-(-n // _BLOCK_BYTES))

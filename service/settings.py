@@ -38,13 +38,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         port: Port the front end listens on.
         issuer: `iss` of payment tokens: the address by which merchants know this service.
         workers: Front-end processes.
-        threads: Requests that one front-end process serves at a time.
+        front_end: How a front-end process waits: `cooperative` parks a request in a greenlet,
+            `threads` holds a thread.
+        threads: Under `threads`, requests that one front-end process serves at a time; under
+            `cooperative`, blocking calls that run at a time.
+        requests_max: Under `cooperative`, requests under way in one front-end process.
         deadline_ms: How long a request may take before it is answered 503.
         rate_per_minute: Requests that a key may make a minute and front-end process.
         trusted_proxies: How many proxies in front append to X-Forwarded-For.
         queue_length_max: Commands that may wait for the writer in each lane.
         entity_cache_mib: Memory for feature state.
-        timer_poll_ms: How often the worker looks for what has expired.
+        timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
+        webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
     """
 
@@ -57,13 +62,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: Port = 8080
     issuer: Annotated[str, msgspec.Meta(min_length=1, max_length=255)] = "http://127.0.0.1:8080"
     workers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    front_end: Literal["cooperative", "threads"] = "cooperative"
     threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    requests_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 512
     deadline_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 2_000
     rate_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 60_000
     trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0
     queue_length_max: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4_096
     entity_cache_mib: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
     timer_poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 200
+    webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @property

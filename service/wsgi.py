@@ -17,22 +17,27 @@ from structlog.typing import FilteringBoundLogger
 from keys import entropy
 from keys.blind_index import keyed_hash
 from service.carriers.client import SocketCarrier
-from service.db.places import Place
+from service.carriers.cooperative import CooperativeCarrier
+from service.db.places import Database, Place
 from service.db.store import StoreUnavailable
 from service.db.stores import is_made, open_reader
+from service.front.hub import Hub
+from service.front.reader import ParkingReader
 from service.http.door import Door
 from service.http.openapi import document
 from service.http.operations import Metrics, mount_operations, request_line
-from service.http.ports import Limits, Ports
+from service.http.ports import Limits, Ports, Reader
 from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
+from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
+from service.rooms.webhooks import api as webhooks
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
@@ -42,11 +47,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
     *payers.ROUTES,
+    *webhooks.ROUTES,
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.
 SHARD: Final = 0
+_MILLISECONDS: Final = 1_000
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+# The extension of the app that answers what there is no room for; a WSGI application.
+OVERLOADED_APP: Final = "payguard.overloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,7 @@ class FrontEnd:
         registry: Where metrics are kept.
         metrics_folder: Where several processes count together; None for one process.
         log: The front end's log.
+        hub: Where requests park, under the cooperative front end.
     """
 
     settings: Settings
@@ -72,13 +82,14 @@ class FrontEnd:
     registry: CollectorRegistry
     metrics_folder: Path | None
     log: FilteringBoundLogger
+    hub: Hub | None = None
 
 
 def create_app(front: FrontEnd) -> flask.Flask:
     """Return the app; opens no connection before the first request."""
     app = flask.Flask("payguard", static_folder=None)
     settings, secrets = front.settings, front.secrets
-    reader = open_reader(settings.database)
+    reader = _reader(front)
     signer = Signer(reader, secrets.sealer, front.clock)
     ports = Ports(
         submit=front.submit,
@@ -87,6 +98,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
         clock=front.clock,
         entropy=entropy.system,
         signer=signer,
+        sealer=secrets.sealer,
         keyed_hash=keyed_hash,
         cursor_key=secrets.cursor,
         fingerprint_key=secrets.fingerprint,
@@ -101,7 +113,9 @@ def create_app(front: FrontEnd) -> flask.Flask:
         version=version("payguard"),
     )
     metrics = Metrics(front.registry, folder=front.metrics_folder)
-    Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log))).mount(app, ROUTES)
+    door = Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log)))
+    door.mount(app, ROUTES)
+    app.extensions[OVERLOADED_APP] = door.overloaded
     mount_operations(
         app,
         probes={"signing_key": signer.is_ready, "writer": front.reaches_writer},
@@ -112,8 +126,11 @@ def create_app(front: FrontEnd) -> flask.Flask:
     return app
 
 
-def create() -> flask.Flask:
+def create(hub: Hub | None = None) -> flask.Flask:
     """Return the app of one gunicorn worker, with the environment's settings.
+
+    Args:
+        hub: Where requests park, if they do.
 
     Raises:
         SettingsInvalid: A setting is unknown or out of range.
@@ -125,9 +142,13 @@ def create() -> flask.Flask:
         stream=sys.stderr.buffer, clock=clock, level=settings.severity, process="front_end"
     )
     logging.getLogger("werkzeug").addHandler(Bridge(log))
-    carrier = SocketCarrier(settings.socket_file, clock=clock)
+    carrier: SocketCarrier | CooperativeCarrier
+    if hub is None:
+        carrier = SocketCarrier(settings.socket_file, clock=clock)
+    else:
+        carrier = CooperativeCarrier(settings.socket_file, clock=clock, hub=hub)
     folder = os.environ.get(METRICS_FOLDER)
-    return create_app(
+    app = create_app(
         FrontEnd(
             settings=settings,
             secrets=open_secrets(
@@ -139,8 +160,21 @@ def create() -> flask.Flask:
             registry=CollectorRegistry(),
             metrics_folder=Path(folder) if folder else None,
             log=log,
+            hub=hub,
         )
     )
+    settle()
+    return app
+
+
+def _reader(front: FrontEnd) -> Reader:
+    """Return where the app reads; what goes over a network parks its request."""
+    place = front.settings.database
+    reader = open_reader(place)
+    if front.hub is None or not isinstance(place, Database):
+        return reader
+    timeout_s = front.settings.deadline_ms / _MILLISECONDS
+    return ParkingReader(reader, hub=front.hub, timeout_s=timeout_s)
 
 
 def _is_used(database: Place) -> bool:

@@ -27,13 +27,15 @@ class Xaes:
     Source: C2SP XAES-256-GCM; a NIST SP 800-108r1 CMAC derivation in front of AES-256-GCM.
     """
 
-    __slots__ = ("_aes", "_subkey")
+    __slots__ = ("_raw", "_subkey")
 
     def __init__(self, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError(f"a key has {KEY_BYTES} bytes")
-        # ECB over whole blocks of our own is the raw AES that CMAC is defined by.
-        self._aes = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  CMAC, one block at a time
+        # ECB over whole blocks of our own is the raw AES that CMAC is defined by. It carries
+        # nothing from one block to the next, so that one context serves all messages.
+        aes = Cipher(algorithms.AES256(key), modes.ECB())  # noqa: S305  CMAC, one block at a time
+        self._raw = aes.encryptor().update
         self._subkey = _double(self._raw(bytes(16)))
 
     def encrypt(self, nonce: bytes, plain: bytes, associated: bytes) -> bytes:
@@ -60,10 +62,6 @@ class Xaes:
         return self._raw(
             _xor(b"\x00\x01" + context, self._subkey) + _xor(b"\x00\x02" + context, self._subkey)
         )
-
-    def _raw(self, blocks: bytes) -> bytes:
-        encryptor = self._aes.encryptor()
-        return encryptor.update(blocks) + encryptor.finalize()
 
 
 def _double(block: bytes) -> bytes:

@@ -148,7 +148,7 @@ class _Link:
                 with self._guard:
                     slot = self._slots.pop(answered.id, None)
                 if slot is not None:
-                    slot.fill(_result(answered))
+                    slot.fill(result(answered))
         except (OSError, msgspec.MsgspecError):
             pass
         finally:
@@ -171,7 +171,8 @@ class _Link:
             self._connection.shutdown(socket.SHUT_RDWR)
 
 
-def _result(answered: Answered) -> Reply | SubmitFailed:
+def result(answered: Answered) -> Reply | SubmitFailed:
+    """Return what an answer says: the reply, or what came instead."""
     if answered.reply is not None:
         return answered.reply
     if answered.failed == Faulted.__name__:

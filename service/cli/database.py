@@ -122,7 +122,7 @@ def require_current(database: Place, found: Standing) -> None:
         raise Failure(
             "migrations_pending",
             f"the database lacks {len(found.pending)} migrations: {', '.join(found.pending)}",
-            then="make a backup, then run `payguard migrate`",
+            then="run `payguard upgrade`: it makes a backup first",
         )
 
 

@@ -55,6 +55,8 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
             host=HOST,
             port=listener.getsockname()[1],
             issuer=url,
+            # Its only receivers are those of whoever tries it, on this machine.
+            webhook_allow_private=True,
         )
         screen.note(f"Payguard demo: one process, its data in {folder}")
         with running(settings, listener) as run:

@@ -17,7 +17,7 @@ from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reportin
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.rooms.assessments.public import Judge
 from service.secrets import open_secrets
 from service.settings import Settings
@@ -49,7 +49,7 @@ def rerun(screen: Screen, fault_id: str, *, is_dry: bool) -> int:
         )
     settings = current_settings()
     try:
-        reader = open_reader(settings.database)
+        reader = open_spanning_reader(settings.database)
         row = reader.maybe(FAULT_BY_ID(fault_id=fault_id))
         if row is None:
             raise Failure(

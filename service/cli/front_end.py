@@ -1,8 +1,9 @@
-"""gunicorn around the app: its settings in code, its log in our lines. Decides nothing.
+"""gunicorn around the app, cooperative or with threads: its settings, its log. Decides nothing.
 
 Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the socket to listen on.
 """
 
+import asyncio
 import logging
 import os
 import sys
@@ -11,15 +12,19 @@ from typing import Any, Final
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 from typing_extensions import override
 
+from service.front.bounds import CONNECTIONS_MAX, Bounds
+from service.front.hub import Hub
+from service.front.server import Server
+from service.front.threads import DrainingWorker, refuse_two_readings
+from service.front.worker import CooperativeWorker
+from service.http.ports import BODY_BYTES_MAX
 from service.kernel.clock import SystemClock
 from service.kernel.logs import Bridge, logger
 from service.settings import Settings, read_settings
 
-CONNECTIONS_MAX: Final = 1_000
 # Longer than proxies keep theirs (60 s is common), so that it is they who close first.
 KEEPALIVE_S: Final = 75
 # A worker that has not turned its loop for this long hangs and is replaced.
@@ -29,6 +34,8 @@ GRACE_S: Final = 8
 LINE_BYTES_MAX: Final = 4_094
 HEADERS_MAX: Final = 64
 HEADER_BYTES_MAX: Final = 8_190
+# An answer that takes more of its deadline than this says that too many were let in.
+SOUND_SHARE: Final = 0.25
 _MILLISECONDS: Final = 1_000
 
 
@@ -44,12 +51,17 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         settings: Ours.
         listener: Descriptor of a bound and listening socket.
     """
+    is_cooperative = settings.front_end == "cooperative"
     memory = Path("/dev/shm")  # noqa: S108  no content: a file whose time says that a worker lives
     return {
         "bind": f"fd://{listener}",
         "workers": settings.workers,
-        "threads": settings.threads,
-        "worker_class": DrainingWorker,
+        # gunicorn's own threads; the cooperative front end has a pool beside its loop.
+        "threads": 1 if is_cooperative else settings.threads,
+        "worker_class": CooperativeWorker if is_cooperative else DrainingWorker,
+        # Its C parser wants a release that cannot be had; the older ones frame some bodies wrong.
+        "http_parser": "python",
+        "asgi_loop": "asyncio",
         "worker_connections": CONNECTIONS_MAX,
         "worker_tmp_dir": str(memory) if memory.is_dir() else None,
         "keepalive": KEEPALIVE_S,
@@ -68,6 +80,7 @@ def configuration(settings: Settings, *, listener: int) -> dict[str, Any]:
         "logger_class": LineLog,
         "loglevel": "warning",
         "accesslog": None,
+        "pre_request": refuse_two_readings,
         "child_exit": _forget_gauges,
     }
 
@@ -76,6 +89,7 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn with these settings and no others: no file, no GUNICORN_ variable is read."""
 
     def __init__(self, settings: Settings, *, listener: int) -> None:
+        self._settings = settings
         self._configuration = configuration(settings, listener=listener)
         super().__init__()
 
@@ -91,30 +105,33 @@ class FrontEnd(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
         return create()
 
+    def cooperative(self, loop: asyncio.AbstractEventLoop) -> tuple[Hub, Server]:
+        """Return what the cooperative worker runs on its loop."""
+        # In the worker, after the fork, as above.
+        from service.wsgi import OVERLOADED_APP, create
 
-class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A worker that, when told to stop, takes what waits in the socket before it closes it.
-
-    gunicorn closes the socket with connections still waiting in it, whose requests are then
-    reset although the client saw its connection accepted.
-    """
-
-    @override
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._take_all(listener)
-                listener.close()
-            self.sockets.clear()
-
-    def _take_all(self, listener: Any) -> None:
-        listener.setblocking(False)  # noqa: FBT003  the socket's own signature
-        for _ in range(CONNECTIONS_MAX):
-            before = self.nr_conns
-            self.accept(listener)
-            if self.nr_conns == before:
-                return
+        settings = self._settings
+        hub = Hub(loop, threads=settings.threads)
+        app = create(hub)
+        bounds = Bounds(
+            connections=CONNECTIONS_MAX,
+            requests=settings.requests_max,
+            line_bytes=LINE_BYTES_MAX,
+            headers=HEADERS_MAX,
+            header_bytes=HEADER_BYTES_MAX,
+            body_bytes=BODY_BYTES_MAX,
+            idle_s=KEEPALIVE_S,
+            answer_s=settings.deadline_ms / _MILLISECONDS * SOUND_SHARE,
+        )
+        server = Server(
+            app,
+            overloaded=app.extensions[OVERLOADED_APP],
+            hub=hub,
+            bounds=bounds,
+            clock=SystemClock(),
+            workers=settings.workers,
+        )
+        return hub, server
 
 
 class LineLog(Logger):  # type: ignore[misc]  # gunicorn has no types

@@ -16,7 +16,7 @@ from service.cli.merchant import find_merchant
 from service.cli.screen import Failure, Screen, reporting, table
 from service.cli.writers import ask, checked, merchant_call, writer_at_hand
 from service.db.statements import Row
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.rooms.merchants import queries
 from service.rooms.merchants.contract import (
     DEFAULT_SCOPES,
@@ -217,7 +217,7 @@ def _find_key(settings: Settings, merchant: Row, key_id: str) -> Row:
 
 
 def _keys_of(settings: Settings, merchant: Row) -> Sequence[Row]:
-    reader = open_reader(settings.database)
+    reader = open_spanning_reader(settings.database)
     rows: list[Row] = []
     while page := queries.keys_of(reader, merchant, after=rows[-1]["key_id"] if rows else ""):
         rows += page

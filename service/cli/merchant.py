@@ -9,7 +9,7 @@ from service.cli.screen import Failure, Screen, reporting, table
 from service.cli.writers import ask, checked, house_call, writer_at_hand
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.rooms.merchants import queries
 from service.rooms.merchants.contract import CreateMerchant, Merchant, Preset
 from service.settings import Settings
@@ -55,7 +55,7 @@ def find_merchant(settings: Settings, merchant_id: str) -> Row:
         Failure: There is none, or the database cannot be read.
     """
     try:
-        row = queries.merchant(open_reader(settings.database), merchant_id)
+        row = queries.merchant(open_spanning_reader(settings.database), merchant_id)
     except StoreUnavailable as error:
         raise Failure(
             "database_unusable", str(error), then="`payguard doctor` looks for the cause"

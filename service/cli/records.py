@@ -127,8 +127,12 @@ def find_payment(reader: Reader, payment_id: str) -> Row:
 
 def events_of(reader: Reader, payment: Row) -> list[Row]:
     """Return a payment's events, the oldest first."""
-    tenant_id, payment_id = payment["tenant_id"], payment["payment_id"]
-    read = EVENTS_OF(tenant_id=tenant_id, subject_id=payment_id, limit=ROWS_MAX)
+    read = EVENTS_OF(
+        tenant_id=payment["tenant_id"],
+        merchant_id=payment["merchant_id"],
+        subject_id=payment["payment_id"],
+        limit=ROWS_MAX,
+    )
     return reader.fetch(read)
 
 

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -33,6 +34,7 @@ WRITER_STOP_S: Final = 30.0
 PROBE_TIMEOUT_S: Final = 1.0
 LOOK_EVERY_S: Final = 0.1
 LEFT_BEHIND_LOOKS: Final = 50
+MEMORY: Final = Path("/dev/shm")  # noqa: S108  the folder is made by mkdtemp
 
 
 @click.command()
@@ -154,7 +156,7 @@ def _url(listener: socket.socket) -> str:
 
 
 def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Program]:
-    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(_fresh_metrics(settings))}
+    environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(fresh_metrics(settings.data_dir))}
     # -P: a folder `service` where this was started must not be taken for ours.
     python = (sys.executable, "-P", "-m")
     return [
@@ -183,11 +185,22 @@ def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Pro
     ]
 
 
-def _fresh_metrics(settings: Settings) -> Path:
-    """Return an empty folder for the processes' counts: those of dead ones would stay for ever."""
-    folder = settings.data_dir / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
+def fresh_metrics(data_dir: Path) -> Path:
+    """Return an empty folder for the processes' counts: those of dead ones would stay for ever.
+
+    The files are mapped into memory, and to touch a page that a full disk has no room for ends
+    the process. So they lie in memory where there is such a place; the link in the data folder
+    says where, so that the next start finds what a killed one left.
+    """
+    link = data_dir / "metrics"
+    with contextlib.suppress(OSError):
+        shutil.rmtree(link.resolve())
+    link.unlink(missing_ok=True)
+    if not MEMORY.is_dir():
+        link.mkdir(mode=0o700)
+        return link
+    folder = Path(tempfile.mkdtemp(prefix="payguard-metrics-", dir=MEMORY))
+    link.symlink_to(folder)
     return folder
 
 

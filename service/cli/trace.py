@@ -18,7 +18,7 @@ from service.cli.screen import Failure, Screen, reporting, table
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.kernel.money import Money
 from service.rooms.payments import model, queries
 from service.rooms.payments.model import Payment
@@ -102,7 +102,7 @@ def show(screen: Screen, payment_id: str, sequence: int | None) -> None:
 @contextlib.contextmanager
 def _reading() -> Iterator[Reader]:
     try:
-        yield open_reader(current_settings().database)
+        yield open_spanning_reader(current_settings().database)
     except StoreUnavailable as error:
         raise Failure(
             "database_unusable", str(error), then="`payguard doctor` looks for the cause"

@@ -29,6 +29,10 @@ BASE: Final = "base"
 
 _FOLDER: Final = Path(__file__).parent / "migrations"
 _OWNER_ONLY: Final = 0o600
+LOCK_TIMEOUT_MS: Final = 2_000
+# Two that migrate, or one that does beside the job that makes partitions, come one by one.
+_LOCK_CLASS: Final = 20_551
+_LOCK: Final = 9
 # Beside a writer at work a look must not take its lock.
 _READ: Final = "BEGIN DEFERRED"
 
@@ -38,13 +42,13 @@ def upgrade(place: Place, revision: str = "head") -> None:
 
     Raises:
         StoreIsNewer: This software does not know the revision that the store is at.
-        StoreUnavailable: The SQLite file cannot be opened.
+        StoreUnavailable: The SQLite file cannot be opened, or the database's roles do not fit.
         sqlalchemy.exc.SQLAlchemyError: The database refused.
         alembic.util.CommandError: There is no such revision.
     """
     _make(place)
     pending(place)
-    with _connected(place) as connection:
+    with _connected(place) as connection, _guarded(connection, place):
         command.upgrade(_config(connection), revision)
 
 
@@ -55,7 +59,7 @@ def downgrade(place: Place, revision: str) -> None:
         sqlalchemy.exc.SQLAlchemyError: The database refused.
         alembic.util.CommandError: There is no such revision.
     """
-    with _connected(place) as connection:
+    with _connected(place) as connection, _guarded(connection, place):
         command.downgrade(_config(connection), revision)
 
 
@@ -80,8 +84,20 @@ def pending(place: Place) -> list[str]:
     Raises:
         StoreIsNewer: This software does not know the revision that the store is at.
     """
+    return pending_after(current(place))
+
+
+def pending_after(revision: str | None) -> list[str]:
+    """Return the revisions that follow one, in the order in which they would run.
+
+    Args:
+        revision: That a store is at; None where it has no tables.
+
+    Raises:
+        StoreIsNewer: This software does not know the revision.
+    """
     scripts = ScriptDirectory(str(_FOLDER))
-    at = current(place) or BASE
+    at = revision or BASE
     if at != BASE and at not in {one.revision for one in scripts.walk_revisions()}:
         raise StoreIsNewer(
             f"the store is at revision {at}, which this version does not know: "
@@ -123,6 +139,8 @@ def _connected(place: Place, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sa.C
         sa.event.listen(engine, "begin", lambda one: one.exec_driver_sql(begin))
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                _bound(connection, is_change=begin != _READ)
             yield connection
     finally:
         engine.dispose()
@@ -132,6 +150,29 @@ def _url(place: Place, *, is_read: bool) -> str:
     if isinstance(place, Path):
         return f"sqlite:///{place}"
     return alchemy_url(place.any if is_read else place.required("owner"))
+
+
+def _bound(connection: sa.Connection, *, is_change: bool) -> None:
+    """Bound the waits for locks: whoever serves stands behind them. One migrates at a time."""
+    connection.execute(sa.text("SET LOCAL search_path = public"))
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}"))
+    if is_change:
+        connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_LOCK})"))
+
+
+@contextmanager
+def _guarded(connection: sa.Connection, place: Place) -> Iterator[None]:
+    """Make what a database's roles lack; set their rights anew once its tables are changed."""
+    if isinstance(place, Path):
+        yield
+        return
+    from service.db import guard  # noqa: PLC0415  psycopg is an extra
+
+    raw: Any = connection.connection.driver_connection
+    roles = guard.ensure_roles(raw, place)
+    guard.unguard(raw)
+    yield
+    guard.guard(raw, roles)
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

@@ -124,7 +124,10 @@ class SQLiteTransaction(Transaction):
         try:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            if not self._connection.in_transaction:
+            # A full disk takes no commit frame, or a torn one that no reader believes: that the
+            # transaction is over already says only that SQLite has rolled it back itself.
+            is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+            if not self._connection.in_transaction and not is_full:
                 raise CommitUnknown(str(error)) from error
             self.rollback()
             raise StoreUnavailable(str(error)) from error

@@ -57,7 +57,7 @@ class Bound:
     @override
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash((id(self.statement), frozenset(self.values.items())))
+            self._hash = hash((id(self.statement), frozenset(self.values.values())))
         return self._hash
 
 

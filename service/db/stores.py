@@ -30,18 +30,37 @@ def open_store(place: Place, *, hold: Callable[[], None] | None = None) -> Store
 
 
 def open_reader(place: Place) -> Reader:
-    """Return a way to read a place without the power to write; connects at its first read.
+    """Return a front end's way to read a place; connects at its first read.
+
+    On PostgreSQL it sees the rows of the tenant and merchant that a read's values name, and no
+    others.
 
     Raises:
         StoreUnavailable: The driver is missing, or this process was not given the address.
     """
+    return _reader(place, "reader")
+
+
+def open_spanning_reader(place: Place) -> Reader:
+    """Return a way to read a place over all tenants, for the worker and the command line.
+
+    On PostgreSQL it reads in the writer's role, in transactions that cannot write: whoever may
+    use it may send the writer commands for any tenant as well. A front end has no such address.
+
+    Raises:
+        StoreUnavailable: The driver is missing, or this process was not given the address.
+    """
+    return _reader(place, "writer")
+
+
+def _reader(place: Place, role: str) -> Reader:
     if isinstance(place, Path):
         return SQLiteReader(place)
     try:
         from service.db.postgres_reader import PostgresReader  # noqa: PLC0415  psycopg is an extra
     except ImportError as error:
         raise _no_driver() from error
-    return PostgresReader(place.required("reader"))
+    return PostgresReader(place.required(role), purpose=f"reads as {role}")
 
 
 def is_made(place: Place) -> bool:

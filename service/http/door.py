@@ -5,7 +5,7 @@ A refusal here touches no row: nothing is submitted before every check has passe
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import flask
@@ -39,6 +39,7 @@ from service.http.problems import (
 from service.http.rate import Buckets, Standing
 from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, Route
 from service.http.table import Table
+from service.http.watchers import Answered, Log, Watcher
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
 from service.kernel.ids import ID_PATTERN, new_id
 from service.unit_of_work.commands import Idempotency
@@ -57,45 +58,6 @@ _STATUS_SERVER: Final = 500
 _JSON_CONTENT: Final = ("Content-Type", headers.JSON_TYPE)
 _PROBLEM_CONTENT: Final = ("Content-Type", PROBLEM_TYPE)
 _STANDARD: Final = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-
-
-class Log(Protocol):
-    """Writes one event a line; a structlog logger is one."""
-
-    def info(self, event: str, **fields: Any) -> Any:
-        """Write what happened."""
-        ...
-
-    def error(self, event: str, **fields: Any) -> Any:
-        """Write what went wrong on our side."""
-        ...
-
-
-class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a request once it was answered; watchers count and log it.
-
-    Attributes:
-        method: HTTP method, `OTHER` where it is none of the usual.
-        route: Path template, or UNMATCHED; never the path itself.
-        status: HTTP status.
-        duration_ns: From the first look at it to the answer.
-        request_id: Its id.
-        code: Code of the problem, if it was refused.
-        batch: Batch that was committed for it, if any.
-        merchant_id: Who called, where that is known.
-    """
-
-    method: str
-    route: str
-    status: int
-    duration_ns: int
-    request_id: str
-    code: str | None
-    batch: str | None
-    merchant_id: str | None
-
-
-Watcher = Callable[[Answered], None]
 
 
 class _Visit:
@@ -171,6 +133,14 @@ class Door:
         app.register_error_handler(Exception, self._unserved)
         served = self._before(app.wsgi_app, Table(entries))
         app.wsgi_app = served  # type: ignore[method-assign, assignment]  # Flask's way to wrap
+
+    def overloaded(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        """Answer a request for which there is no room; a WSGI application that never waits."""
+        visit = _Visit(environ, self._ports)
+        refusal = self._refusal(Overloaded(), visit, UNMATCHED)
+        answer = self._finish(visit, refusal, UNMATCHED)
+        start(answer.line, answer.headers)
+        return [answer.body]
 
     def _before(self, rest: WSGIApplication, table: Table[_Operation]) -> WSGIApplication:
         """Return a WSGI application that serves the table itself and leaves the rest to Flask."""

@@ -16,7 +16,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.http import faults
-from service.http.door import Answered, Log, Watcher
+from service.http.watchers import Answered, Log, Watcher
 
 Probe = Callable[[], bool]
 

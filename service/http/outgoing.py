@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import flask
 
 _HEADER_VALUE: Final = re.compile(r"[\t -~]*")
-_LINES: Final = MappingProxyType({one.value: f"{one.value} {one.phrase}" for one in HTTPStatus})
+LINES: Final = MappingProxyType({one.value: f"{one.value} {one.phrase}" for one in HTTPStatus})
 
 
 class Finished(NamedTuple):
@@ -54,4 +54,4 @@ def finish(
             raise ValueError("a header's value is one line of ASCII")
         made.append((name, value))
     made.append(("Content-Length", str(len(body))))
-    return Finished(_LINES[status], made, body)
+    return Finished(LINES[status], made, body)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from keys.sealing import Sealer
 from service.db.statements import Bound, Row
 from service.kernel.clock import Clock
 from service.unit_of_work.commands import Mode, Submit
@@ -84,6 +85,7 @@ class Ports:
         clock: Wall clock and monotonic clock.
         entropy: Random bytes.
         signer: Signs payment tokens; its type is the payment room's matter.
+        sealer: Seals secrets that a front end makes, before they go to the writer.
         keyed_hash: HMAC-SHA256 over parts.
         cursor_key: Key of the signatures of cursors, 32 bytes.
         fingerprint_key: Key of idempotency keys' hashes and requests' fingerprints, 32 bytes.
@@ -99,6 +101,7 @@ class Ports:
     clock: Clock
     entropy: Callable[[int], bytes]
     signer: Any
+    sealer: Sealer
     keyed_hash: KeyedHash
     cursor_key: bytes
     fingerprint_key: bytes

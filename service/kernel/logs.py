@@ -3,6 +3,7 @@
 import functools
 import logging
 import re
+import threading
 from collections.abc import Callable, MutableMapping
 from typing import Any, BinaryIO, Final
 
@@ -50,13 +51,40 @@ def logger(
     """
     processors: list[Processor] = [_line(clock)]
     made: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.BytesLogger(stream),
+        _Lines(stream),
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         context_class=dict,
         cache_logger_on_first_use=True,
     ).bind(**bound)
     return made
+
+
+class _Lines:
+    """Writes lines to a stream; one that it cannot take is dropped and counted.
+
+    A log that is full or gone must not decide over payments: what they did is in the entries.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._guard = threading.Lock()
+        self._dropped = 0
+
+    def msg(self, line: bytes) -> None:
+        """Write one line, and how many were dropped before it."""
+        with self._guard:
+            try:
+                if self._dropped:
+                    line = b'{"event":"lines_dropped","lines":%d}\n' % self._dropped + line
+                self._stream.write(line + b"\n")
+                self._stream.flush()
+            except OSError:
+                self._dropped += 1
+            else:
+                self._dropped = 0
+
+    debug = info = warning = error = critical = exception = log = msg
 
 
 class Bridge(logging.Handler):

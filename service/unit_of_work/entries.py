@@ -115,9 +115,10 @@ def _check(value: Any, depth: int) -> None:
     if kind is dict or kind is list or kind is tuple:
         if depth == 0:
             raise NotAnEntry("too many levels")
-        if kind is dict and not all(type(name) is str and name.isascii() for name in value):
-            raise NotAnEntry("a member's name that is not ASCII text")
-        for member in value.values() if kind is dict else value:
+        if kind is dict:
+            _check_names(value)
+            value = value.values()
+        for member in value:
             if type(member) is not str:
                 _check(member, depth - 1)
     elif kind is int:
@@ -125,6 +126,12 @@ def _check(value: Any, depth: int) -> None:
             raise NotAnEntry("an integer beyond 2**53 - 1")
     elif kind is not str and kind is not bool and value is not None:
         raise NotAnEntry(kind.__name__)
+
+
+def _check_names(members: dict[Any, Any]) -> None:
+    for name in members:
+        if type(name) is not str or not name.isascii():
+            raise NotAnEntry("a member's name that is not ASCII text")
 
 
 def write(entry: Entry, *, call: Call, place: Place) -> tuple[Bound, Receipt]:

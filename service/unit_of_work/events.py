@@ -20,6 +20,7 @@ EVENTS_OF: Final = Statement(
     sa.select(EVENTS)
     .where(
         EVENTS.c.tenant_id == sa.bindparam("tenant_id"),
+        EVENTS.c.merchant_id == sa.bindparam("merchant_id"),
         EVENTS.c.subject_id == sa.bindparam("subject_id"),
     )
     .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)

@@ -27,6 +27,8 @@ from service.unit_of_work.ports import Ports
 
 BATCH_WORK_NS: Final = 5_000_000
 IDLE_WRITE_BACK: Final = 256
+# One batch moves the pace by which the next are measured this much: one part in so many.
+PACE_SHARE: Final = 8
 # A batch is run again without its guilty commands this often; what is left then runs one by
 # one, so that a batch full of guilty ones costs a few runs of the whole, not one for each.
 GUILTY_MAX: Final = 8
@@ -51,6 +53,8 @@ class UnitOfWork:
         self._ports = ports
         # The last sequence that was committed, for what belongs to no batch of its own.
         self._sequence = sequence
+        # What a command's handler takes by and large.
+        self._command_ns = 0
 
     def run_batch(self, tickets: Sequence[Ticket]) -> list[Result]:
         """Run commands that touch different keys, commit them together, return their replies.
@@ -69,7 +73,10 @@ class UnitOfWork:
             WriterStops: The fence refused, or nobody knows whether the commit happened.
         """
         results: list[Result | None] = [None] * len(tickets)
-        commands = {place: prepare(self._handlers, one) for place, one in enumerate(tickets)}
+        fit = max(BATCH_WORK_NS // max(self._command_ns, 1), 1)
+        # What will not fit is not even prepared: its reads would be made twice.
+        results[fit:] = [Deferred() for _ in tickets[fit:]]
+        commands = {place: prepare(self._handlers, one) for place, one in enumerate(tickets[:fit])}
         try:
             self._run(commands, results)
         except StoreUnavailable:
@@ -134,6 +141,9 @@ class UnitOfWork:
                     results[place] = result
         if not done:
             return None
+        # One command that was held up must not make the next batches small.
+        took_ns = min((clock.monotonic_ns() - start_ns) // len(done), BATCH_WORK_NS)
+        self._command_ns += (took_ns - self._command_ns) // PACE_SHARE
         try:
             self._commit(done, overlay, now=now, write_back=self._ports.cache.due())
         except _Guilty as guilty:

@@ -125,3 +125,25 @@ FAULTS: Final = sa.Table(
     sa.Column("cause", sa.String(400), nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
+
+# Ranges of a log that PostgreSQL keeps as tables of their own; SQLite has none. Written by the
+# owner's functions (migration 0009), never by a command, except for `recorded_at`.
+PARTITIONS: Final = sa.Table(
+    "partitions",
+    METADATA,
+    sa.Column("name", ID, primary_key=True),
+    sa.Column("log", sa.String(16), nullable=False),
+    # Sequence numbers, for entries positions in their log: lower <= number < upper.
+    sa.Column("lower", sa.BigInteger, nullable=False),
+    sa.Column("upper", sa.BigInteger, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    # When it was seen that no row can come any more: its rows are older than that.
+    sa.Column("filled_at", Instant, nullable=True),
+    sa.Column("detached_at", Instant, nullable=True),
+    sa.Column("dropped_at", Instant, nullable=True),
+    # When the entry was written that says it was dropped.
+    sa.Column("recorded_at", Instant, nullable=True),
+    one_of("log", ("entries", "events", "messages")),
+    sa.CheckConstraint("lower < upper", name="range"),
+    sa.UniqueConstraint("log", "lower"),
+)

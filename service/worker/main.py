@@ -9,11 +9,12 @@ from structlog.typing import FilteringBoundLogger
 
 from service.carriers.client import SocketCarrier
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
+from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
 from service.rooms.payments import jobs as payments
+from service.rooms.webhooks import jobs as webhooks
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
 from service.worker.housekeeping import Housekeeping
@@ -25,9 +26,14 @@ EXIT_CANNOT_START: Final = 2
 
 def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> WorkerLoop:
     """Return the worker's loop with every room's timers and the house's own."""
-    reader = open_reader(settings.database)
+    reader = open_spanning_reader(settings.database)
     return WorkerLoop(
-        (payments.due_payments(reader), Housekeeping(reader)),
+        (
+            payments.due_payments(reader),
+            webhooks.fan_outs(reader),
+            webhooks.Trimming(reader),
+            Housekeeping(reader),
+        ),
         submit=submit,
         clock=SystemClock(),
         every_s=settings.timer_poll_ms / 1_000,

@@ -58,6 +58,9 @@ class Checkpointer:
             while not self._stopping.wait(self._every_s):
                 # A busy database is tried again a second later.
                 with contextlib.suppress(sqlite3.OperationalError, FileNotFoundError):
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                    if self._log.stat().st_size > self._log_bytes_max:
+                    [state] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                    # While somebody reads what is older (a backup does for as long as it copies)
+                    # a checkpoint that waits would wait for them, and the writer for it.
+                    _is_busy, in_log, moved = state
+                    if moved == in_log and self._log.stat().st_size > self._log_bytes_max:
                         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

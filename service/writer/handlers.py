@@ -6,6 +6,7 @@ from service.rooms.custody import commands as custody
 from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
+from service.rooms.webhooks import commands as webhooks
 from service.unit_of_work import trimming
 from service.unit_of_work.handlers import Handlers
 
@@ -15,7 +16,7 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
 
     Args:
         judge: Judges payments.
-        issuer: `iss` of payment tokens.
+        issuer: `iss` of payment tokens, and `source` of what webhooks tell.
     """
     return Handlers(
         (
@@ -25,5 +26,6 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *payers.HANDLERS,
             *challenges.handlers({"payment": payments.PaymentSubject()}),
             *payments.handlers(judge, issuer=issuer),
+            *webhooks.handlers(issuer=issuer),
         )
     )

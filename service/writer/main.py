@@ -20,6 +20,7 @@ from service.db.stores import open_store
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.ids import new_id
 from service.kernel.logs import logger
+from service.kernel.memory import settle
 from service.kernel.signals import aside
 from service.rooms.assessments.public import Judge
 from service.rooms.custody.commands import PURPOSE
@@ -134,6 +135,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: aside(writer.loop.stop))
+        settle()
         with checkpoints(settings.database):
             try:
                 writer.loop.run(ready=server.start)

@@ -27,13 +27,15 @@ CATCHERS: Final = (
     "service/writer/inbox.py",
     "service/writer/loop.py",
     "service/worker/loop.py",
+    "service/worker/deliveries.py",
+    "service/worker/reports.py",
 )
 NO_NOUN: Final = frozenset({"utils", "util", "helpers", "helper", "common", "misc"})
 # Tests that mirror no source file, by their folder.
 UNMIRRORED: Final = frozenset(
     {
         *("architecture", "vectors", "contract", "properties", "faults", "simulation"),
-        *("proofs", "support", "browser"),
+        *("proofs", "support", "browser", "golden"),
     }
 )
 MUTABLE_MAKERS: Final = frozenset(

@@ -38,6 +38,7 @@ from service.rooms.merchants.contract import (
     Scope,
 )
 from service.rooms.payments import jobs
+from service.rooms.webhooks import jobs as webhooks
 from service.secrets import open_secrets
 from service.settings import Settings
 from service.state.codec import WindowStates
@@ -104,7 +105,7 @@ class House:
         )
         self.reader = SQLiteReader(self.settings.database_file)
         self.worker = WorkerLoop(
-            (jobs.due_payments(self.reader),),
+            (jobs.due_payments(self.reader), webhooks.fan_outs(self.reader)),
             submit=self.submit,
             clock=self.clock,
             every_s=0.01,

@@ -31,6 +31,7 @@ COORDINATES: Final = {
     "y": "OEuY1ebv-z8U2WixifFe6WSeCmGokayDy7X2_w-vr3c",
     "kid": "jmuPECzB065EHnV0r_cZaMYa3tN1GPofagfSHwkCzCE",
 }
+WEBHOOK_KEY: Final = re.compile(r"\b(whsec|whpk)_[A-Za-z0-9+/]{43}=")
 REQUEST_ID: Final = "req_01M8693804KV09GNB36AH50ZYS"
 
 PAYMENT: Final = {
@@ -128,6 +129,7 @@ def _examples(house: House) -> Examples:
     known = {"device_id": "d_5", "since": "2026-08-01T00:00:00Z"}
     payer = {"payer_id": "c_17", "consent": {"small_payments": True}, "known_devices": [known]}
     record.ask("register_payer", "POST", "/v1/payers", payer)
+    _webhooks(house, record)
     record.ask("get_public_keys", "GET", "/.well-known/jwks.json")
     wrong = PAYMENT | {"amount": {"value": "380.00", "currency": "CNY"}, "payee": {}}
     problem = house.send("POST", "/v1/payments", key=record._key, body=wrong)
@@ -150,11 +152,33 @@ def _other_ends(house: House, record: _Recorder) -> None:
     record.ask("cancel_hold", "POST", f"{path}/cancel", {})
 
 
+def _webhooks(house: House, record: _Recorder) -> None:
+    told = {"url": "https://shop.example/hooks/payguard", "description": "orders"}
+    made = record.ask("create_webhook_endpoint", "POST", "/v1/webhook_endpoints", told)
+    path = f"/v1/webhook_endpoints/{made['id']}"
+    house.create(record._key)
+    while house.worker.run_once():
+        pass
+    page = record.ask("list_webhook_deliveries", "GET", f"{path}/deliveries?limit=1")
+    again = f"/v1/webhook_deliveries/{page['deliveries'][0]['id']}/replay"
+    record.ask("replay_webhook_delivery", "POST", again, {})
+    since = {"created_from": "2026-11-24T00:00:00Z", "created_to": "2026-11-25T00:00:00Z"}
+    record.ask("replay_webhook_deliveries", "POST", f"{path}/replay", since)
+    record.ask("update_webhook_endpoint", "POST", path, {"kinds": ["payguard.payment.moved"]})
+    record.ask("rotate_webhook_secret", "POST", f"{path}/rotate", {"overlap_s": 86_400})
+    record.ask("get_webhook_endpoint", "GET", path)
+    record.ask("disable_webhook_endpoint", "POST", f"{path}/disable", {})
+    record.ask("enable_webhook_endpoint", "POST", f"{path}/enable", {})
+    record.ask("list_webhook_endpoints", "GET", "/v1/webhook_endpoints")
+    record.ask("delete_webhook_endpoint", "POST", f"{path}/delete", {})
+
+
 def _shown(value: Any) -> Any:
     """Return JSON as the page shows it: the same in every run."""
     text = json.dumps(value)
     text = HASH.sub("sha256:" + "5a3c" * 16, TOKEN.sub(SHOWN, text))
     text = re.sub(r"req_[0-9A-Z]{26}", REQUEST_ID, text)
+    text = WEBHOOK_KEY.sub(rf"\1_{'a4Zk' * 10}PqE=", text)
     text = PSEUDONYM.sub(rf"\1_{'5a3c' * 8}", text)
     shown = json.loads(text)
     for one in shown.get("keys", ()) if isinstance(shown, dict) else ():

@@ -196,6 +196,47 @@ def _of_part(status: Status, part: str, action: str) -> Any:
     return make
 
 
+def endpoint(house: House, key: Holder) -> dict[str, Any]:
+    """Return a new webhook endpoint, in place of those that were made before."""
+    for old in house.get("/v1/webhook_endpoints", key)["endpoints"]:
+        house.post(f"/v1/webhook_endpoints/{old['id']}/delete", key)
+    told = {"url": "https://hooks.example/payguard", "description": "the shop"}
+    made: dict[str, Any] = house.post("/v1/webhook_endpoints", key, told, status=201)
+    return made
+
+
+def delivery(house: House, key: Holder) -> dict[str, Any]:
+    """Return a delivery that waits to be sent to a new endpoint."""
+    made = endpoint(house, key)
+    house.create(key)
+    while house.worker.run_once():
+        pass
+    page = house.get(f"/v1/webhook_endpoints/{made['id']}/deliveries", key)
+    found: dict[str, Any] = page["deliveries"][0]
+    return found
+
+
+def _of_endpoint(action: str, body: Any) -> Any:
+    def make(house: House, key: Holder) -> tuple[str, Any]:
+        return f"/v1/webhook_endpoints/{endpoint(house, key)['id']}{action}", body
+
+    return make
+
+
+def _replayed(house: House, key: Holder) -> tuple[str, Any]:
+    return f"/v1/webhook_deliveries/{delivery(house, key)['id']}/replay", {}
+
+
+def _listed(house: House, key: Holder) -> tuple[str, Any]:
+    found = delivery(house, key)
+    return f"/v1/webhook_endpoints/{found['endpoint_id']}/deliveries", None
+
+
+def _another(house: House, key: Holder) -> tuple[str, Any]:
+    endpoint(house, key)
+    return "/v1/webhook_endpoints", {"url": "https://hooks.example/other"}
+
+
 _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "create_payment": lambda house, _: ("/v1/payments", house.body()),
     "list_payments": lambda _house, _: ("/v1/payments", None),
@@ -209,5 +250,16 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "get_hold": _of_part("held", "hold", ""),
     "cancel_hold": _of_part("held", "hold", "/cancel"),
     "register_payer": lambda house, _: ("/v1/payers", {"payer_id": f"c_{house.next()}"}),
+    "create_webhook_endpoint": _another,
+    "list_webhook_endpoints": lambda _house, _: ("/v1/webhook_endpoints", None),
+    "get_webhook_endpoint": _of_endpoint("", None),
+    "update_webhook_endpoint": _of_endpoint("", {"description": "the other shop"}),
+    "rotate_webhook_secret": _of_endpoint("/rotate", {"overlap_s": 60}),
+    "disable_webhook_endpoint": _of_endpoint("/disable", {}),
+    "enable_webhook_endpoint": _of_endpoint("/enable", {}),
+    "delete_webhook_endpoint": _of_endpoint("/delete", {}),
+    "replay_webhook_deliveries": _of_endpoint("/replay", {}),
+    "list_webhook_deliveries": _listed,
+    "replay_webhook_delivery": _replayed,
     "get_public_keys": lambda _house, _: ("/.well-known/jwks.json", None),
 }

@@ -17,7 +17,18 @@ Path = tuple[Step, ...]
 
 # The first that fits a pattern is taken; each is some field's plain value.
 SAMPLES: Final = (
-    *("203.0.113.9", "a", "CN", "5732", "621700", "05", "2.2.0", "en-GB", "Asia/Shanghai"),
+    *(
+        "https://hooks.example/payguard",
+        "203.0.113.9",
+        "a",
+        "CN",
+        "5732",
+        "621700",
+        "05",
+        "2.2.0",
+        "en-GB",
+        "Asia/Shanghai",
+    ),
     *("AAABBIIFmAAAAAAAAAAAAAAAAAA=", "f25084f0-5b16-4c0a-ae5d-b24808a95e4b"),
 )
 ANYTHING: Final = "a plain text"

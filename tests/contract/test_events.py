@@ -56,8 +56,11 @@ def expected_amounts(told: list[dict[str, Any]], before: dict[str, Any]) -> dict
 
 def assert_row_is_fold(house: House, payment_id: str) -> None:
     """Check a payment's row against the fold of its events, column by column."""
-    [tenant] = house.query("SELECT tenant_id FROM payments WHERE payment_id = ?", payment_id)
-    stored = house.reader.fetch(queries.events_of(payment_id, tenant_id=tenant[0]))
+    [tenant] = house.query(
+        "SELECT tenant_id, merchant_id FROM payments WHERE payment_id = ?", payment_id
+    )
+    owner = {"tenant_id": tenant[0], "merchant_id": tenant[1]}
+    stored = house.reader.fetch(queries.events_of(payment_id, **owner))
     folded = model.fold(queries.bodies(stored))
     names = ", ".join(column.name for column in PAYMENTS.columns)
     [row] = house.reader.fetch(

@@ -8,7 +8,7 @@ from service import wsgi
 from service.http.routes import Route
 from tests.contract.conftest import People
 from tests.contract.house import Holder, House
-from tests.contract.places import approved, at, event, execution
+from tests.contract.places import approved, at, delivery, event, execution
 
 # Whose ids they are, and who asks: another tenant's merchant, a neighbour in one tenant, and
 # the merchant itself in its other mode.
@@ -20,10 +20,13 @@ def ids_of(house: House, key: Holder) -> dict[str, str]:
     """Return one id of each kind that a path may hold, all of them known and in use."""
     challenged = at(house, key, "challenge_required")
     held = at(house, key, "held")
+    told = delivery(house, key)
     return {
         "payment_id": challenged["id"],
         "challenge_id": challenged["challenge"]["id"],
         "hold_id": held["hold"]["id"],
+        "delivery_id": told["id"],
+        "endpoint_id": told["endpoint_id"],
     }
 
 
@@ -55,7 +58,7 @@ def rows_of(house: House, holder: Holder) -> dict[str, set[Any]]:
 def test_every_kind_of_id_in_a_path_is_attacked_below() -> None:
     kinds = {name for route in WITH_ID for name in route.parameters}
 
-    assert kinds == {"payment_id", "challenge_id", "hold_id"}
+    assert kinds == {"payment_id", "challenge_id", "hold_id", "delivery_id", "endpoint_id"}
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)

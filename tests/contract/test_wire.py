@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.checkout import a_payment
 from tests.support.clients import Client, a_key
-from tests.support.servers import Service, Shop
+from tests.support.servers import FRONT_ENDS, Service, Shop
 
 pytestmark = pytest.mark.servers
 
@@ -27,9 +27,12 @@ FAULTS: Final = ("request_failed", "command_faulted", "Traceback")
 READ: Final = 65_536
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    with Service(tmp_path_factory.mktemp("wire") / "home") as made:
+@pytest.fixture(scope="module", params=FRONT_ENDS)
+def service(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Service]:
+    settings = {"FRONT_END": request.param}
+    with Service(tmp_path_factory.mktemp("wire") / "home", settings=settings) as made:
         yield made
         # Whatever order the tests came in: none of them made a fault.
         for process in (made.front_end, made.writer, made.worker):

@@ -156,7 +156,7 @@ class FaultyDesk(Desk):
         return rerun(
             row,
             handlers=handlers,
-            reader=self.house.reader,
+            reader=self.house.spanning,
             sealer=self.sealer,
             codec=WindowStates(),
         )

@@ -1,4 +1,5 @@
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -121,3 +122,22 @@ def test_every_refusal_looks_alike() -> None:
         Sealer(KEY).open(b"", bound_to=PLACE)
 
     assert str(other_place.value) == str(other_format.value) == str(no_text.value)
+
+
+def test_one_sealer_serves_many_threads() -> None:
+    sealer = Sealer(KEY)
+
+    def seal_and_open(thread: int) -> bool:
+        return all(
+            sealer.open(
+                sealer.seal(
+                    b"%d" % turn, bound_to=PLACE, entropy=CountingEntropy(1_000 * thread + turn)
+                ),
+                bound_to=PLACE,
+            )
+            == b"%d" % turn
+            for turn in range(500)
+        )
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(seal_and_open, range(4)))

@@ -38,7 +38,7 @@ class Watched:
         self.before: Before = lambda _command: None
         house = self.desk.house
         self.loop = WorkerLoop(
-            (due_payments(house.reader),),
+            (due_payments(house.spanning),),
             submit=self._submit,
             clock=house.clock,
             every_s=0.0,

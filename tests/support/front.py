@@ -51,6 +51,7 @@ class Front:
             clock=house.clock,
             entropy=CountingEntropy(10_000),
             signer=signer,
+            sealer=house.sealer,
             keyed_hash=keyed_hash,
             cursor_key=b"c" * 32,
             fingerprint_key=b"f" * 32,

@@ -10,16 +10,20 @@ from typing import Any, Final
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
+from psycopg.pq import TransactionStatus
 
 import service.tables
 from service.db import migrate, postgres, sqlite
 from service.db.metadata import METADATA
 from service.db.places import Database, Place, alchemy_url
 from service.db.postgres_reader import PostgresReader
+from service.db.postgres_wire import check, text_command
 from service.db.reader import Reader, SQLiteReader
+from service.db.sqlite import SQLiteStore
 from service.db.statements import Bound, Compiled, Compiler, Row, Statement
+from service.db.store import Store
 from tests.support.jars import ROOM
-from tests.support.postgres import Cluster
+from tests.support.postgres import OWNER, READER, SUPERUSER, WRITER, Cluster
 
 WITH_JARS: Final = "payguard_with_jars"
 assert service.tables
@@ -56,9 +60,13 @@ def with_jars(cluster: Cluster) -> Database:
 
 def _fill(place: Database) -> None:
     migrate.upgrade(place)
-    with owning(place) as connection:
+    engine = sa.create_engine(alchemy_url(place.owner))
+    with engine.begin() as connection:
         ROOM.create_all(connection)
-        connection.commit()
+        for role, rights in ((WRITER, "SELECT, INSERT, UPDATE, DELETE"), (READER, "SELECT")):
+            for table in ROOM.tables:
+                connection.exec_driver_sql(f"GRANT {rights} ON {table} TO {role}")
+    engine.dispose()
 
 
 def create_tables(place: Place) -> None:
@@ -148,13 +156,45 @@ def snapshot(place: Place, tables: Sequence[sa.Table]) -> dict[str, list[Row]]:
 @contextlib.contextmanager
 def owning(place: Place) -> Iterator[sa.Connection]:
     """Yield a connection that may do anything to the tables; what it did is committed by it."""
-    url = f"sqlite:///{place}" if isinstance(place, Path) else alchemy_url(place.owner)
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(_almighty(place))
     try:
         with engine.connect() as connection:
             yield connection
     finally:
         engine.dispose()
+
+
+def _almighty(place: Place) -> str:
+    if isinstance(place, Path):
+        return f"sqlite:///{place}"
+    return alchemy_url(place.owner.replace(OWNER, SUPERUSER, 1))
+
+
+@contextlib.contextmanager
+def read_only(store: Store) -> Iterator[None]:
+    """Let a store refuse every change for a while."""
+    if isinstance(store, SQLiteStore):
+        switch = store._connection.execute
+        switch("PRAGMA query_only = ON")
+        yield
+        switch("PRAGMA query_only = OFF")
+        return
+    assert isinstance(store, postgres.PostgresStore)
+    _set(store, b"SET default_transaction_read_only = on")
+    yield
+    _set(store, b"SET default_transaction_read_only = off")
+
+
+def in_transaction(store: Store) -> bool:
+    """Say whether a store's session is inside a transaction."""
+    if isinstance(store, SQLiteStore):
+        return store._connection.in_transaction
+    assert isinstance(store, postgres.PostgresStore)
+    return store._wire._pg.transaction_status != TransactionStatus.IDLE
+
+
+def _set(store: postgres.PostgresStore, text: bytes) -> None:
+    check(store._wire.exchange([text_command(text)])[0])
 
 
 def change(place: Place, text: str, **values: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 from keys import entropy
 from keys.api_keys import new_api_key
 from service.carriers.client import SocketCarrier
+from service.cli.serve import fresh_metrics
 from service.db import migrate
 from service.db.places import Database, Place
 from service.kernel.clock import SystemClock
@@ -30,6 +31,8 @@ ROOT: Final = Path(__file__).parents[2]
 WRITER: Final = "service.writer.main"
 WORKER: Final = "service.worker.main"
 FRONT_END: Final = "service.cli.front_end"
+# Values of the setting front_end; suites that speak HTTP over the wire run over both.
+FRONT_ENDS: Final = ("cooperative", "threads")
 SCOPES: Final[tuple[Scope, ...]] = (
     "payments:write",
     "payments:read",
@@ -152,13 +155,13 @@ class Service:
         self.settings: Settings = read_settings(ours)
         if beside is not None and isinstance(beside.settings.database, Path):
             self.settings.database_file.symlink_to(beside.settings.database_file)
-        (folder / "metrics").mkdir()
+        metrics = fresh_metrics(folder)
         rest = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
         environment = {
             **rest,
             **ours,
             **_seams(seams or {}),
-            "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         }
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port: int = self._listener.getsockname()[1]

@@ -15,7 +15,7 @@ from service.db.metadata import METADATA
 from service.db.places import Place
 from service.db.statements import Bound, Row
 from service.db.store import Store
-from service.db.stores import open_reader, open_store
+from service.db.stores import open_reader, open_spanning_reader, open_store
 from service.kernel.clock import FrozenClock
 from service.state.cache import EntityCache, State, StateCodec
 from service.state.entities import EntityKey
@@ -98,6 +98,7 @@ class House:
     Attributes:
         clock: Moves only by `advance` and `step`.
         reader: A front end's way to read the same store.
+        spanning: The worker's, over all tenants.
     """
 
     def __init__(
@@ -108,6 +109,7 @@ class House:
         self.clock = FrozenClock(START)
         self.store = open_store(place)
         self.reader = open_reader(place)
+        self.spanning = open_spanning_reader(place)
         self.sealer = Sealer(bytes(32))
         row = take_over(self.store, shard=0, now=self.clock.now())
         self.cache = EntityCache(codec or TallyCodec(), bytes_max=10_000_000)

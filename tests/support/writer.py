@@ -16,7 +16,7 @@ from keys.sealing import Sealer
 from service.db.metadata import METADATA
 from service.db.places import Place
 from service.db.statements import Row
-from service.db.stores import open_reader, open_store
+from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import Clock, FrozenClock
 from service.state.entities import ENTITIES, EntityKey, unpack
 from service.unit_of_work import tables
@@ -63,7 +63,7 @@ class Bench:
         self.observer = Noted()
         self.codec = TallyCodec()
         self.bytes_max = bytes_max
-        self.reader = open_reader(place)
+        self.reader = open_spanning_reader(place)
         self.start()
 
     def start(self) -> Writer:

@@ -16,6 +16,8 @@ Scope = Literal[
     "payments:execute",
     "payers:write",
     "assessments:explain",
+    "webhooks:write",
+    "webhooks:read",
     "replay",
 ]
 
@@ -38,6 +40,8 @@ SCOPES: Final[dict[Scope, str]] = {
     "payments:execute": "execute an approved payment and take a new payment token for it",
     "payers:write": "register payers with their consent, protection and known devices",
     "assessments:explain": "read why a payment was judged as it was; never for a payer's device",
+    "webhooks:write": "create, change and delete webhook endpoints, replay deliveries",
+    "webhooks:read": "read webhook endpoints and what became of deliveries",
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})

@@ -59,6 +59,7 @@ CHALLENGE: Final = Statement(
         CHALLENGES.c.challenge_id, CHALLENGES.c.level, CHALLENGES.c.any_of, CHALLENGES.c.expires_at
     ).where(
         CHALLENGES.c.tenant_id == sa.bindparam("tenant_id"),
+        CHALLENGES.c.merchant_id == sa.bindparam("merchant_id"),
         CHALLENGES.c.challenge_id == sa.bindparam("challenge_id"),
     ),
     name="read payment's challenge",
@@ -66,6 +67,7 @@ CHALLENGE: Final = Statement(
 HOLD: Final = Statement(
     sa.select(HOLDS.c.hold_id, HOLDS.c.grounds, HOLDS.c.end_action, HOLDS.c.ends_at).where(
         HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
+        HOLDS.c.merchant_id == sa.bindparam("merchant_id"),
         HOLDS.c.hold_id == sa.bindparam("hold_id"),
     ),
     name="read payment's hold",
@@ -158,9 +160,14 @@ def key(payment: Payment) -> tuple[int, str]:
     return (payment.created_at - _EPOCH) // _MICROSECOND, payment.payment_id
 
 
-def events_of(payment_id: str, *, tenant_id: str) -> Bound:
-    """Return the read of a payment's events; check first whose payment it is."""
-    return EVENTS_OF(tenant_id=tenant_id, subject_id=payment_id, limit=EVENTS_TOLD_MAX)
+def events_of(payment_id: str, *, tenant_id: str, merchant_id: str) -> Bound:
+    """Return the read of a payment's events."""
+    return EVENTS_OF(
+        tenant_id=tenant_id,
+        merchant_id=merchant_id,
+        subject_id=payment_id,
+        limit=EVENTS_TOLD_MAX,
+    )
 
 
 def asked(row: Row) -> ChallengeAsked:

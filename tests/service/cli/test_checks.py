@@ -83,7 +83,7 @@ def test_pending_migrations_fail(fresh: Terminal) -> None:
     found = checked(fresh, "migrations")
 
     assert found.state == "fail"
-    assert "`payguard migrate`" in found.then
+    assert "`payguard upgrade`" in found.then
 
 
 def test_a_database_without_a_write_ahead_log_fails(payguard: Terminal) -> None:
@@ -132,3 +132,11 @@ def test_what_holds_no_database_is_told_as_damaged(payguard: Terminal) -> None:
 
     assert checked(payguard, "migrations").state == "fail"
     assert checked(payguard, "durability").state == "fail"
+
+
+def test_webhooks_that_may_go_inside_are_warned_of(payguard: Terminal) -> None:
+    check = next(check for check in CHECKS if check.__name__ == "_webhooks")
+    open_to_all = Settings(data_dir=payguard.home, webhook_allow_private=True)
+
+    assert checked(payguard, "webhooks").state == "ok"
+    assert check(open_to_all).state == "warn"

@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from service.cli.front_end import DrainingWorker, FrontEnd, stop_s
+from service.cli.front_end import FrontEnd, stop_s
+from service.front.threads import DrainingWorker
+from service.front.worker import CooperativeWorker
 from service.settings import Settings
 from tests.support.terminal import Terminal
 
+Kind = Literal["cooperative", "threads"]
 PATIENCE_S = 60.0
 WAITING = 5
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
@@ -22,7 +26,8 @@ REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 def test_gunicorn_takes_our_settings_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GUNICORN_CMD_ARGS", "--workers 9 --access-logfile -")
 
-    configured = FrontEnd(Settings(workers=3, threads=5), listener=7).cfg
+    chosen = Settings(workers=3, threads=5, front_end="threads")
+    configured = FrontEnd(chosen, listener=7).cfg
 
     assert (configured.workers, configured.threads) == (3, 5)
     assert configured.address == [7]
@@ -44,8 +49,15 @@ def test_a_stop_leaves_a_request_its_whole_deadline() -> None:
     assert FrontEnd(settings, listener=7).cfg.graceful_timeout == stop_s(settings)
 
 
-def test_workers_are_the_ones_that_drain() -> None:
-    assert FrontEnd(Settings(), listener=7).cfg.worker_class is DrainingWorker
+@pytest.mark.parametrize(
+    ("front_end", "worker"), [("threads", DrainingWorker), ("cooperative", CooperativeWorker)]
+)
+def test_workers_are_the_ones_that_drain(front_end: Kind, worker: type) -> None:
+    assert FrontEnd(Settings(front_end=front_end), listener=7).cfg.worker_class is worker
+
+
+def test_the_parser_is_the_one_that_the_attack_suite_ran_on() -> None:
+    assert FrontEnd(Settings(), listener=7).cfg.http_parser == "python"
 
 
 @pytest.fixture
@@ -54,10 +66,13 @@ def listener() -> Iterator[socket.socket]:
         yield opened
 
 
-@pytest.fixture
-def front_end(payguard: Terminal, listener: socket.socket) -> Iterator[subprocess.Popen[bytes]]:
+@pytest.fixture(params=["threads", "cooperative"])
+def front_end(
+    payguard: Terminal, listener: socket.socket, request: pytest.FixtureRequest
+) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **os.environ,
+        "PAYGUARD_FRONT_END": request.param,
         "PAYGUARD_DATA_DIR": str(payguard.home),
         "PAYGUARD_WORKERS": "1",
     }

@@ -234,7 +234,7 @@ def test_pending_migrations_keep_it_from_starting(fresh: Terminal) -> None:
     result = fresh("serve", **environment(fresh.home))
 
     assert result.exit_code == 2
-    assert "next: make a backup, then run `payguard migrate`" in result.stderr
+    assert "next: run `payguard upgrade`" in result.stderr
 
 
 def test_a_root_key_that_cannot_be_used_keeps_it_from_starting(payguard: Terminal) -> None:

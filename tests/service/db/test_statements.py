@@ -35,6 +35,12 @@ OVER_ALL_TENANTS = {
     "hashes that are over": "the house trims every tenant's stored replies",
     "trim replies": "the house trims every tenant's stored replies",
     "delete hashes": "the house trims every tenant's stored replies",
+    "tenants with messages to fan out": "the worker serves every tenant's webhooks",
+    "endpoints with deliveries due": "the worker serves every tenant's webhooks",
+    "a webhook delivery that is over": "the house trims every tenant's deliveries",
+    "webhook deliveries that are over": "the house trims every tenant's deliveries",
+    "trim webhook deliveries": "the house trims every tenant's deliveries",
+    "trim webhook events": "the house trims every tenant's deliveries",
 }
 
 MAY_TOUCH_NONE = {
@@ -43,6 +49,13 @@ MAY_TOUCH_NONE = {
     "take from day sum": "a proof since may have taken it already",
     "trim replies": "replies may be over, or hashes alone",
     "delete hashes": "hashes may be over, or replies alone",
+    "start webhook cursor": "the tenant may have one",
+    "clear webhook endpoint's flag": "it works, or it works again",
+    "delete old webhook secrets": "there may have been no rotation",
+    "delete webhook secrets": "one or two, by whether a rotation is under way",
+    "replay webhook deliveries of a time": "those that were counted in the same transaction",
+    "trim webhook deliveries": "a bounded number of those that are over",
+    "trim webhook events": "those that no delivery needs any more",
 }
 
 _TEXT_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+(\w+)")

@@ -12,11 +12,13 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from service.http.door import Answered, Door
+from keys.sealing import Sealer
+from service.http.door import Door
 from service.http.paging import Page, after, cursor_after, link_to_next
 from service.http.ports import Limits, Ports, Principal
 from service.http.problems import NOT_FOUND
 from service.http.routes import Answer, Request, Route, answer_of, op
+from service.http.watchers import Answered
 from service.kernel.clock import FrozenClock
 from service.kernel.errors import Refusal
 from service.kernel.logs import logger
@@ -190,6 +192,7 @@ class House:
             clock=self.clock,
             entropy=self._entropy,
             signer=None,
+            sealer=Sealer(bytes(32)),
             keyed_hash=keyed_hash,
             cursor_key=b"c" * 32,
             pseudonym_key=b"p" * 32,

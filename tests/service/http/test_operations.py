@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service.http.door import Answered
 from service.http.operations import Metrics, mount_operations, request_line
+from service.http.watchers import Answered
 
 ANSWERED = Answered(
     method="POST",
@@ -102,7 +102,7 @@ sys.stdout.buffer.write(metrics.text())
 def test_processes_that_share_a_folder_count_together(tmp_path: Path) -> None:
     folder = tmp_path / "metrics"
     folder.mkdir()
-    made = f"from service.http.door import Answered\nANSWERED = {ANSWERED!r}\n"
+    made = f"from service.http.watchers import Answered\nANSWERED = {ANSWERED!r}\n"
     (tmp_path / "tests_answered.py").write_text(made)
     root = Path(__file__).parents[3]
     path = os.pathsep.join([str(root), str(tmp_path)])

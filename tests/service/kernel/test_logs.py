@@ -1,4 +1,5 @@
 import datetime as dt
+import errno
 import io
 import json
 import logging
@@ -148,3 +149,30 @@ def test_libraries_lines_come_without_their_arguments(
     assert (lines[0]["library"], lines[0]["level"]) == ("gunicorn.error", "warning")
     assert lines[1]["template"] is None
     assert lines[2]["fault"] == "KeyError"
+
+
+class Full(io.BytesIO):
+    """A stream on a disk that is full for a while."""
+
+    is_full = False
+
+    def write(self, data: Any, /) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return super().write(data)
+
+
+def test_a_stream_that_takes_nothing_stops_nobody_and_is_told_of_later() -> None:
+    stream = Full()
+    log = logger(stream=stream, clock=FrozenClock(NOW))
+    log.info("before")
+    stream.is_full = True
+    log.info("lost")
+    log.error("lost_too")
+    stream.is_full = False
+    log.info("after")
+    log.info("later")
+
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines] == ["before", "lines_dropped", "after", "later"]
+    assert lines[1]["lines"] == 2

@@ -165,6 +165,25 @@ def test_a_batch_ends_after_5_ms_of_work(lingering: Bench) -> None:
     assert len(lingering.kinds()) == 3
 
 
+def test_what_will_not_fit_by_the_pace_of_earlier_batches_is_not_prepared(
+    lingering: Bench,
+) -> None:
+    for n in range(40):
+        lingering.run(Linger(jar=f"before{n}", microseconds=2_000))
+
+    results = lingering.run(*(Linger(jar=f"j{n}", microseconds=1) for n in range(5)))
+
+    assert [type(one) for one in results] == [Reply, Reply, Deferred, Deferred, Deferred]
+
+
+def test_one_command_that_was_held_up_makes_no_small_batches(lingering: Bench) -> None:
+    lingering.run(Linger(jar="a", microseconds=1_000_000))
+
+    results = lingering.run(*(Linger(jar=f"j{n}", microseconds=1) for n in range(5)))
+
+    assert [type(one) for one in results] == [Reply] * 5
+
+
 def test_a_command_longer_than_a_batch_s_work_is_run_all_the_same(lingering: Bench) -> None:
     results = lingering.run(Linger(jar="a", microseconds=60_000), Linger(jar="b", microseconds=1))
 

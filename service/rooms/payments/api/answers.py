@@ -147,7 +147,9 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
     """Return a payment with all that is known of it, from read-only connections."""
     caller = request.caller
     tenant_id = caller.tenant_id
-    events = ports.reader.fetch(queries.events_of(payment.payment_id, tenant_id=tenant_id))
+    events = ports.reader.fetch(
+        queries.events_of(payment.payment_id, tenant_id=tenant_id, merchant_id=caller.merchant_id)
+    )
     judged = [
         assessment_answer(one, request)
         for one in assessments.judgements(
@@ -182,7 +184,11 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
 def _open_challenge(payment: Payment, ports: Ports) -> answers.ChallengeAnswer | None:
     if payment.challenge_id is None:
         return None
-    read = queries.CHALLENGE(tenant_id=payment.tenant_id, challenge_id=payment.challenge_id)
+    read = queries.CHALLENGE(
+        tenant_id=payment.tenant_id,
+        merchant_id=payment.merchant_id,
+        challenge_id=payment.challenge_id,
+    )
     row = ports.reader.maybe(read)
     return None if row is None else _challenge(queries.asked(row))
 
@@ -190,7 +196,10 @@ def _open_challenge(payment: Payment, ports: Ports) -> answers.ChallengeAnswer |
 def _active_hold(payment: Payment, ports: Ports) -> answers.HoldAnswer | None:
     if payment.hold_id is None:
         return None
-    row = ports.reader.maybe(queries.HOLD(tenant_id=payment.tenant_id, hold_id=payment.hold_id))
+    read = queries.HOLD(
+        tenant_id=payment.tenant_id, merchant_id=payment.merchant_id, hold_id=payment.hold_id
+    )
+    row = ports.reader.maybe(read)
     return None if row is None else _hold(queries.held(row))
 
 

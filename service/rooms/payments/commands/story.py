@@ -130,7 +130,14 @@ class Story:
         before, after = self._before, self._payment
         if after is None or (before is not None and before.status == after.status):
             return ()
-        body = {"status": after.status, "version": after.version}
+        # Ids and words alone: it is told outside, to the merchant who sent the reference.
+        body = {
+            "status": after.status,
+            "version": after.version,
+            "reference": after.facts.reference,
+            "outcome": after.outcome,
+            "reason_code": after.reason_code,
+        }
         return (Message(kind=model.STATUS_MESSAGE, subject_id=after.payment_id, body=body),)
 
 

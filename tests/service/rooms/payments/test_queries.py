@@ -209,11 +209,12 @@ def test_one_payment_is_read_with_its_token_challenge_and_hold(place: Place) -> 
     run_alone(place, insert_hold(HOLD))
     reader = open_reader(place)
     owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
+    own = {"tenant_id": "ten_1", "merchant_id": "mer_1"}
 
     payment = reader.maybe(queries.PAYMENT(**owner, payment_id=approved.payment_id))
     token = reader.maybe(queries.TOKEN(tenant_id="ten_1", jti=approved.token_jti))
-    challenge = reader.maybe(queries.CHALLENGE(tenant_id="ten_1", challenge_id="chl_1"))
-    hold = reader.maybe(queries.HOLD(tenant_id="ten_1", hold_id="hld_1"))
+    challenge = reader.maybe(queries.CHALLENGE(**own, challenge_id="chl_1"))
+    hold = reader.maybe(queries.HOLD(**own, hold_id="hld_1"))
 
     assert payment is not None
     assert from_row(payment) == approved

@@ -1,0 +1,215 @@
+"""`payguard restore`: a backup becomes the store, after everything about it was looked at."""
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from keys import entropy
+from keys.roots.file import RootRefused
+from keys.sealing import NotOpened
+from service.cli.backup import described, noting, require_whole, sqlite_file, telling
+from service.cli.environment import current_settings, make_data_folder
+from service.cli.screen import Failure, Screen, reporting
+from service.db import backup as folders
+from service.db import backup_sqlite
+from service.db.backup import BackupRefused, Manifest, StoreFacts
+from service.db.store import StoreUnavailable
+from service.db.stores import open_reader
+from service.kernel.clock import SystemClock
+from service.rooms.custody.queries import Signer
+from service.secrets import open_secrets
+from service.settings import Settings
+from service.writer.lock import WriterRuns, worker_lock, writer_lock
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program is told of a restore.
+
+    Attributes:
+        manifest: Of the backup.
+        pending: Revisions that the restored store lacks; `payguard upgrade` brings them.
+        kept: Where the store that was there is kept, if there was one.
+        kept_sequence: The sequence that the kept store stood at; None where nobody can tell.
+    """
+
+    manifest: Manifest
+    pending: tuple[str, ...]
+    kept: str | None
+    kept_sequence: int | None
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--replace", "is_replace", is_flag=True, help="Put it in place of a store in use.")
+@reporting
+def restore(screen: Screen, source: Path, *, is_replace: bool) -> None:
+    """Make the backup in the folder SOURCE the store of this service.
+
+    The service must be stopped. Everything is verified before anything is touched: files,
+    figures, constraints, and that the root key here opens what is sealed in it. With --replace
+    the store that is there is kept beside the new one.
+    """
+    settings = current_settings()
+    sqlite_file(settings)
+    make_data_folder(settings.data_dir)
+    with telling(), service_stopped(settings, then="restore"):
+        replaced = _replaced(settings, is_replace=is_replace)
+        done = _restore(screen, settings, source, replaced)
+    screen.show(done, _told(done))
+
+
+@contextlib.contextmanager
+def service_stopped(settings: Settings, *, then: str) -> Iterator[None]:
+    """Hold the locks of writer and worker, so that neither works meanwhile.
+
+    Args:
+        settings: Whose locks.
+        then: What is to be done after stopping, in one word.
+
+    Raises:
+        Failure: One of them runs.
+    """
+    try:
+        with writer_lock(settings), worker_lock(settings):
+            yield
+    except WriterRuns as error:
+        raise Failure(
+            "already_running",
+            f"the service runs: {error}",
+            then=f"stop `payguard serve` with SIGTERM, {then}, then start it again",
+        ) from error
+
+
+class _InPlace(msgspec.Struct, frozen=True):
+    """The store that is there: whether it has anything to keep, and what it holds if it tells."""
+
+    is_kept: bool
+    facts: StoreFacts | None
+
+
+def _replaced(settings: Settings, *, is_replace: bool) -> _InPlace:
+    """Return what is to be replaced; refuse to replace unasked what anybody could miss."""
+    database = settings.database_file
+    if not database.exists():
+        return _InPlace(is_kept=False, facts=None)
+    try:
+        found = backup_sqlite.facts(database)
+    except StoreUnavailable:
+        has_data, found = True, None
+    else:
+        has_data = found is not None and not found.is_empty
+    if has_data and not is_replace:
+        at = f"stands at sequence {found.sequence}" if found else "cannot be read"
+        raise Failure(
+            "store_has_data",
+            f"there is a store at {database} already; it {at}",
+            then="repeat with --replace to put the backup in its place; it will be kept aside",
+        )
+    return _InPlace(is_kept=has_data, facts=found)
+
+
+def _restore(screen: Screen, settings: Settings, source: Path, replaced: _InPlace) -> Restored:
+    manifest = folders.read_manifest(source)
+    _require_kind(manifest)
+    pending = _pending(manifest)
+    progress = noting(screen)
+    folders.check_files(source, manifest, progress)
+    database = settings.database_file
+    aside = _aside(database, SystemClock().now()) if replaced.is_kept else None
+    staged = backup_sqlite.stage(source, database, progress)
+    try:
+        _verify(source, manifest, staged)
+        _require_opened(settings, staged, manifest)
+        if database.exists():
+            backup_sqlite.close_off(database)
+        backup_sqlite.put_in_place(staged, database, aside)
+    finally:
+        backup_sqlite.discard(staged)
+    return Restored(
+        manifest=manifest,
+        pending=pending,
+        kept=None if aside is None else str(aside),
+        kept_sequence=None if replaced.facts is None else replaced.facts.sequence,
+    )
+
+
+def _require_kind(manifest: Manifest) -> None:
+    if manifest.kind != "sqlite":
+        raise Failure(
+            "other_store",
+            f"the backup is of {manifest.engine}, and this service keeps its store in SQLite",
+            then="set PAYGUARD_OWNER_URL to the PostgreSQL database that is to take it",
+        )
+
+
+def _pending(manifest: Manifest) -> tuple[str, ...]:
+    """Return the revisions that a backup lacks; refuse one of a newer software."""
+    # Alembic is slow to load.
+    from service.db import migrate
+
+    try:
+        return tuple(migrate.pending_after(manifest.store.revision))
+    except migrate.StoreIsNewer as error:
+        raise BackupRefused(
+            "backup_newer",
+            f"the backup was made by Payguard {manifest.software}: {error}",
+            then="install that version, then restore",
+        ) from error
+
+
+def _verify(source: Path, manifest: Manifest, staged: Path) -> None:
+    """Hold that the copy is whole, and that it is what the manifest says."""
+    require_whole(staged, source / backup_sqlite.COPY)
+    found = backup_sqlite.facts(staged)
+    if found is None:
+        raise BackupRefused(
+            "backup_damaged", f"the backup {source} has no tables", then="use another backup"
+        )
+    folders.check_facts(source, manifest, found)
+
+
+def _require_opened(settings: Settings, staged: Path, manifest: Manifest) -> None:
+    """Refuse a store of which the root key here opens nothing."""
+    if manifest.store.sequence == 0:
+        return
+    try:
+        secrets = open_secrets(settings.root_file, entropy.system, is_used=True)
+        Signer(open_reader(staged), secrets.sealer, SystemClock()).is_ready()
+    except RootRefused as error:
+        raise Failure(
+            "root_key_missing",
+            str(error),
+            then="put back the root key under which the backup was made; it is kept elsewhere",
+        ) from error
+    except NotOpened as error:
+        raise Failure(
+            "root_key_other",
+            f"the root key {settings.root_file} does not open what is sealed in the backup",
+            then="set PAYGUARD_ROOT_KEY_FILE to the key under which it was made; nothing changed",
+        ) from error
+
+
+def _aside(database: Path, now: dt.datetime) -> Path:
+    return database.with_name(f"{database.name}.replaced-{now:%Y%m%dT%H%M%S%fZ}")
+
+
+def _told(done: Restored) -> str:
+    lines = ["restored", described(done.manifest)]
+    if done.kept is not None:
+        lines.append(f"  the store that was there is kept at {done.kept}")
+    lost = (done.kept_sequence or 0) - done.manifest.store.sequence
+    if lost > 0:
+        lines.append(f"  it had {lost} more commands, which the restored store does not have")
+    lines.append(
+        "  what was acknowledged after the backup is not in it: merchants ask for their payments"
+        " and send again what is missing"
+    )
+    if done.pending:
+        lines.append("next: `payguard upgrade`, for an older version made this store")
+    else:
+        lines.append("next: `payguard serve`")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Endpoints of merchants, and the deliveries that tell them what happened."""

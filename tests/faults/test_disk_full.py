@@ -1,0 +1,102 @@
+"""The disk of the store is full: nothing is lost, nothing takes half effect, and it passes."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.support.books import Books
+from tests.support.checkout import a_payment, create
+from tests.support.clients import BUSY, a_key
+from tests.support.servers import Service
+from tests.support.traffic import Traffic
+from tests.support.writer import until
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+
+DISK_MIB = 48
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a small file system of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("root: needed to mount a small file system")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=0700", "tmpfs", str(place)]
+    subprocess.run(mount, check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+class Ballast:
+    """A file that takes all the room that is left."""
+
+    def __init__(self, disk: Path) -> None:
+        self._file = disk / "ballast"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Make room whatever happened, so that clients who ask again come to an end."""
+        self._file.unlink(missing_ok=True)
+
+    def fill(self) -> None:
+        with self._file.open("ab", buffering=0) as file:
+            for size in (1 << 20, 4_096, 1):
+                try:
+                    while True:
+                        file.write(bytes(size))
+                except OSError:
+                    continue
+
+    def drop(self) -> None:
+        self._file.unlink()
+
+
+def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(disk: Path) -> None:
+    pause = threading.Event()
+    with Service(disk / "data") as service:
+        shop = service.shop()
+        with (
+            service.client(shop) as client,
+            Traffic(service, shop) as traffic,
+            Ballast(disk) as ballast,
+        ):
+            known = create(client, a_payment("before"))
+            pause.wait(0.5)
+            ballast.fill()
+            path = "/v1/payments"
+            # What room the log's file still has is used up first.
+            until(lambda: client.post(path, a_payment(a_key())).status == BUSY, tries=3_000)
+            for _ in range(20):
+                refused = client.post(path, a_payment("refused"), once="while-the-disk-is-full")
+                assert refused.status == BUSY
+                assert int(refused.headers["retry-after"]) >= 1
+                assert client.get(f"/v1/payments/{known.body['id']}").status == 200
+            processes = [service.writer.pid, *service.front_end.children()]
+            ballast.drop()
+            until(
+                lambda: (
+                    client.post(path, a_payment("after"), once="after-the-disk-was-full").status
+                    == 201
+                )
+            )
+            # Nobody had to be started again.
+            assert processes == [service.writer.pid, *service.front_end.children()]
+            assert service.writer.is_running
+            pause.wait(0.3)
+        service.writer.stop()
+        books = Books(service.settings.database_file)
+    references = {row["reference"] for row in books.payments}
+    assert "refused" not in references
+    assert {"before", "after"} <= references
+    books.check()
+    acknowledged = {story.payment_id for story in traffic.stories}
+    assert acknowledged <= {row["payment_id"] for row in books.payments}

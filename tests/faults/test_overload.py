@@ -1,0 +1,83 @@
+"""Three times the load that it can take: it goes on working, and afterwards all is as before."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.books import Books
+from tests.support.servers import ROOT, Service, Shop
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+
+Sized = Callable[..., int]
+# More than both front ends let in at once, so that some are turned away.
+CONNECTIONS = 1_500
+GOODPUT_LEAST = 0.8
+NORMAL_S = 5
+GROWTH_BYTES_MAX = 192 << 20
+
+
+def load(service: Service, shop: Shop, tag: str, **given: object) -> dict[str, Any]:
+    """Send payments from a process of its own and return what became of them."""
+    options = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench.load", str(service.port)),
+            *("--key", shop.keys["live"], "--tag", tag, *options),
+        ],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def good_per_s(result: dict[str, Any], *, first_s: int = 0) -> float:
+    """Return the payments a second that were decided while load was sent."""
+    seconds = int(result["seconds"])
+    counts = dict(result["good"])
+    return sum(counts.get(one, 0) for one in range(first_s, seconds)) / (seconds - first_s)
+
+
+def memory_bytes(service: Service) -> dict[int, int]:
+    """Return the resident memory of the writer and of each front end."""
+    pages = {
+        pid: int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        for pid in (service.writer.pid, *service.front_end.children())
+    }
+    return {pid: count * 4_096 for pid, count in pages.items()}
+
+
+def test_three_times_the_load_is_met_and_passes(tmp_path: Path, sized: Sized) -> None:
+    seconds = sized(quick=5, ci=10, full=30)
+    with Service(tmp_path / "data") as service:
+        shop = service.shop()
+        load(service, shop, "warm", seconds=2, connections=16)
+        peak = good_per_s(load(service, shop, "peak", seconds=5, connections=64))
+        before = memory_bytes(service)
+        flood = load(
+            service, shop, "flood", seconds=seconds, rate=3 * peak, connections=CONNECTIONS
+        )
+        after = load(service, shop, "after", seconds=NORMAL_S + 3, rate=peak / 3, connections=64)
+        grown = memory_bytes(service)
+        service.writer.stop()
+        books = Books(service.settings.database_file)
+
+    # The first second fills the queues.
+    assert good_per_s(flood, first_s=1) >= GOODPUT_LEAST * peak, flood["statuses"]
+    assert set(flood["statuses"]) <= {"201", "429", "503", "none"}
+    # Back to normal: every payment of the last seconds is answered, at the rate it was sent.
+    assert set(after["statuses"]) == {"201"}, after["statuses"]
+    assert good_per_s(after, first_s=NORMAL_S) >= 0.95 * peak / 3
+    assert grown.keys() == before.keys()
+    assert all(grown[pid] - before[pid] < GROWTH_BYTES_MAX for pid in before)
+    decided = sum(one["statuses"].get("201", 0) for one in (flood, after))
+    assert len(books.payments) >= decided
+    books.check_entries()
