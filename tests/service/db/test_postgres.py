@@ -115,23 +115,27 @@ def test_a_guard_s_reason_holds_no_value(store: PostgresStore) -> None:
 
 
 def test_every_read_whose_values_do_not_fit_is_named(store: PostgresStore) -> None:
-    logarithm = Statement(
-        sa.select(sa.func.ln(sa.bindparam("of", type_=sa.Double()), type_=sa.Double).label("is")),
-        name="logarithm",
+    decoded = Statement(
+        sa.select(
+            sa.func.decode(
+                sa.bindparam("of", type_=sa.String()), "hex", type_=sa.LargeBinary()
+            ).label("is")
+        ),
+        name="decoded",
     )
     reads = [
         JAR(tenant_id="t", jar="a"),
-        logarithm(of=0.0),
+        decoded(of="zz"),
         JAR(tenant_id="t"),
         JAR(tenant_id="\ud800", jar="a"),
-        logarithm(of=1.0),
+        decoded(of="01"),
     ]
 
     with pytest.raises(NotReadable) as failed:
         store.fetch(reads)
 
     assert failed.value.reasons == {
-        1: "logarithm: 2201E",
+        1: "decoded: 22023",
         2: "jar: KeyError",
         3: "jar: UnicodeEncodeError",
     }
