@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import cluster, quick_cluster  # noqa: F401  fixtures for every test
+from service.db.places import Place
+from tests.support.places import Shared, with_jars
+from tests.support.postgres import Cluster, cluster, quick_cluster  # noqa: F401  fixtures for every test
 
 PROFILES = ("quick", "ci", "full")
 
@@ -38,11 +40,48 @@ def material() -> Path:
     return Path(place)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def store_kind(request: pytest.FixtureRequest) -> str:
     """Return which store the test runs on; a test that asks for it runs on each."""
     kind: str = request.param
     return kind
+
+
+@pytest.fixture(scope="session")
+def shared(quick_cluster: Cluster) -> Shared:  # noqa: F811  the fixture imported above
+    """Return the PostgreSQL database that tests use one after the other."""
+    return Shared(quick_cluster)
+
+
+@pytest.fixture
+def place(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Return where an empty store is to be, or is; a test that asks runs on both databases."""
+    if store_kind == "sqlite":
+        return tmp_path / "payguard.sqlite"
+    one: Shared = request.getfixturevalue("shared")
+    one.empty()
+    return one.place
+
+
+@pytest.fixture
+def own_place(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    """Return the same for a test that changes the tables themselves."""
+    return _own(store_kind, tmp_path, request)
+
+
+@pytest.fixture(scope="module")
+def module_place(
+    store_kind: str, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Place:
+    """Return the same for the tests of a file that only read, or tell their rows apart."""
+    return _own(store_kind, tmp_path_factory.mktemp("store"), request)
+
+
+def _own(store_kind: str, folder: Path, request: pytest.FixtureRequest) -> Place:
+    if store_kind == "sqlite":
+        return folder / "payguard.sqlite"
+    running: Cluster = request.getfixturevalue("quick_cluster")
+    return with_jars(running)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

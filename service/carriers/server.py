@@ -37,6 +37,7 @@ class SocketServer:
         self._put = put
         self._entropy = entropy
         self._listener: socket.socket | None = None
+        self._inode = 0
         self._guard = threading.Lock()
         self._peers: set[_Peer] = set()
 
@@ -50,6 +51,7 @@ class SocketServer:
             listener.bind(str(self._path))
         finally:
             os.umask(before)
+        self._inode = self._path.stat().st_ino
         listener.listen(BACKLOG)
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
@@ -60,14 +62,19 @@ class SocketServer:
             # Closing alone does not wake the thread that accepts.
             with contextlib.suppress(OSError):
                 self._listener.shutdown(socket.SHUT_RDWR)
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+            self._remove_own()
         with self._guard:
             peers = list(self._peers)
         for peer in peers:
             peer.finish()
         for peer in peers:
             peer.leave(timeout_s=FLUSH_S)
+
+    def _remove_own(self) -> None:
+        """Remove the socket's file, unless a writer that took over has put its own there."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
 
     def _accept(self, listener: socket.socket) -> None:
         with listener:

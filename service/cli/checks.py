@@ -21,11 +21,12 @@ from service.carriers.client import SocketCarrier
 from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
+from service.db.places import Database
 from service.db.sqlite import connect
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.settings import Settings
-from service.writer.lock import WriterLock, WriterRuns
+from service.writer.lock import WriterRuns, writer_lock
 
 PYTHON_LEAST: Final = (3, 11)
 FREE_LEAST: Final = 100 << 20
@@ -146,7 +147,9 @@ def _root_key(settings: Settings) -> Check:
 
 
 def _database(settings: Settings) -> Check:
-    path = settings.database_file
+    path = settings.database
+    if isinstance(path, Database):
+        return _looked(path, "database", "roles")
     if not path.exists():
         return _warned("database", f"{path} is not there yet", "`payguard serve` makes it")
     mode = path.stat().st_mode
@@ -165,7 +168,13 @@ def _database(settings: Settings) -> Check:
 
 def _durability(settings: Settings) -> Check:
     """Say what an acknowledged payment survives."""
-    path = settings.database_file
+    place = settings.database
+    if isinstance(place, Database):
+        return _looked(place, "durability", "durability")
+    return _file_durability(settings, place)
+
+
+def _file_durability(settings: Settings, path: Path) -> Check:
     kind = _filesystem(settings.data_dir)
     if kind in OVER_NETWORK:
         return _failed(
@@ -194,9 +203,18 @@ def _durability(settings: Settings) -> Check:
     )
 
 
+def _looked(place: Database, name: str, look: str) -> Check:
+    try:
+        from service.cli import checks_postgres
+    except ImportError:
+        return _failed(name, "the PostgreSQL driver is missing", "install payguard[postgres]")
+    found = getattr(checks_postgres, look)(place)
+    return Check(name=name, state=found.state, what=found.what, then=found.then)
+
+
 def _migrations(settings: Settings) -> Check:
     try:
-        found = standing(settings.database_file)
+        found = standing(settings.database)
     except Failure as failure:
         return _failed("migrations", failure.what, "restore the database from a backup")
     if found.is_newer:
@@ -211,16 +229,20 @@ def _migrations(settings: Settings) -> Check:
 def _writer(settings: Settings) -> Check:
     """Say who writes. The lock is tried only where nobody answers, so no start is disturbed."""
     if SocketCarrier(settings.socket_file, clock=SystemClock()).reaches():
-        return _ok("writer", f"answers; the lock is held by {_holder(settings.lock_file)}")
-    if not settings.lock_file.exists():
+        held = isinstance(settings.database, Database)
+        by = "a session of its own" if held else _holder(settings.lock_file)
+        return _ok("writer", f"answers; the lock is held by {by}")
+    if isinstance(settings.database, Path) and not settings.lock_file.exists():
         return _warned("writer", "does not run, and never did here", "`payguard serve` starts it")
     try:
-        with WriterLock(settings.lock_file):
+        with writer_lock(settings):
             pass
-    except WriterRuns:
+    except StoreUnavailable as error:
+        return _failed("writer", f"its lock cannot be looked at: {error}", "see database above")
+    except WriterRuns as error:
         return _failed(
             "writer",
-            f"does not answer, though {_holder(settings.lock_file)} holds the lock",
+            f"does not answer here, though {error}",
             "it starts, or is stopped (SIGCONT wakes it), or hangs: then end that process",
         )
     return _warned("writer", "does not run", "`payguard serve` starts it")

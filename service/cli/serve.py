@@ -25,7 +25,7 @@ from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.settings import Settings
-from service.writer.lock import Lock, WriterLock, WriterRuns, worker_lock, writer_lock
+from service.writer.lock import Lock, WriterLock, WriterRuns, take_over, worker_lock, writer_lock
 
 BACKLOG: Final = 1_024
 # The worker finishes one command, the writer what is queued.
@@ -38,8 +38,14 @@ MEMORY: Final = Path("/dev/shm")  # noqa: S108  the folder is made by mkdtemp
 
 
 @click.command()
+@click.option(
+    "--take-over",
+    "is_taking_over",
+    is_flag=True,
+    help="End the sessions of a writer and a worker that hold the locks (PostgreSQL).",
+)
 @reporting
-def serve(screen: Screen) -> int:
+def serve(screen: Screen, *, is_taking_over: bool) -> int:
     """Run the service until SIGTERM or Ctrl-C.
 
     Makes the data folder and its database where there is none, then starts the writer, the
@@ -52,7 +58,10 @@ def serve(screen: Screen) -> int:
     """
     settings = current_settings()
     make_data_folder(settings.data_dir)
-    with _only_one(settings), _listening(settings) as listener:
+    with (
+        _only_one(settings, before=take_over if is_taking_over else _nothing),
+        _listening(settings) as listener,
+    ):
         prepare(settings)
         log = logger(
             stream=sys.stderr.buffer,
@@ -81,11 +90,16 @@ def serve(screen: Screen) -> int:
     return DONE if stopped else SOMETHING_FAILED
 
 
+def _nothing(_settings: Settings) -> None:
+    """Leave whoever works at work."""
+
+
 @contextlib.contextmanager
-def _only_one(settings: Settings) -> Iterator[None]:
+def _only_one(settings: Settings, *, before: Callable[[Settings], None]) -> Iterator[None]:
     """Hold the lock of `serve`, and make sure that no other writer or worker works here."""
     try:
         with WriterLock(settings.data_dir / "serve.lock"):
+            before(settings)
             _wait_for(partial(writer_lock, settings))
             _wait_for(partial(worker_lock, settings))
             yield

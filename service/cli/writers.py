@@ -29,7 +29,7 @@ from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply, Sub
 from service.unit_of_work.run import WriterStops
 from service.writer.checkpoint import checkpoints
 from service.writer.lock import WriterRuns, writer_lock
-from service.writer.main import open_writer
+from service.writer.main import holding, open_writer
 
 AnyCommand = TypeVar("AnyCommand", bound=Command)
 
@@ -71,8 +71,8 @@ class WriterThread:
         """
         settings = self._settings
         with contextlib.ExitStack() as opened:
-            opened.enter_context(writer_lock(settings))
-            store = open_store(settings.database)
+            lock = opened.enter_context(writer_lock(settings))
+            store = open_store(settings.database, hold=holding(lock))
             opened.callback(store.close)
             writer = open_writer(settings, store, registry=self._registry, log=self._log)
             opened.enter_context(checkpoints(settings.database))

@@ -9,7 +9,7 @@ from typing import Final
 
 from psycopg.pq import TransactionStatus
 
-from service.db.postgres import Connection
+from service.db.postgres_wire import Connection
 from service.db.store import StoreUnavailable
 
 CONNECTIONS_MAX: Final = 8

@@ -14,7 +14,8 @@ from typing_extensions import override
 
 from service.db.guard import KEY_HASH, MERCHANT, TENANT
 from service.db.pool import CHECKOUT_TIMEOUT_S, CONNECTIONS_MAX, Pool
-from service.db.postgres import Connection, cause, connect, dialect
+from service.db.postgres import dialect
+from service.db.postgres_wire import Connection, cause, connect
 from service.db.reader import Reader
 from service.db.statements import Bound, Compiler, Row
 from service.db.store import NotReadable, StoreUnavailable
@@ -109,7 +110,7 @@ class PostgresReader(Reader):
                 # Without a code it is the driver's own: a value that the statement asks for is
                 # missing.
                 if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-                    raise ValueError("a value is missing") from error
+                    raise KeyError("a value is missing") from error
                 raise StoreUnavailable(cause(error)) from error
 
     def _pool(self) -> Pool:

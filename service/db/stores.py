@@ -1,5 +1,6 @@
 """Opens the store of a place: SQLite for a path, PostgreSQL for a database. Holds no SQL."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from service.db.places import Place
@@ -8,8 +9,13 @@ from service.db.sqlite import SQLiteStore
 from service.db.store import Store, StoreUnavailable
 
 
-def open_store(place: Place) -> Store:
+def open_store(place: Place, *, hold: Callable[[], None] | None = None) -> Store:
     """Return the writer's connection to a place.
+
+    Args:
+        place: Where the store is.
+        hold: Called before a connection that was lost is replaced: makes sure that this writer
+            may go on, or raises.
 
     Raises:
         StoreUnavailable: It cannot be opened.
@@ -20,7 +26,7 @@ def open_store(place: Place) -> Store:
         from service.db.postgres import PostgresStore  # noqa: PLC0415  psycopg is an extra
     except ImportError as error:
         raise _no_driver() from error
-    return PostgresStore(place.required("writer"))
+    return PostgresStore(place.required("writer"), hold=hold)
 
 
 def open_reader(place: Place) -> Reader:

@@ -138,6 +138,25 @@ def writer_lock(settings: Settings) -> Lock:
     return _lock(settings, settings.lock_file, "writer")
 
 
+def take_over(settings: Settings) -> None:
+    """End the sessions of the writer and the worker that hold the locks, running or stopped.
+
+    What they had begun is rolled back. The next writer raises the epoch, so that a stopped one
+    commits nothing when it wakes.
+
+    Raises:
+        WriterRuns: The store is SQLite, where only the holder's end gives its lock back.
+        StoreUnavailable: The database cannot be reached, or this role may not end them.
+    """
+    place = settings.database
+    if isinstance(place, Path):
+        raise WriterRuns("a SQLite store has no take-over: stop the process that holds its lock")
+    from service.db.advisory import AdvisorySession  # noqa: PLC0415  psycopg is an extra
+
+    for name in ("writer", "worker"):
+        AdvisorySession(place, name).end_holder()
+
+
 def worker_lock(settings: Settings) -> Lock:
     """Return the lock of whoever runs the store's timers and deliveries."""
     return _lock(settings, settings.worker_lock_file, "worker")

@@ -37,11 +37,12 @@ from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
 from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
-from service.writer.lock import WriterRuns, writer_lock
+from service.writer.lock import Lock, WriterRuns, take_over, writer_lock
 from service.writer.measure import Measure
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
+TAKE_OVER: Final = "--take-over"
 FIRST_COMMAND_NS: Final = 60_000_000_000
 
 
@@ -102,6 +103,18 @@ def _first_signing_key(secrets: Secrets, clock: Clock) -> Ticket:
     )
 
 
+def holding(lock: Lock) -> Callable[[], None]:
+    """Return what a store that lost its session asks before it goes on."""
+
+    def hold() -> None:
+        try:
+            lock.hold()
+        except WriterRuns as error:
+            raise WriterStops(f"another writer has taken over: {error}") from error
+
+    return hold
+
+
 def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     """Run the writer until SIGTERM or SIGINT; commands that wait are finished first.
 
@@ -110,8 +123,8 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         WriterStops: Only a restart is safe.
         StoreUnavailable: The store could not be opened.
     """
-    with writer_lock(settings):
-        store = open_store(settings.database)
+    with writer_lock(settings) as lock:
+        store = open_store(settings.database, hold=holding(lock))
         writer = open_writer(settings, store, registry=CollectorRegistry(), log=log)
         log.info("writer_ready", pid=os.getpid(), rebuilt_events=writer.rebuilt_events)
         server = SocketServer(
@@ -133,7 +146,10 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
 
 
 def main() -> int:
-    """Run the writer with the environment's settings; return the exit status."""
+    """Run the writer with the environment's settings; return the exit status.
+
+    With the argument --take-over it first ends the sessions of a writer that holds the lock.
+    """
     try:
         settings = read_settings(os.environ)
     except SettingsInvalid as error:
@@ -145,6 +161,8 @@ def main() -> int:
         process="writer",
     )
     try:
+        if sys.argv[1:] == [TAKE_OVER]:
+            take_over(settings)
         serve(settings, log)
     except (WriterRuns, RootRefused, StoreUnavailable) as error:
         return _cannot_start(error)

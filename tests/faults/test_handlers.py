@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from keys.sealing import Sealer
 from risk.strategy import load_strategy
+from service.db.places import Place
 from service.db.statements import Bound, Row
 from service.kernel.errors import Faulted
 from service.kernel.facts import PayerKept
@@ -155,7 +156,7 @@ class FaultyDesk(Desk):
         return rerun(
             row,
             handlers=handlers,
-            reader=self.house.reader,
+            reader=self.house.spanning,
             sealer=self.sealer,
             codec=WindowStates(),
         )
@@ -207,10 +208,10 @@ def test_every_command_of_payments_is_among_these() -> None:
 
 @pytest.mark.parametrize("kind", READY, ids=lambda kind: kind.__name__)
 def test_a_fault_at_any_step_leaves_no_effect_and_harms_no_neighbour(
-    tmp_path: Path, kind: type[Command]
+    place: Place, kind: type[Command]
 ) -> None:
     plan = Plan()
-    desk = FaultyDesk(tmp_path, plan)
+    desk = FaultyDesk(place, plan)
     neighbour = desk.another()
     command = READY[kind](desk)
     call = msgspec.structs.replace(desk.call, idempotency=an_idempotency())

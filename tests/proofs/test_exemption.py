@@ -82,7 +82,7 @@ def race_unfenced(pair: tuple[Service, Service], count: int, *, without: str) ->
     # One payer after the other, so that all clients race for the same counter.
     tries = [payer for payer in payers for _ in range(CLIENTS)]
     approved = at_once(lambda: next(turns).client(shop), attempt, tries, clients=CLIENTS)
-    counted = [count for count, _ in counters(Books(one.settings.database_file), shop)]
+    counted = [count for count, _ in counters(Books(one.settings.database), shop)]
     assert max(counted) * count >= sum(approved)
     return counted
 
@@ -116,7 +116,7 @@ def test_racing_small_payments_never_exceed_their_counters_and_use_them_up(
 
     answers = race(service, shop, pairs, TRIES_EACH)
 
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     assert all(count <= COUNT_MAX and minor <= SUM_MAX for count, minor in counters(books, shop))
     assert all(minor <= DAY_MAX for minor in day_sums(books, shop))
     # Payers who share a device share its five.
@@ -143,12 +143,12 @@ def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
     )
 
     assert Counter(statuses) == {200: len(approved), 409: len(approved)}
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     assert set(counters(books, shop)) == {(0, 0)}
     assert set(day_sums(books, shop)) == {0}
     again = race(service, shop, pairs, COUNT_MAX + 3)
     assert approved_by_device(again, pairs) == approved_by_device(first, pairs)
-    Books(service.settings.database_file).check()
+    Books(service.settings.database).check()
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from service.cli.replay.columns import load_map
+from service.db.places import Database
 from service.kernel.clock import SystemClock
 from tests.support.books import Books
 from tests.support.checkout import create, execute
@@ -48,11 +49,11 @@ def pay(client: Client, body: dict[str, Any]) -> tuple[Answer, Answer | None]:
 
 
 def test_rows_of_the_handbook_are_judged_executed_and_made_again_across_a_restart(
-    tmp_path: Path, material: Path, sized: Sized
+    tmp_path: Path, own_database: Database | None, material: Path, sized: Sized
 ) -> None:
     sent = bodies(material, sized(quick=200, ci=5_000, full=5_000))
     half = len(sent) // 2
-    with Service(tmp_path / "data") as service:
+    with Service(tmp_path / "data", database=own_database) as service:
         shop = service.shop()
 
         def go(part: list[dict[str, Any]]) -> list[tuple[Answer, Answer | None]]:
@@ -66,7 +67,7 @@ def test_rows_of_the_handbook_are_judged_executed_and_made_again_across_a_restar
         paid += go(sent[half:])
         restart.join()
         served = [_cpu_ticks(pid) - before for pid, before in zip(workers, idle, strict=True)]
-        books = Books(service.settings.database_file)
+        books = Books(service.settings.database)
 
     created = [one for one, _ in paid]
     executed = [two for _, two in paid if two is not None]
@@ -104,7 +105,7 @@ def test_a_burst_by_one_payer_is_declined_by_the_features_that_the_log_gives(
 
     outcomes = [answer.body["outcome"] for answer in answers]
     assert (outcomes.count("approve"), outcomes.count("decline")) == (30, count - 30)
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     books.check()
     books.check_decisions(service.secrets.sealer)
 

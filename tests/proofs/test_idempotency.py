@@ -31,7 +31,7 @@ def test_many_clients_with_one_key_make_one_payment(service: Service, sized: Siz
     # The same claims, signed again: another signature, the same token.
     claims = {answer.body["payment_token"].rpartition(".")[0] for answer in answers}
     assert len(claims) == 1
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     assert [row["reference"] for row in books.payments].count("one") == 1
     books.check()
 
@@ -51,7 +51,7 @@ def test_racing_executions_under_one_key_answer_the_same_go(service: Service) ->
 
     assert {(answer.status, answer.body["decision"]) for answer in answers} == {(200, "go")}
     assert sum(not answer.is_replayed for answer in answers) == 1
-    Books(service.settings.database_file).check()
+    Books(service.settings.database).check()
 
 
 def test_a_key_with_another_body_is_refused_and_pays_nothing(service: Service) -> None:

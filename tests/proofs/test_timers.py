@@ -3,11 +3,11 @@
 import datetime as dt
 import io
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
+from service.db.places import Place
 from service.kernel.errors import Faulted
 from service.kernel.facts import EventResult, Payee
 from service.kernel.logs import logger
@@ -33,12 +33,12 @@ class Watched:
         before: Called with each command of the worker's before it runs.
     """
 
-    def __init__(self, folder: Path, *, preset: Preset, mode: Mode = "live") -> None:
-        self.desk = Desk(folder, preset=preset, mode=mode)
+    def __init__(self, place: Place, *, preset: Preset, mode: Mode = "live") -> None:
+        self.desk = Desk(place, preset=preset, mode=mode)
         self.before: Before = lambda _command: None
         house = self.desk.house
         self.loop = WorkerLoop(
-            (due_payments(house.reader),),
+            (due_payments(house.spanning),),
             submit=self._submit,
             clock=house.clock,
             every_s=0.0,
@@ -57,7 +57,7 @@ class Watched:
         self.desk.wait(INSTANT)
         assert self.loop.run_once() == 1
         assert self.loop.run_once() == 0
-        Books(self.desk.house.path).check()
+        Books(self.desk.house.place).check()
         return self.desk.payment(payment_id).status
 
     def _submit(
@@ -75,9 +75,9 @@ def forced(desk: Desk, word: str, **given: Any) -> str:
 
 
 def test_an_approval_expires_with_its_token_and_gives_back_what_it_counted(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    watched = Watched(tmp_path, preset="CN")
+    watched = Watched(place, preset="CN")
     desk = watched.desk
     desk.register()
     payment_id = desk.pay(desk.small()).payment.id
@@ -90,8 +90,8 @@ def test_an_approval_expires_with_its_token_and_gives_back_what_it_counted(
     assert set(desk.day_sums().values()) == {0}
 
 
-def test_a_challenge_expires_with_its_payment(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="CN")
+def test_a_challenge_expires_with_its_payment(place: Place) -> None:
+    watched = Watched(place, preset="CN")
     payment_id = watched.desk.create().payment.id
     assert watched.desk.payment(payment_id).status == "challenge_required"
 
@@ -100,8 +100,8 @@ def test_a_challenge_expires_with_its_payment(tmp_path: Path) -> None:
     assert [row["state"] for row in watched.desk.challenges()] == ["expired"]
 
 
-def test_a_hold_ends_in_the_challenge_that_it_named_and_that_one_expires(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="CN", mode="sandbox")
+def test_a_hold_ends_in_the_challenge_that_it_named_and_that_one_expires(place: Place) -> None:
+    watched = Watched(place, preset="CN", mode="sandbox")
     payment_id = forced(watched.desk, "hold")
 
     assert watched.status_after(payment_id, 24 * 60 * MINUTE) == "challenge_required"
@@ -112,17 +112,17 @@ def test_a_hold_ends_in_the_challenge_that_it_named_and_that_one_expires(tmp_pat
     assert watched.status_after(payment_id, 5 * MINUTE) == "expired"
 
 
-def test_a_hold_ends_in_a_refusal_where_no_proof_can_be_asked_for(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="judge_only", mode="sandbox")
+def test_a_hold_ends_in_a_refusal_where_no_proof_can_be_asked_for(place: Place) -> None:
+    watched = Watched(place, preset="judge_only", mode="sandbox")
     payment_id = forced(watched.desk, "hold")
 
     assert watched.status_after(payment_id, 24 * 60 * MINUTE) == "declined"
 
 
 def test_silence_of_the_processor_becomes_unknown_and_keeps_what_was_counted(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    watched = Watched(tmp_path, preset="CN")
+    watched = Watched(place, preset="CN")
     desk = watched.desk
     desk.register()
     payment_id = desk.execute(desk.pay(desk.small()).token).payment.id
@@ -133,8 +133,8 @@ def test_silence_of_the_processor_becomes_unknown_and_keeps_what_was_counted(
     assert desk.report(payment_id, "authorized").status == "executed"
 
 
-def test_an_authorization_with_nothing_captured_lapses(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="judge_only")
+def test_an_authorization_with_nothing_captured_lapses(place: Place) -> None:
+    watched = Watched(place, preset="judge_only")
     desk = watched.desk
     payment_id = desk.execute(desk.create().token).payment.id
     ends_at = desk.house.clock.now() + 60 * MINUTE
@@ -147,8 +147,8 @@ def test_an_authorization_with_nothing_captured_lapses(tmp_path: Path) -> None:
     assert (amounts.released_minor, amounts.captured_minor) == (10_000, 0)
 
 
-def test_what_was_captured_does_not_lapse(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="judge_only")
+def test_what_was_captured_does_not_lapse(place: Place) -> None:
+    watched = Watched(place, preset="judge_only")
     desk = watched.desk
     payment_id = desk.execute(desk.create().token).payment.id
     ends_at = desk.house.clock.now() + 60 * MINUTE
@@ -161,8 +161,8 @@ def test_what_was_captured_does_not_lapse(tmp_path: Path) -> None:
     assert desk.payment(payment_id).status == "captured"
 
 
-def test_a_payment_that_moved_on_before_its_timer_came_stays_as_it_is(tmp_path: Path) -> None:
-    watched = Watched(tmp_path, preset="judge_only")
+def test_a_payment_that_moved_on_before_its_timer_came_stays_as_it_is(place: Place) -> None:
+    watched = Watched(place, preset="judge_only")
     desk = watched.desk
     payment_id = desk.create().payment.id
     watched.before = lambda _command: desk.accept(CancelPayment(payment_id=payment_id))
@@ -172,13 +172,13 @@ def test_a_payment_that_moved_on_before_its_timer_came_stays_as_it_is(tmp_path: 
 
     assert desk.payment(payment_id).status == "cancelled"
     assert desk.house.kinds()[-1] == "payment.timer_stale"
-    Books(desk.house.path).check()
+    Books(desk.house.place).check()
 
 
 def test_a_timer_that_faults_is_left_alone_for_a_while_and_holds_up_nobody(
-    tmp_path: Path,
+    place: Place,
 ) -> None:
-    watched = Watched(tmp_path, preset="judge_only")
+    watched = Watched(place, preset="judge_only")
     desk = watched.desk
     sick, well = (desk.create().payment.id for _ in range(2))
     tried = []
@@ -204,8 +204,8 @@ def test_a_timer_that_faults_is_left_alone_for_a_while_and_holds_up_nobody(
 
 
 @pytest.mark.parametrize("beyond", [0, 3])
-def test_many_timers_at_once_are_served_in_parts(tmp_path: Path, beyond: int) -> None:
-    watched = Watched(tmp_path, preset="judge_only")
+def test_many_timers_at_once_are_served_in_parts(place: Place, beyond: int) -> None:
+    watched = Watched(place, preset="judge_only")
     desk = watched.desk
     count = DUE_AT_ONCE + beyond
     payers = (str(number // 20) for number in range(count))
@@ -215,4 +215,4 @@ def test_many_timers_at_once_are_served_in_parts(tmp_path: Path, beyond: int) ->
 
     assert [watched.loop.run_once() for _ in range(3)] == [DUE_AT_ONCE, beyond, 0]
 
-    assert Books(desk.house.path).statuses() == {"expired": count}
+    assert Books(desk.house.place).statuses() == {"expired": count}

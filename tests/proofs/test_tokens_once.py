@@ -71,7 +71,7 @@ def test_each_token_is_spent_exactly_once_by_racers_at_two_front_ends(
     went = race(lambda: service.client(shop), attempts)
 
     assert went == Counter({one.payment_id for one in attempts})
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     assert {key: executions(books)[key] for key in went} == went
     books.check()
 
@@ -95,7 +95,7 @@ def race_unfenced(
     attempts = tries(one, shop, count)
     turns = iter(pair * RACERS)
     won = race(lambda: next(turns).client(shop), attempts)
-    books = Books(one.settings.database_file)
+    books = Books(one.settings.database)
     raced = {attempt.payment_id for attempt in attempts}
     logged = Counter({key: n for key, n in executions(books).items() if key in raced})
     return won, logged, books

@@ -52,7 +52,7 @@ def test_the_worker_serves_a_timer(service: Service) -> None:
         told = client.get(f"/v1/payments/{payment_id}").body
     assert told["amounts"]["released"] == told["amounts"]["executed"] == 38_000
     assert told["events"][-1]["type"] == "lapse"
-    Books(service.settings.database_file).check()
+    Books(service.settings.database).check()
 
 
 def test_a_worker_that_was_killed_serves_what_came_due_in_between(service: Service) -> None:
@@ -71,6 +71,6 @@ def test_a_timer_that_came_while_the_writer_was_away_is_served_later(service: Se
 
         lapses(client, payment_id)
 
-    entries = Books(service.settings.database_file).entries
+    entries = Books(service.settings.database).entries
     kinds = [one["kind"] for one in entries if one["payment"] == payment_id]
     assert kinds.count("payment.lapsed") == 1

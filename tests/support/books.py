@@ -1,14 +1,12 @@
-"""What the database file holds, read beside the processes, and what must be true of it.
+"""What the store holds, read beside the processes, and what must be true of it.
 
 Every check compares what is stored with what follows from the log; none asks the service.
 """
 
-import contextlib
 import itertools
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +20,8 @@ from risk.facts import Circumstances, Facts
 from risk.strategy import Strategy, load_strategy
 from risk.vectors import FeatureVector, entities, vector
 from risk.windows import EntityState
-from service.db.sqlite import connect, dialect, fetch_one
-from service.db.statements import Compiler, Row, Statement
+from service.db.places import Place
+from service.db.statements import Row
 from service.rooms.assessments.public import open_features
 from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS
 from service.rooms.payments import model
@@ -31,6 +29,7 @@ from service.rooms.payments.queries import bodies
 from service.rooms.payments.tables import PAYMENTS, TOKENS
 from service.state.entities import ENTITIES, EntityKey, unpack
 from service.unit_of_work.tables import ENTRIES, ENTRY_NUMBERS, EVENTS, FAULTS, IDEMPOTENCY, WRITER
+from tests.support.places import snapshot
 
 TABLES: Final = (
     *(PAYMENTS, TOKENS, ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS, ENTITIES),
@@ -48,14 +47,8 @@ class Inputs(msgspec.Struct, frozen=True):
 class Books:
     """All rows of one instant."""
 
-    def __init__(self, path: Path) -> None:
-        compiler = Compiler(dialect())
-        with contextlib.closing(connect(path, readonly=True)) as connection:
-            connection.execute("BEGIN")
-            self._rows = {
-                table.name: fetch_one(connection, compiler, _everything(table)())
-                for table in TABLES
-            }
+    def __init__(self, place: Place) -> None:
+        self._rows = snapshot(place, TABLES)
 
     def rows(self, table: sa.Table) -> list[Row]:
         """Return a table's rows in the order of its primary key."""
@@ -210,10 +203,6 @@ class Books:
         for event in self.events:
             _add(states, event)
         return {key: state.pack() for key, state in states.items()}
-
-
-def _everything(table: sa.Table) -> Statement:
-    return Statement(sa.select(table).order_by(*table.primary_key), name=f"all {table.name}")
 
 
 def _features(

@@ -30,7 +30,7 @@ from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
 from service.writer.lock import Lock, writer_lock
-from service.writer.main import EXIT_STOPPED
+from service.writer.main import EXIT_STOPPED, holding
 
 TEST_PREFIX: Final = "PAYGUARD_TEST_"
 
@@ -61,8 +61,8 @@ def serve(
     log = logger(stream=sys.stderr.buffer, clock=SystemClock(), process="composed_writer")
     secrets = open_secrets(settings.root_file, entropy.system)
     every = all_handlers(Judge(load_strategy(), secrets.sealer), issuer=settings.issuer)
-    with lock(settings), checkpoints(settings.database):
-        file = open_store(settings.database)
+    with lock(settings) as held, checkpoints(settings.database):
+        file = open_store(settings.database, hold=holding(held))
         writer = assemble(
             Parts(
                 store=store(file),

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from risk.strategy import load_strategy
+from service.db.places import Place
 from service.db.statements import Row
 from service.kernel.facts import DeviceKept, Instrument, Payee, PayerKept
 from service.kernel.money import Amount
@@ -55,11 +55,11 @@ class Desk:
         call: A call by the merchant's key.
     """
 
-    def __init__(self, folder: Path, *, preset: Preset = "judge_only", mode: Mode = "live") -> None:
+    def __init__(self, place: Place, *, preset: Preset = "judge_only", mode: Mode = "live") -> None:
         self.strategy = load_strategy()
         self.sealer = Sealer(bytes(32))
         handlers = all_handlers(Judge(self.strategy, self.sealer), issuer=ISSUER)
-        self.house = House(folder, handlers.names.values(), codec=WindowStates())
+        self.house = House(place, handlers.names.values(), codec=WindowStates())
         self.call = self.another(preset=preset, mode=mode)
 
     def another(self, *, preset: Preset = "judge_only", mode: Mode = "live", **given: Any) -> Call:

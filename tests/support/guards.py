@@ -1,15 +1,18 @@
 """Guarded statements raced alone, outside the unit of work, and their mutants without a guard."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from service.db.sqlite import connect, dialect
+from service.db import postgres, sqlite
+from service.db.places import Place
 from service.db.statements import Bound, Compiler, Statement
 
 RACERS = 8
@@ -35,16 +38,15 @@ def columns_of(clause: Any) -> list[str]:
     return [one.name for one in visitors.iterate(clause) if isinstance(one, sa.Column)]
 
 
-def race(path: Path, bounds: Sequence[Bound]) -> int:
+def race(place: Place, bounds: Sequence[Bound]) -> int:
     """Run changes at the same time, each on a connection of its own; return how many wrote."""
     start = threading.Barrier(len(bounds))
     won: list[int] = []
 
     def run(bound: Bound) -> None:
-        connection = connect(path, readonly=False)
-        start.wait()
-        won.append(touched(connection, bound))
-        connection.close()
+        with contextlib.closing(connected(place)) as connection:
+            start.wait()
+            won.append(touched(connection, bound))
 
     racers = [threading.Thread(target=run, args=(bound,)) for bound in bounds]
     for racer in racers:
@@ -55,19 +57,27 @@ def race(path: Path, bounds: Sequence[Bound]) -> int:
     return sum(won)
 
 
-def touched(connection: sqlite3.Connection, bound: Bound) -> int:
+def connected(place: Place) -> Any:
+    """Return a connection on which every statement stands alone."""
+    if isinstance(place, Path):
+        return sqlite.connect(place, readonly=False)
+    return psycopg.connect(place.writer, autocommit=True)
+
+
+def touched(connection: Any, bound: Bound) -> int:
     """Run one change by itself and return how many rows it wrote; a broken constraint: none."""
-    compiled = Compiler(dialect())(bound.statement)
+    is_sqlite = isinstance(connection, sqlite3.Connection)
+    dialect = sqlite.dialect() if is_sqlite else postgres.dialect()
+    compiled = Compiler(dialect)(bound.statement)
     try:
         cursor = connection.execute(compiled.text, compiled.parameters(bound.values))
-    except sqlite3.IntegrityError:
+    except (sqlite3.IntegrityError, psycopg.IntegrityError):
         return 0
-    return cursor.rowcount
+    count: int = cursor.rowcount
+    return count
 
 
-def run_alone(path: Path, bound: Bound) -> int:
+def run_alone(place: Place, bound: Bound) -> int:
     """Run one change on a connection of its own and return how many rows it wrote."""
-    connection = connect(path, readonly=False)
-    wrote = touched(connection, bound)
-    connection.close()
-    return wrote
+    with contextlib.closing(connected(place)) as connection:
+        return touched(connection, bound)

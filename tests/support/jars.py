@@ -50,7 +50,7 @@ JAR: Final = Statement(
 ADD_COINS: Final = Statement(
     sa.text(
         "INSERT INTO jars (tenant_id, jar, coins) VALUES (:tenant_id, :jar, :coins)"
-        " ON CONFLICT (tenant_id, jar) DO UPDATE SET coins = coins + excluded.coins"
+        " ON CONFLICT (tenant_id, jar) DO UPDATE SET coins = jars.coins + excluded.coins"
     ),
     rows=1,
     name="add coins",

@@ -205,9 +205,9 @@ class Service:
         self.writer.kill()
         self.start_writer()
 
-    def another(self, module: str = WRITER) -> Process:
+    def another(self, module: str = WRITER, *arguments: str) -> Process:
         """Return a further process on this folder, not started; the caller ends it."""
-        return self._process(module, environment=self.writer.environment, log="another")
+        return self._process(module, *arguments, environment=self.writer.environment, log="another")
 
     def until_ready(self) -> None:
         until(self._is_ready, tries=POLLS)

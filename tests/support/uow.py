@@ -1,10 +1,9 @@
-"""A real unit of work on a SQLite file of the test's own: what rooms' handlers are tested with."""
+"""A real unit of work on a store of the test's own: what rooms' handlers are tested with."""
 
 import datetime as dt
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -13,9 +12,10 @@ from typing_extensions import override
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from service.db.metadata import METADATA
-from service.db.reader import SQLiteReader
-from service.db.sqlite import SQLiteStore
-from service.db.statements import Bound, Row, Statement
+from service.db.places import Place
+from service.db.statements import Bound, Row
+from service.db.store import Store
+from service.db.stores import open_reader, open_spanning_reader, open_store
 from service.kernel.clock import FrozenClock
 from service.state.cache import EntityCache, State, StateCodec
 from service.state.entities import EntityKey
@@ -28,6 +28,7 @@ from service.unit_of_work.ports import BatchObserver, Ports
 from service.unit_of_work.run import Result, UnitOfWork
 from service.unit_of_work.view import only
 from service.writer.fence import MemoryFence, take_over
+from tests.support.places import create_tables, rows_of
 
 START: Final = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 SECOND_NS: Final = 1_000_000_000
@@ -74,7 +75,7 @@ class TallyCodec(StateCodec):
 class StoreView(View):
     """Reads as it likes, at once: to try what a room's public functions make of rows."""
 
-    def __init__(self, store: SQLiteStore) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     @override
@@ -96,17 +97,19 @@ class House:
 
     Attributes:
         clock: Moves only by `advance` and `step`.
-        reader: A front end's read-only connection to the same file.
+        reader: A front end's way to read the same store.
+        spanning: The worker's, over all tenants.
     """
 
     def __init__(
-        self, folder: Path, handlers: Iterable[Handler], *, codec: StateCodec | None = None
+        self, place: Place, handlers: Iterable[Handler], *, codec: StateCodec | None = None
     ) -> None:
-        self.path = folder / "payguard.db"
-        create_tables(self.path)
+        self.place = place
+        create_tables(place)
         self.clock = FrozenClock(START)
-        self.store = SQLiteStore(self.path)
-        self.reader = SQLiteReader(self.path)
+        self.store = open_store(place)
+        self.reader = open_reader(place)
+        self.spanning = open_spanning_reader(place)
         self.sealer = Sealer(bytes(32))
         row = take_over(self.store, shard=0, now=self.clock.now())
         self.cache = EntityCache(codec or TallyCodec(), bytes_max=10_000_000)
@@ -163,7 +166,7 @@ class House:
 
     def rows(self, table: sa.Table) -> list[Row]:
         """Return every row of a table in the order of its primary key."""
-        return self.reader.fetch(Statement(sa.select(table).order_by(*table.primary_key))())
+        return rows_of(self.place, table)
 
     def entries(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the log's entries as they were written, in its order; of one kind, if named."""
@@ -186,17 +189,6 @@ class House:
 
     def close(self) -> None:
         self.store.close()
-
-
-def create_tables(path: Path) -> None:
-    """Make a database file with all tables that were imported, faster than by migrations."""
-    engine = sa.create_engine(f"sqlite:///{path}")
-    with engine.connect() as connection:
-        # Nothing is lost with an empty file, and forty times waiting for the disk is long.
-        connection.exec_driver_sql("PRAGMA synchronous = OFF")
-        METADATA.create_all(connection)
-        connection.commit()
-    engine.dispose()
 
 
 def a_call(

@@ -1,10 +1,8 @@
-"""A writer over the room of jars that runs when it is told to, on a file that outlives it."""
+"""A writer over the room of jars that runs when it is told to, on a store that outlives it."""
 
 import datetime as dt
-import functools
 import hashlib
 import json
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +14,9 @@ from typing_extensions import override
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
 from service.db.metadata import METADATA
-from service.db.reader import SQLiteReader
-from service.db.sqlite import SQLiteStore
-from service.db.statements import Row, Statement
+from service.db.places import Place
+from service.db.statements import Row
+from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import Clock, FrozenClock
 from service.state.entities import ENTITIES, EntityKey, unpack
 from service.unit_of_work import tables
@@ -29,6 +27,7 @@ from service.unit_of_work.ports import BatchObserver
 from service.unit_of_work.run import Result
 from service.writer.assemble import Parts, Writer, assemble
 from tests.support.jars import HANDLERS, NEW_BUDGET, NEW_COUPON, ROOM, Tally, TallyCodec
+from tests.support.places import create_tables, rows_of
 
 START: Final = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 FAR_NS: Final = 1 << 62
@@ -51,12 +50,12 @@ class Noted(BatchObserver):
 
 
 class Bench:
-    """A writer that runs batches when told to, on a file that outlives it."""
+    """A writer that runs batches when told to, on a store that outlives it."""
 
-    def __init__(self, folder: Path, *handlers: Any, bytes_max: int = 1 << 20) -> None:
-        self.path = folder / "payguard.sqlite"
-        if not self.path.exists():
-            create_tables(self.path)
+    def __init__(self, place: Place, *handlers: Any, bytes_max: int = 1 << 20) -> None:
+        self.place = place
+        if not isinstance(place, Path) or not place.exists():
+            create_tables(place)
         self.handlers = Handlers([*HANDLERS, *handlers])
         self.clock = FrozenClock(START)
         self.entropy = CountingEntropy()
@@ -64,12 +63,12 @@ class Bench:
         self.observer = Noted()
         self.codec = TallyCodec()
         self.bytes_max = bytes_max
-        self.reader = SQLiteReader(self.path)
+        self.reader = open_spanning_reader(place)
         self.start()
 
     def start(self) -> Writer:
-        """Start as a process that comes back does: from what the file holds."""
-        self.store = SQLiteStore(self.path)
+        """Start as a process that comes back does: from what the store holds."""
+        self.store = open_store(self.place)
         self.writer = assemble(self.parts(self.clock))
         return self.writer
 
@@ -107,7 +106,7 @@ class Bench:
         return result
 
     def rows(self, table: sa.Table) -> list[Row]:
-        return self.reader.fetch(Statement(sa.select(table).order_by(*table.primary_key))())
+        return rows_of(self.place, table)
 
     def entries(self) -> list[dict[str, Any]]:
         rows = sorted(self.rows(tables.ENTRIES), key=lambda row: row["position"])
@@ -156,24 +155,6 @@ class Bench:
         if isinstance(one, Ticket):
             return one
         return self.ticket(one) if isinstance(one, Command) else self.ticket(*one)
-
-
-def create_tables(path: Path) -> None:
-    path.write_bytes(_empty(len(METADATA.tables)))
-
-
-@functools.cache
-def _empty(_tables: int) -> bytes:
-    """Return an empty database, made once for as many tables as were imported."""
-    engine = sa.create_engine("sqlite://")
-    with engine.connect() as connection:
-        METADATA.create_all(connection)
-        ROOM.create_all(connection)
-        connection.commit()
-        raw: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # the driver is known
-        whole = raw.serialize()
-    engine.dispose()
-    return whole
 
 
 def a_call(*, key: str | None = None, body: str = "{}", **given: Any) -> Call:

@@ -13,16 +13,20 @@ from keys import entropy
 from service.carriers.client import SocketCarrier
 from service.carriers.queue import QueueCarrier
 from service.carriers.server import SocketServer
+from service.db.places import Place
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.unit_of_work.commands import Submit
 from service.writer.assemble import assemble
+from tests.support.places import written_place
 from tests.support.writer import Bench
 
 CARRIERS = ("queue", "socket")
 WRITER = """
 import pathlib, sys
 from tests.service.carriers.conftest import Running
-running = Running(pathlib.Path(sys.argv[1]))
+from tests.support.places import read_place
+running = Running(pathlib.Path(sys.argv[1]), read_place(sys.argv[2:]))
 print("ready", flush=True)
 sys.stdin.read()
 running.stop()
@@ -30,10 +34,10 @@ running.stop()
 
 
 @contextlib.contextmanager
-def writer_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def writer_process(folder: Path, place: Place) -> Iterator[subprocess.Popen[str]]:
     """Run a writer in a process that can be stopped and killed."""
     with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(folder)],
+        [sys.executable, "-c", WRITER, str(folder), *written_place(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -47,16 +51,16 @@ def writer_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
 class Running:
     """A writer's process, as far as it can be had in a thread."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, place: Place) -> None:
         self.clock = SystemClock()
-        self.bench = Bench(folder)
+        self.bench = Bench(place)
         self.bench.kill()
         self.socket = folder / "w.socket"
         self.start()
 
     def start(self) -> None:
         bench = self.bench
-        bench.store = type(bench.store)(bench.path)
+        bench.store = open_store(bench.place)
         self.writer = assemble(bench.parts(self.clock))
         self.server = SocketServer(
             self.socket, handlers=bench.handlers, put=self.writer.inbox.put, entropy=entropy.system
@@ -83,8 +87,8 @@ class Running:
 
 
 @pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    running = Running(tmp_path)
+def running(tmp_path: Path, place: Place) -> Iterator[Running]:
+    running = Running(tmp_path, place)
     yield running
     if running.thread.is_alive():
         running.stop()

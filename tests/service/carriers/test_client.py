@@ -16,6 +16,7 @@ import pytest
 
 from service.carriers.client import SocketCarrier
 from service.carriers.frames import FRAME_BYTES_MAX, LENGTH, Answered, Asked, frame, receive
+from service.db.places import Place
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Overloaded, ResultUnknown
 from tests.service.carriers.conftest import Running, writer_process
@@ -50,9 +51,9 @@ def raw(running: Running) -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def other_process(tmp_path: Path, place: Place) -> Iterator[subprocess.Popen[str]]:
     """A writer in a process that can be stopped and killed."""
-    with writer_process(tmp_path) as process:
+    with writer_process(tmp_path, place) as process:
         yield process
 
 

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import msgspec
 import pytest
 
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
 from service.unit_of_work.commands import Reply, Submit
 from tests.service.carriers.conftest import CARRIERS, Running
 from tests.support.jars import EXHAUSTED, JARS, Drop, Held
+from tests.support.unfenced_writer import LOCKED_ROW
 from tests.support.writer import a_call
 
 Soon = Callable[[], int]
@@ -116,8 +118,9 @@ def test_many_threads_get_their_own_replies(
 
 def test_a_submit_ends_with_its_deadline(running: Running) -> None:
     clock = SystemClock()
-    transaction = type(running.bench.store)(running.bench.path)
+    transaction = open_store(running.bench.place)
     held = transaction.begin()
+    held.fetch(LOCKED_ROW(shard=0))
     start = clock.monotonic_ns()
 
     with pytest.raises((ResultUnknown, Overloaded)):

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from psycopg.pq import TransactionStatus
 
 from service.db.places import Database
-from service.db.postgres import STATEMENT_TIMEOUT_MS, Connection
 from service.db.postgres_reader import PostgresReader
+from service.db.postgres_wire import STATEMENT_TIMEOUT_MS, Connection
 from service.db.reader import Reader
 from service.db.statements import Statement
 from service.db.store import NotReadable, StoreUnavailable

@@ -2,15 +2,16 @@
 
 import contextlib
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 import sqlalchemy as sa
 from typing_extensions import override
 
-from service.db.sqlite import SQLiteStore, SQLiteTransaction
-from service.db.statements import Statement
+from service.db.places import Place
+from service.db.statements import Bound, Row, Statement
+from service.db.store import Store, Transaction
+from service.db.stores import open_store
 from service.state.cache import WAITING_MAX, Overlay
 from service.state.entities import ENTITIES
 from service.unit_of_work import events, tables
@@ -26,8 +27,8 @@ TINY_BYTES = 2_000
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, bytes_max=TINY_BYTES)
+def bench(place: Place) -> Iterator[Bench]:
+    bench = Bench(place, bytes_max=TINY_BYTES)
     yield bench
     bench.kill()
 
@@ -161,7 +162,7 @@ def test_a_rebuild_writes_back_what_it_cannot_hold_and_may_die_at_it(bench: Benc
     transaction.commit()
     bench.kill()
 
-    bench.store = DyingStore(bench.path, commits=1)
+    bench.store = DyingStore(open_store(bench.place), commits=1)
     with pytest.raises(Killed):
         assemble(bench.parts(bench.clock))
     bench.restart()
@@ -170,19 +171,27 @@ def test_a_rebuild_writes_back_what_it_cannot_hold_and_may_die_at_it(bench: Benc
     assert bench.states() == bench.folded()
 
 
-class DyingStore(SQLiteStore):
+class DyingStore(Store):
     """Dies after some commits."""
 
-    def __init__(self, path: Path, *, commits: int) -> None:
-        super().__init__(path)
+    def __init__(self, within: Store, *, commits: int) -> None:
+        self._within = within
         self._left = commits
 
     @override
-    def begin(self) -> SQLiteTransaction:
+    def fetch(self, reads: Sequence[Bound]) -> list[list[Row]]:
+        return self._within.fetch(reads)
+
+    @override
+    def begin(self) -> Transaction:
         if self._left == 0:
             raise Killed
         self._left -= 1
-        return super().begin()
+        return self._within.begin()
+
+    @override
+    def close(self) -> None:
+        self._within.close()
 
 
 @pytest.mark.parametrize("commits", range(2, 6))
@@ -195,7 +204,7 @@ def test_another_feature_set_is_built_from_all_events(bench: Bench, commits: int
     bench.codec = TallyCodec("tally-2")
 
     # It is killed on the way, having committed: taken over, forgotten, some write-backs.
-    bench.store = DyingStore(bench.path, commits=commits)
+    bench.store = DyingStore(open_store(bench.place), commits=commits)
     with contextlib.suppress(Killed):
         assemble(bench.parts(bench.clock))
     bench.restart()

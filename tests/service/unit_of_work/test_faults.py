@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import msgspec
@@ -10,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from keys.sealing import NotOpened, Sealer
+from service.db.places import Place
 from service.db.statements import Bound, Statement
 from service.kernel.errors import Faulted
 from service.state.entities import ENTITIES, EntityKey, Observation
@@ -20,6 +20,7 @@ from service.unit_of_work.outcome import Accepted, Change, Entry, Event, Outcome
 from service.unit_of_work.rerun import rerun
 from service.unit_of_work.run import WriterStops
 from tests.support.jars import ADD_COINS, EXHAUSTED, JAR, JARS, SPEND_COUPON, Drop, Held
+from tests.support.places import change, in_transaction
 from tests.support.writer import Bench, a_call
 
 SURROGATE = "\ud800"
@@ -163,8 +164,8 @@ GUARDS = ("change_guard", "change_check")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path, stumble)
+def bench(place: Place) -> Iterator[Bench]:
+    bench = Bench(place, stumble)
     yield bench
     bench.kill()
 
@@ -283,7 +284,7 @@ def test_a_rerun_sees_feature_state_that_is_not_yet_in_rows(bench: Bench) -> Non
 def test_a_fault_that_cannot_be_recorded_stops_the_writer(bench: Bench) -> None:
     # The next entry's place is taken, which only another writer could have done.
     bench.one(Drop(jar="a", coins=1))
-    bench.store._connection.execute("UPDATE entries SET position = 1")
+    change(bench.place, "UPDATE entries SET position = 1")
 
     with pytest.raises(WriterStops):
         bench.one(Drop(jar="b", coins=1))
@@ -292,7 +293,7 @@ def test_a_fault_that_cannot_be_recorded_stops_the_writer(bench: Bench) -> None:
 def test_a_fault_leaves_the_transaction_closed(bench: Bench) -> None:
     bench.one(Stumble(step="reply"))
 
-    assert not bench.store._connection.in_transaction
+    assert not in_transaction(bench.store)
 
 
 def test_a_damaged_entity_row_costs_those_who_touch_it_alone(bench: Bench) -> None:

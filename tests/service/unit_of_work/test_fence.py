@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from service.db.statements import Statement
+from service.db.stores import open_store
 from service.kernel.clock import FrozenClock
 from service.unit_of_work import tables
 from service.unit_of_work.fence import RAISE_EPOCH, WriterClock
@@ -28,7 +29,7 @@ class Ticking(FrozenClock):
 
 
 def raise_epoch(bench: Bench) -> None:
-    other = type(bench.store)(bench.path)
+    other = open_store(bench.place)
     transaction = other.begin()
     transaction.run([RAISE_EPOCH(of_shard=0)])
     transaction.commit()

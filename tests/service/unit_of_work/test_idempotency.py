@@ -13,6 +13,7 @@ from service.unit_of_work.commands import Reply
 from service.unit_of_work.idempotency import KEY_EXPIRED, KEY_REUSED
 from service.writer.inbox import Inbox
 from tests.support.jars import JARS, Drop
+from tests.support.places import read_only
 from tests.support.writer import Bench, a_call
 
 TRIM = Statement(sa.update(tables.IDEMPOTENCY).values(reply=None), name="trim")
@@ -106,9 +107,8 @@ def test_a_fault_is_not_stored(bench: Bench) -> None:
 
 
 def test_what_the_store_refused_is_not_stored(bench: Bench) -> None:
-    bench.store._connection.execute("PRAGMA query_only = ON")
-    refused = bench.one(Drop(jar="a", coins=1), a_call(key="k"))
-    bench.store._connection.execute("PRAGMA query_only = OFF")
+    with read_only(bench.store):
+        refused = bench.one(Drop(jar="a", coins=1), a_call(key="k"))
 
     reply = bench.one(Drop(jar="a", coins=1), a_call(key="k"))
 

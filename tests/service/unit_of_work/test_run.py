@@ -1,7 +1,10 @@
 """run_batch: what commits, what is rolled back, who is told what."""
 
+from pathlib import Path
+
 import pytest
 
+from service.db.stores import open_store
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
 from service.unit_of_work import tables
 from service.unit_of_work.commands import Reply
@@ -17,6 +20,7 @@ from tests.support.jars import (
     Linger,
     Spend,
 )
+from tests.support.unfenced_writer import LOCKED_ROW
 from tests.support.writer import Bench, a_call
 
 
@@ -202,7 +206,8 @@ def test_a_lone_command_reads_as_it_likes(bench: Bench) -> None:
     assert bench.one(Count(jar="a")).read(Held).coins == 5
 
 
-def test_a_store_that_is_full_refuses_whole_batches_until_there_is_room(bench: Bench) -> None:
+def test_a_store_that_is_full_refuses_whole_batches_until_there_is_room(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "payguard.sqlite")
     bench.one(Drop(jar="a", coins=1))
     before = bench.dump()
     connection = bench.store._connection
@@ -219,9 +224,11 @@ def test_a_store_that_is_full_refuses_whole_batches_until_there_is_room(bench: B
 
 
 def test_a_store_that_another_process_locks_refuses_and_recovers(bench: Bench) -> None:
-    bench.store._connection.execute("PRAGMA busy_timeout = 0")
-    other = type(bench.store)(bench.path)
+    if isinstance(bench.place, Path):
+        bench.store._connection.execute("PRAGMA busy_timeout = 0")
+    other = open_store(bench.place)
     transaction = other.begin()
+    transaction.fetch(LOCKED_ROW(shard=0))
 
     refused = bench.one(Drop(jar="a", coins=1))
     transaction.rollback()

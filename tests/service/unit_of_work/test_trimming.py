@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
+from service.db.places import Place
 from service.db.sqlite import connect, dialect
 from service.db.statements import Compiler, Statement
 from service.rooms.payments.contract import CreatePayment
@@ -23,6 +24,7 @@ from service.unit_of_work.trimming import (
     Trimmed,
 )
 from tests.support.desk import Desk
+from tests.support.places import create_tables
 from tests.support.uow import START, House, a_house_call, an_idempotency
 
 SECOND = dt.timedelta(seconds=1)
@@ -30,8 +32,8 @@ ROW = Statement(sa.insert(IDEMPOTENCY), rows=1, name="a stored reply")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, HANDLERS)
+def house(place: Place) -> Iterator[House]:
+    house = House(place, HANDLERS)
     yield house
     house.close()
 
@@ -110,8 +112,8 @@ def test_what_was_trimmed_is_logged_as_the_houses(house: House) -> None:
     assert (entry["merchant"], entry["principal"]) == ("house", "timer")
 
 
-def test_an_old_key_is_refused_and_pays_nothing_until_its_hash_is_gone(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_an_old_key_is_refused_and_pays_nothing_until_its_hash_is_gone(place: Place) -> None:
+    desk = Desk(place)
     call = msgspec.structs.replace(desk.call, idempotency=an_idempotency())
     command = CreatePayment(facts=desk.facts())
     desk.house.accept(command, call)
@@ -140,10 +142,12 @@ def test_an_old_key_is_refused_and_pays_nothing_until_its_hash_is_gone(tmp_path:
     ids=lambda one: getattr(one, "name", one),
 )
 def test_trimming_walks_its_own_index_and_no_table(
-    house: House, statement: Statement, index: str
+    tmp_path: Path, statement: Statement, index: str
 ) -> None:
+    path = tmp_path / "payguard.sqlite"
+    create_tables(path)
     compiled = Compiler(dialect())(statement)
-    connection = connect(house.path, readonly=True)
+    connection = connect(path, readonly=True)
 
     plan = connection.execute(
         f"EXPLAIN QUERY PLAN {compiled.text}",

@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from service.db.places import Place
 from service.rooms.payments.contract import CancelPayment
 from service.unit_of_work.idempotency import REPLY_KEPT
 from service.unit_of_work.tables import IDEMPOTENCY
@@ -18,8 +18,8 @@ SECOND = dt.timedelta(seconds=1)
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(place: Place) -> Iterator[Desk]:
+    desk = Desk(place)
     yield desk
     desk.house.close()
 
@@ -31,7 +31,7 @@ def keep_a_reply(desk: Desk, key: str = "k-1") -> None:
 
 def test_nothing_to_trim_is_nothing_to_log(desk: Desk) -> None:
     keep_a_reply(desk)
-    timer = Housekeeping(desk.house.reader)
+    timer = Housekeeping(desk.house.spanning)
 
     assert timer(START + REPLY_KEPT - SECOND, 200) == ()
     assert desk.house.entries("idempotency.trimmed") == []
@@ -39,7 +39,7 @@ def test_nothing_to_trim_is_nothing_to_log(desk: Desk) -> None:
 
 def test_what_is_over_is_trimmed_and_then_it_is_quiet(desk: Desk) -> None:
     keep_a_reply(desk)
-    timer = Housekeeping(desk.house.reader)
+    timer = Housekeeping(desk.house.spanning)
     desk.wait(REPLY_KEPT)
 
     [due] = timer(desk.house.clock.now(), 200)
@@ -50,7 +50,7 @@ def test_what_is_over_is_trimmed_and_then_it_is_quiet(desk: Desk) -> None:
 
 
 def test_it_looks_once_an_hour(desk: Desk) -> None:
-    timer = Housekeeping(desk.house.reader)
+    timer = Housekeeping(desk.house.spanning)
     at = START + REPLY_KEPT
     timer(at, 200)
     keep_a_reply(desk)
@@ -61,6 +61,6 @@ def test_it_looks_once_an_hour(desk: Desk) -> None:
 
 def test_while_there_is_more_it_looks_again_at_once(desk: Desk) -> None:
     keep_a_reply(desk)
-    timer = Housekeeping(desk.house.reader)
+    timer = Housekeeping(desk.house.spanning)
 
     assert [len(timer(START + REPLY_KEPT, 200)) for _ in range(2)] == [1, 1]

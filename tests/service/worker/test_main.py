@@ -4,10 +4,12 @@ import datetime as dt
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
+from service.db.places import Place
 from service.db.statements import Statement
 from service.kernel.clock import FrozenClock
 from service.kernel.logs import logger
@@ -26,21 +28,28 @@ OLD_REPLY = Statement(sa.insert(IDEMPOTENCY), rows=1, name="an old reply")
 LOG = logger(stream=io.BytesIO(), clock=FrozenClock(START))
 
 
+def at(place: Place, settings: Settings) -> Settings:
+    """Return the settings of processes whose store is at a place."""
+    if isinstance(place, Path):
+        return msgspec.structs.replace(settings, data_dir=place.parent)
+    return msgspec.structs.replace(settings, database_url=place.writer, reader_url=place.reader)
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return read_settings({"PAYGUARD_DATA_DIR": str(tmp_path)})
 
 
-def test_it_expires_payments_and_trims_replies(tmp_path: Path, settings: Settings) -> None:
+def test_it_expires_payments_and_trims_replies(place: Place, settings: Settings) -> None:
     # Its clock is the system's: the day on which the house of tests stands still is over.
-    desk = Desk(tmp_path)
+    desk = Desk(place)
     desk.create()
     transaction = desk.house.store.begin()
     key = {"tenant_id": "ten_1", "owner": "mer_1:live", "route": "POST /", "key_hash": bytes(32)}
     kept = {"fingerprint": bytes(32), "reply": b"x", "batch": 1, "created_at": LONG_AGO}
     transaction.run([OLD_REPLY(**key, **kept)])
     transaction.commit()
-    settings.database_file.symlink_to(desk.house.path)
+    settings = at(place, settings)
     commands: list[str] = []
 
     def submit(command: Command, *, call: Call, deadline_ns: int, lane: Lane = "now") -> Reply:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from service.db.places import Place
+from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Overloaded, ResultUnknown
 from service.state.entities import ENTITIES
@@ -23,8 +25,8 @@ from tests.support.writer import Bench, Noted, until
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
+def bench(place: Place) -> Iterator[Bench]:
+    bench = Bench(place)
     yield bench
     bench.kill()
 
@@ -65,8 +67,8 @@ def test_an_answer_is_given_after_its_commit(bench: Bench) -> None:
     assert seen == [1]
 
 
-def test_what_a_batch_had_no_time_for_is_done_in_the_next(tmp_path: Path) -> None:
-    bench = Bench(tmp_path)
+def test_what_a_batch_had_no_time_for_is_done_in_the_next(place: Place) -> None:
+    bench = Bench(place)
     bench.handlers = type(bench.handlers)([*bench.handlers.names.values(), linger(bench.clock)])
     bench.restart()
     results: list[Any] = []
@@ -84,7 +86,7 @@ def test_what_a_batch_had_no_time_for_is_done_in_the_next(tmp_path: Path) -> Non
 
 
 def test_a_writer_that_was_replaced_stops_and_tells_everyone_who_waits(bench: Bench) -> None:
-    other = type(bench.store)(bench.path)
+    other = open_store(bench.place)
     transaction = other.begin()
     transaction.run([RAISE_EPOCH(of_shard=0)])
     transaction.commit()
@@ -117,7 +119,7 @@ def test_a_mistake_of_our_own_ends_the_writer_and_tells_everyone(bench: Bench) -
 
 def test_an_idle_writer_writes_feature_state_back(bench: Bench) -> None:
     bench.kill()
-    bench.store = type(bench.store)(bench.path)
+    bench.store = open_store(bench.place)
     bench.writer = assemble(bench.parts(SystemClock()))
     results: list[Any] = []
     thread = threading.Thread(target=bench.writer.loop.run, kwargs={"ready": lambda: None})
@@ -142,14 +144,16 @@ def test_ready_is_told_before_the_first_batch(bench: Bench) -> None:
     assert told == [0]
 
 
-def test_checkpoints_keep_the_log_s_pages_out_of_commits(bench: Bench) -> None:
+def test_checkpoints_keep_the_log_s_pages_out_of_commits(tmp_path: Path) -> None:
+    path = tmp_path / "payguard.sqlite"
+    bench = Bench(path)
     bench.clock.advance(dt.timedelta(seconds=1))
     bench.one(Drop(jar="a", coins=1))
-    before = bench.path.stat().st_mtime_ns
-    checkpointer = Checkpointer(bench.path)
+    before = path.stat().st_mtime_ns
+    checkpointer = Checkpointer(path)
 
     checkpointer.start()
-    until(lambda: bench.path.stat().st_mtime_ns > before)
+    until(lambda: path.stat().st_mtime_ns > before)
 
     checkpointer.stop()
     assert bench.one(Drop(jar="a", coins=1)).kind == "accepted"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.carriers.client import SocketCarrier
+from service.db.places import Place
 from service.kernel.clock import SystemClock
 from service.kernel.errors import SubmitFailed
 from tests.service.carriers.conftest import writer_process
@@ -42,7 +43,7 @@ class Client(threading.Thread):
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_killed_writer_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, sized: Callable[..., int], seed: int
+    tmp_path: Path, place: Place, sized: Callable[..., int], seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  seeded on purpose
     stopping = threading.Event()
@@ -51,13 +52,13 @@ def test_a_killed_writer_loses_nothing_and_doubles_nothing(
         client.start()
 
     for _ in range(sized(quick=3, ci=15, full=50)):
-        with writer_process(tmp_path):
+        with writer_process(tmp_path, place):
             stopping.wait(chance.uniform(0.05, 0.4))
     stopping.set()
     for client in clients:
         client.join()
 
-    bench = Bench(tmp_path)
+    bench = Bench(place)
     coins = {row["jar"]: row["coins"] for row in bench.rows(JARS)}
     answered = {client.jar: client.answered for client in clients}
     # At most the last one of each, whose answer was lost, is there beside.

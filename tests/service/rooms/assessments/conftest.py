@@ -1,16 +1,16 @@
 """A desk under preset CN with a registered payer, and one in the sandbox."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from service.db.places import Place
 from tests.support.desk import Desk
 
 
 @pytest.fixture
-def cn(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path, preset="CN")
+def cn(place: Place) -> Iterator[Desk]:
+    desk = Desk(place, preset="CN")
     desk.register()
     yield desk
     desk.house.close()

@@ -223,7 +223,7 @@ def test_the_newest_days_are_read_however_many_there_are(cn: Desk) -> None:
     owner = {"payer_key": "c_17", "currency": "CNY", "mode": "live"}
     owner |= {"tenant_id": cn.call.tenant_id, "merchant_id": cn.call.merchant_id}
 
-    rows = cn.house.reader.fetch(DAY_SUMS_OF(**owner))
+    rows = cn.house.spanning.fetch(DAY_SUMS_OF(**owner))
 
     assert rows[0]["day"] == "2026-11-23"
     assert cn.pay(cn.small()).payment.status == "challenge_required"

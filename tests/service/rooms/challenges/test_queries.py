@@ -1,15 +1,15 @@
 """A challenge and a hold are read back as they were stored, by their merchant and nobody else."""
 
-from pathlib import Path
-
 import pytest
 
-from service.db.reader import SQLiteReader
+from service.db.places import Place
+from service.db.reader import Reader
+from service.db.stores import open_reader
 from service.rooms.challenges import queries, store
 from service.rooms.challenges.model import asked, held
 from tests.service.rooms.challenges.test_store_guards import CHALLENGE, HOLD
 from tests.support.guards import run_alone
-from tests.support.uow import create_tables
+from tests.support.places import create_tables
 
 OWNER = {"tenant_id": "ten_1", "merchant_id": "mer_1", "mode": "live"}
 STRANGERS = [
@@ -20,15 +20,14 @@ STRANGERS = [
 
 
 @pytest.fixture
-def reader(tmp_path: Path) -> SQLiteReader:
-    path = tmp_path / "payguard.db"
-    create_tables(path)
-    run_alone(path, store.insert_challenge(CHALLENGE))
-    run_alone(path, store.insert_hold(HOLD))
-    return SQLiteReader(path)
+def reader(place: Place) -> Reader:
+    create_tables(place)
+    run_alone(place, store.insert_challenge(CHALLENGE))
+    run_alone(place, store.insert_hold(HOLD))
+    return open_reader(place)
 
 
-def test_a_challenge_is_read_back(reader: SQLiteReader) -> None:
+def test_a_challenge_is_read_back(reader: Reader) -> None:
     row = reader.maybe(queries.CHALLENGE(**OWNER, challenge_id="chl_1"))
 
     assert row is not None
@@ -36,7 +35,7 @@ def test_a_challenge_is_read_back(reader: SQLiteReader) -> None:
     assert asked(CHALLENGE).any_of == ("passkey", "password+otp")
 
 
-def test_a_hold_is_read_back(reader: SQLiteReader) -> None:
+def test_a_hold_is_read_back(reader: Reader) -> None:
     row = reader.maybe(queries.HOLD(**OWNER, hold_id="hld_1"))
 
     assert row is not None
@@ -45,7 +44,7 @@ def test_a_hold_is_read_back(reader: SQLiteReader) -> None:
 
 
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_nobody_else_sees_them(reader: SQLiteReader, stranger: dict[str, str]) -> None:
+def test_nobody_else_sees_them(reader: Reader, stranger: dict[str, str]) -> None:
     assert reader.maybe(queries.CHALLENGE(**stranger, challenge_id="chl_1")) is None
     assert reader.maybe(queries.HOLD(**stranger, hold_id="hld_1")) is None
 
@@ -65,7 +64,7 @@ def test_nobody_else_sees_them(reader: SQLiteReader, stranger: dict[str, str]) -
         ),
     ],
 )
-def test_commands_read_the_same(reader: SQLiteReader, read, found: str) -> None:
+def test_commands_read_the_same(reader: Reader, read, found: str) -> None:
     row = reader.maybe(read)
 
     assert row is not None

@@ -2,16 +2,16 @@
 
 import datetime as dt
 import sqlite3
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from service.db.places import Place
 from service.db.statements import Statement
 from service.rooms.challenges import store
 from service.rooms.challenges.model import Challenge, Hold
 from tests.support.guards import RACERS, guards_of, race, run_alone, without
-from tests.support.uow import create_tables
+from tests.support.places import create_tables
 
 NOW = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 END = NOW + dt.timedelta(minutes=5)
@@ -71,23 +71,22 @@ def name(value: object) -> str:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(place: Place) -> Place:
     """An open challenge and an active hold."""
-    path = tmp_path / "payguard.db"
-    create_tables(path)
-    run_alone(path, store.insert_challenge(CHALLENGE))
-    run_alone(path, store.insert_hold(HOLD))
-    return path
+    create_tables(place)
+    run_alone(place, store.insert_challenge(CHALLENGE))
+    run_alone(place, store.insert_hold(HOLD))
+    return place
 
 
 @pytest.mark.parametrize("statement", TAKEN, ids=name)
-def test_of_many_racers_one_wins(database: Path, statement: Statement) -> None:
+def test_of_many_racers_one_wins(database: Place, statement: Statement) -> None:
     assert race(database, [statement(**TAKEN[statement])] * RACERS) == 1
 
 
 @pytest.mark.parametrize(("statement", "guard"), ONCE, ids=name)
 def test_without_its_guard_more_than_one_wins(
-    database: Path, statement: Statement, guard: str
+    database: Place, statement: Statement, guard: str
 ) -> None:
     mutant = without(statement, guard)
 
@@ -96,7 +95,7 @@ def test_without_its_guard_more_than_one_wins(
 
 @pytest.mark.parametrize(("statement", "guard", "values"), REFUSED, ids=name)
 def test_a_guard_refuses_what_is_not_its_own(
-    database: Path, statement: Statement, guard: str, values: dict[str, object]
+    database: Place, statement: Statement, guard: str, values: dict[str, object]
 ) -> None:
     given = {**TAKEN[statement], **values}
 
@@ -115,7 +114,7 @@ def test_every_guard_of_every_guarded_statement_is_tried() -> None:
     assert tried == {(one, guard) for one in guarded for guard in guards_of(one)}
 
 
-def test_a_subject_has_one_open_challenge(database: Path) -> None:
+def test_a_subject_has_one_open_challenge(database: Place) -> None:
     second = msgspec.structs.replace(CHALLENGE, challenge_id="chl_2")
 
     assert run_alone(database, store.insert_challenge(second)) == 0
@@ -123,7 +122,7 @@ def test_a_subject_has_one_open_challenge(database: Path) -> None:
     assert run_alone(database, store.insert_challenge(second)) == 1
 
 
-def test_a_subject_has_one_active_hold(database: Path) -> None:
+def test_a_subject_has_one_active_hold(database: Place) -> None:
     second = msgspec.structs.replace(HOLD, hold_id="hld_2")
 
     assert run_alone(database, store.insert_hold(second)) == 0
@@ -131,7 +130,7 @@ def test_a_subject_has_one_active_hold(database: Path) -> None:
     assert run_alone(database, store.insert_hold(second)) == 1
 
 
-def test_without_its_index_a_subject_has_many_holds(database: Path) -> None:
+def test_without_its_index_a_subject_has_many_holds(database: Place) -> None:
     connection = sqlite3.connect(database)
     connection.execute("DROP INDEX uq_holds_active")
     connection.close()

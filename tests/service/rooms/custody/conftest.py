@@ -1,11 +1,11 @@
 """A house with custody's handlers, and a key that was made for it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from keys.entropy import CountingEntropy
+from service.db.places import Place
 from service.rooms.custody.commands import HANDLERS
 from service.rooms.custody.contract import CreateSigningKey
 from service.rooms.custody.model import new_signing_key
@@ -14,8 +14,8 @@ from tests.support.uow import House
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, HANDLERS)
+def house(place: Place) -> Iterator[House]:
+    house = House(place, HANDLERS)
     yield house
     house.close()
 

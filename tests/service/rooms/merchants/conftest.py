@@ -1,12 +1,12 @@
 """A house with the merchants' handlers, and merchants in it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from keys.api_keys import ApiKeyText, new_api_key
 from keys.entropy import CountingEntropy
+from service.db.places import Place
 from service.rooms.merchants.commands import HANDLERS
 from service.rooms.merchants.contract import CreateKey, CreateMerchant, Key, Merchant
 from service.rooms.merchants.queries import Authenticator
@@ -17,8 +17,8 @@ INDEX_KEY = bytes(range(32))
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, HANDLERS)
+def house(place: Place) -> Iterator[House]:
+    house = House(place, HANDLERS)
     yield house
     house.close()
 

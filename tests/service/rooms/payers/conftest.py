@@ -1,12 +1,12 @@
 """A house with the payers' handlers, and one more that executes a payment as far as links go."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 import pytest
 
+from service.db.places import Place
 from service.rooms.payers import public
 from service.rooms.payers.commands import HANDLERS
 from service.rooms.payers.public import LinkTo
@@ -49,7 +49,7 @@ def pay_with(_view: View, command: PayWith, ctx: Context) -> Outcome:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, (*HANDLERS, pay_with))
+def house(place: Place) -> Iterator[House]:
+    house = House(place, (*HANDLERS, pay_with))
     yield house
     house.close()

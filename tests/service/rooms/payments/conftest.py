@@ -1,32 +1,32 @@
 """Desks of merchants: one that asks for no proof, one under preset CN, one in the sandbox."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from service.db.places import Place
 from tests.support.desk import Desk, a_front, signing
 from tests.support.front import Front
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
+def desk(place: Place) -> Iterator[Desk]:
+    desk = Desk(place)
     yield desk
     desk.house.close()
 
 
 @pytest.fixture
-def cn(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path, preset="CN")
+def cn(place: Place) -> Iterator[Desk]:
+    desk = Desk(place, preset="CN")
     desk.register()
     yield desk
     desk.house.close()
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path, preset="CN", mode="sandbox")
+def sandbox(place: Place) -> Iterator[Desk]:
+    desk = Desk(place, preset="CN", mode="sandbox")
     desk.register()
     yield desk
     desk.house.close()

@@ -3,7 +3,6 @@
 import datetime as dt
 import sqlite3
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -11,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.db.sqlite import SQLiteStore
+from service.db.places import Place
+from service.db.store import Store
+from service.db.stores import open_store
 from service.kernel.facts import EventType
 from service.rooms.payments import moves, store
 from service.rooms.payments.contract import Status
@@ -40,7 +41,7 @@ from tests.service.rooms.payments.bodies import (
     a_request,
     created,
 )
-from tests.support.uow import create_tables
+from tests.support.places import create_tables
 
 READ = store.by_id(PAYMENT_ID, tenant_id="ten_1", merchant_id="mer_1", mode="live")
 JUDGED: tuple[Status, ...] = ("approved", "challenge_required", "held", "declined")
@@ -123,13 +124,12 @@ def lives(draw: Any) -> list[Body]:
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("fold") / "payguard.db"
-    create_tables(path)
-    return path
+def database(module_place: Place) -> Place:
+    create_tables(module_place)
+    return module_place
 
 
-def saved(kept: SQLiteStore, bodies: list[Body]) -> Payment:
+def saved(kept: Store, bodies: list[Body]) -> Payment:
     """Return the payment read back after each event was saved, and leave nothing behind."""
     transaction = kept.begin()
     payment = apply(None, bodies[0])
@@ -152,8 +152,8 @@ def reread(bodies: list[Body]) -> list[Body]:
 
 @settings(max_examples=150, deadline=None)
 @given(bodies=lives())
-def test_the_row_equals_the_fold_of_its_stored_events(database: Path, bodies: list[Body]) -> None:
-    kept = SQLiteStore(database)
+def test_the_row_equals_the_fold_of_its_stored_events(database: Place, bodies: list[Body]) -> None:
+    kept = open_store(database)
 
     row = saved(kept, bodies)
     folded = fold(reread(bodies))
@@ -197,7 +197,7 @@ def test_a_payment_survives_its_row(bodies: list[Body]) -> None:
         {"status": "executed", "approval_expires_at": None},
     ],
 )
-def test_the_database_refuses_a_row_that_no_fold_makes(database: Path, broken) -> None:
+def test_the_database_refuses_a_row_that_no_fold_makes(database: Place, broken) -> None:
     kept = sqlite3.connect(database)
     row = {**to_row(a_payment("approved")), **broken}
     values = {name: stored(value) for name, value in row.items()}

@@ -1,19 +1,20 @@
 """What commands write of payments is what they read back."""
 
 import datetime as dt
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from keys.tokens import PaymentClaims
-from service.db.reader import SQLiteReader
+from service.db.places import Place
+from service.db.reader import Reader
+from service.db.stores import open_reader
 from service.rooms.payments import store
 from service.rooms.payments.contract import EventReply
 from service.rooms.payments.model import amounts, from_row, token_state
 from tests.service.rooms.payments.bodies import JTI, NOW, a_payment, the_claims
 from tests.support.guards import run_alone
-from tests.support.uow import create_tables
+from tests.support.places import create_tables
 
 PAYMENT = a_payment("approved")
 OWNER = {"tenant_id": "ten_1", "merchant_id": "mer_1", "mode": "live"}
@@ -34,20 +35,19 @@ REPORTED = {
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
-    path = tmp_path / "payguard.db"
-    create_tables(path)
-    run_alone(path, store.insert(PAYMENT))
-    run_alone(path, store.insert_token(the_claims(PAYMENT), tenant_id="ten_1", now=NOW))
-    return path
+def database(place: Place) -> Place:
+    create_tables(place)
+    run_alone(place, store.insert(PAYMENT))
+    run_alone(place, store.insert_token(the_claims(PAYMENT), tenant_id="ten_1", now=NOW))
+    return place
 
 
 @pytest.fixture
-def reader(database: Path) -> SQLiteReader:
-    return SQLiteReader(database)
+def reader(database: Place) -> Reader:
+    return open_reader(database)
 
 
-def test_a_payment_is_read_back(reader: SQLiteReader) -> None:
+def test_a_payment_is_read_back(reader: Reader) -> None:
     row = reader.maybe(
         store.by_id(PAYMENT.payment_id, tenant_id="ten_1", merchant_id="mer_1", mode="live")
     )
@@ -59,20 +59,20 @@ def test_a_payment_is_read_back(reader: SQLiteReader) -> None:
 @pytest.mark.parametrize(
     "stranger", [{"tenant_id": "ten_2"}, {"merchant_id": "mer_2"}, {"mode": "sandbox"}]
 )
-def test_nobody_elses_payment_is_found(reader: SQLiteReader, stranger: dict[str, str]) -> None:
+def test_nobody_elses_payment_is_found(reader: Reader, stranger: dict[str, str]) -> None:
     owner = {**OWNER, **stranger}
 
     assert reader.maybe(store.PAYMENT_BY_ID(**owner, payment_id=PAYMENT.payment_id)) is None
     assert reader.maybe(store.PAYMENT_BY_REFERENCE(**owner, reference="ord-1")) is None
 
 
-def test_a_reference_names_its_payment(reader: SQLiteReader) -> None:
+def test_a_reference_names_its_payment(reader: Reader) -> None:
     row = reader.maybe(store.PAYMENT_BY_REFERENCE(**OWNER, reference="ord-1"))
 
     assert row == {"payment_id": PAYMENT.payment_id}
 
 
-def test_a_token_keeps_its_claims_and_expires_at_its_time(reader: SQLiteReader) -> None:
+def test_a_token_keeps_its_claims_and_expires_at_its_time(reader: Reader) -> None:
     row = reader.maybe(
         store.TOKEN_BY_JTI(tenant_id="ten_1", payment_id=PAYMENT.payment_id, jti=JTI)
     )
@@ -95,7 +95,7 @@ def test_claims_go_into_a_token_by_their_names() -> None:
     assert msgspec.to_builtins(signed) == msgspec.to_builtins(claims)
 
 
-def test_a_reported_event_keeps_its_first_answer(database: Path, reader: SQLiteReader) -> None:
+def test_a_reported_event_keeps_its_first_answer(database: Place, reader: Reader) -> None:
     first = store.insert_reported(
         REPLY, tenant_id="ten_1", source="psp", external_id="e-1", now=NOW
     )

@@ -2,17 +2,17 @@
 
 import datetime as dt
 import sqlite3
-from pathlib import Path
 
 import msgspec
 import pytest
 
+from service.db.places import Database, Place
 from service.db.statements import Bound, Statement
 from service.rooms.payments import store
 from service.rooms.payments.model import Moved, apply
 from tests.service.rooms.payments.bodies import JTI, NOW, a_payment, the_claims
 from tests.support.guards import RACERS, guards_of, race, run_alone, without
-from tests.support.uow import create_tables
+from tests.support.places import change, create_tables
 
 SOON = NOW + dt.timedelta(seconds=60)
 PAYMENT = a_payment("approved")
@@ -62,23 +62,22 @@ def name(value: object) -> str:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(place: Place) -> Place:
     """A payment that is approved, with its active token."""
-    path = tmp_path / "payguard.db"
-    create_tables(path)
-    run_alone(path, store.insert(PAYMENT))
-    run_alone(path, store.insert_token(the_claims(PAYMENT), tenant_id="ten_1", now=NOW))
-    return path
+    create_tables(place)
+    run_alone(place, store.insert(PAYMENT))
+    run_alone(place, store.insert_token(the_claims(PAYMENT), tenant_id="ten_1", now=NOW))
+    return place
 
 
 @pytest.mark.parametrize("statement", TAKEN, ids=name)
-def test_of_many_racers_one_wins(database: Path, statement: Statement) -> None:
+def test_of_many_racers_one_wins(database: Place, statement: Statement) -> None:
     assert race(database, [statement(**TAKEN[statement])] * RACERS) == 1
 
 
 @pytest.mark.parametrize(("statement", "guard"), ONCE, ids=name)
 def test_without_its_guard_more_than_one_wins(
-    database: Path, statement: Statement, guard: str
+    database: Place, statement: Statement, guard: str
 ) -> None:
     mutant = without(statement, guard)
 
@@ -87,7 +86,7 @@ def test_without_its_guard_more_than_one_wins(
 
 @pytest.mark.parametrize(("statement", "guard", "values"), REFUSED, ids=name)
 def test_a_guard_refuses_what_is_not_its_own(
-    database: Path, statement: Statement, guard: str, values: dict[str, object]
+    database: Place, statement: Statement, guard: str, values: dict[str, object]
 ) -> None:
     given = {**TAKEN[statement], **values}
 
@@ -113,7 +112,7 @@ def is_update(statement: Statement) -> bool:
     "then", [store.SPEND_TOKEN, store.VOID_TOKEN, store.EXPIRE_TOKEN], ids=name
 )
 def test_a_token_that_ended_never_ends_again(
-    database: Path, first: Statement, then: Statement
+    database: Place, first: Statement, then: Statement
 ) -> None:
     run_alone(database, first(**TAKEN[first]))
 
@@ -134,39 +133,39 @@ def tokens() -> list[Bound]:
     return [store.insert_token(one, tenant_id="ten_1", now=NOW) for one in claims]
 
 
-def test_a_reference_makes_one_payment(tmp_path: Path) -> None:
-    path = tmp_path / "payguard.db"
-    create_tables(path)
+def test_a_reference_makes_one_payment(place: Place) -> None:
+    create_tables(place)
 
-    assert race(path, references()) == 1
-
-
-def test_without_its_constraint_a_reference_makes_many_payments(tmp_path: Path) -> None:
-    path = tmp_path / "payguard.db"
-    create_tables(path)
-    drop_constraint(path, "uq_payments_tenant_id")
-
-    assert race(path, references()) == RACERS
+    assert race(place, references()) == 1
 
 
-def test_a_payment_has_one_active_token(database: Path) -> None:
+def test_without_its_constraint_a_reference_makes_many_payments(own_place: Place) -> None:
+    create_tables(own_place)
+    drop_constraint(own_place, "uq_payments_tenant_id_merchant_id_mode_reference")
+
+    assert race(own_place, references()) == RACERS
+
+
+def test_a_payment_has_one_active_token(database: Place) -> None:
     run_alone(database, store.insert(OTHER))
 
     assert race(database, tokens()) == 1
 
 
-def test_without_its_index_a_payment_has_many_active_tokens(database: Path) -> None:
-    run_alone(database, store.insert(OTHER))
-    with sqlite3.connect(database) as connection:
-        connection.execute("DROP INDEX uq_payment_tokens_active")
-    connection.close()
+def test_without_its_index_a_payment_has_many_active_tokens(own_place: Place) -> None:
+    create_tables(own_place)
+    run_alone(own_place, store.insert(OTHER))
+    change(own_place, "DROP INDEX uq_payment_tokens_active")
 
-    assert race(database, tokens()) == RACERS
+    assert race(own_place, tokens()) == RACERS
 
 
-def drop_constraint(path: Path, constraint: str) -> None:
-    """Take a unique constraint out of a table's text, as no migration of ours would."""
-    connection = sqlite3.connect(path)
+def drop_constraint(place: Place, constraint: str) -> None:
+    """Take a unique constraint out of a table, as no migration of ours would."""
+    if isinstance(place, Database):
+        change(place, f"ALTER TABLE payments DROP CONSTRAINT {constraint}")
+        return
+    connection = sqlite3.connect(place)
     [text] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'payments'").fetchone()
     lines = [line for line in text.splitlines() if constraint not in line]
     connection.execute("DROP TABLE payments")

@@ -34,7 +34,7 @@ class Hooks:
         self.desk = Desk(folder, mode="sandbox")
         self.house = self.desk.house
         self.call = self.desk.call
-        self.source = jobs.Deliveries(self.house.reader, self.desk.sealer)
+        self.source = jobs.Deliveries(self.house.spanning, self.desk.sealer)
         self._entropy = CountingEntropy(70_000)
         self._count = 0
 
@@ -56,7 +56,7 @@ class Hooks:
 
     def fan_out(self) -> int:
         """Do what the worker's timer finds; return how many commands that took."""
-        due = jobs.fan_outs(self.house.reader)(self.house.clock.now(), 200)
+        due = jobs.fan_outs(self.house.spanning)(self.house.clock.now(), 200)
         return sum(self.run(one).kind == "accepted" for one in due)
 
     def run(self, due: Due) -> Reply:

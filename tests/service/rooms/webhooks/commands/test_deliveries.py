@@ -69,7 +69,7 @@ def test_others_and_the_other_mode_are_told_nothing(hooks: Hooks) -> None:
 def test_a_cursor_that_moved_is_not_moved_again(hooks: Hooks) -> None:
     hooks.endpoint()
     hooks.desk.create()
-    [due] = jobs.fan_outs(hooks.house.reader)(hooks.house.clock.now(), 200)
+    [due] = jobs.fan_outs(hooks.house.spanning)(hooks.house.clock.now(), 200)
 
     first, second = hooks.run(due), hooks.run(due)
 

@@ -119,7 +119,7 @@ def test_a_time_that_ends_before_it_begins_is_refused(hooks: Hooks) -> None:
 def test_old_deliveries_are_deleted_with_what_they_told(hooks: Hooks) -> None:
     hooks.endpoint()
     told(hooks, 2)
-    trimming = jobs.Trimming(hooks.house.reader)
+    trimming = jobs.Trimming(hooks.house.spanning)
     assert trimming(hooks.house.clock.now(), 1) == ()
     hooks.wait(contract.DELIVERY_KEPT - MINUTE - MINUTE / 2)
 
