@@ -5,13 +5,21 @@ from pathlib import Path
 import click
 import msgspec
 
-from service.cli.backup import make, noting, require_whole, sqlite_file, telling
+from service.cli.backup import make, noting, telling
 from service.cli.database import Standing, bring_to, require_root_key, standing
-from service.cli.environment import current_settings
+from service.cli.environment import current_settings, make_data_folder
 from service.cli.restore import service_stopped
 from service.cli.screen import Failure, Screen, reporting, table
-from service.db import backup_sqlite
-from service.db.backup import StoreFacts
+from service.db.backup import (
+    FOLDER_MODE,
+    BackupRefused,
+    Keeper,
+    StoreFacts,
+    check_files,
+    read_manifest,
+    require_whole,
+)
+from service.db.keepers import open_keeper
 from service.kernel.clock import SystemClock
 from service.settings import Settings
 
@@ -48,8 +56,9 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
     revision or at the new one, never between. A store that is up to date is left as it is.
     """
     settings = current_settings()
-    database = sqlite_file(settings)
-    if not database.exists():
+    database = settings.database
+    keeper = open_keeper(database)
+    if not keeper.exists():
         raise Failure(
             "database_missing",
             f"there is no database at {database}",
@@ -57,15 +66,15 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
         )
     with telling(), service_stopped(settings, then="upgrade"):
         found = standing(database)
-        before = _required(found, database)
+        before = _required(found, settings, keeper)
         require_root_key(settings)
         kept = None
         if found.pending and not is_bare:
-            kept = _backup(screen, settings, found)
+            kept = _backup(screen, settings, found, before)
         if found.pending:
             screen.note(f"runs {', '.join(found.pending)}")
             bring_to(database, found.newest, found)
-        after = _verified(database, before, kept)
+        after = _verified(settings, keeper, before, kept)
     done = Upgraded(
         before=before.revision,
         now=after.revision,
@@ -78,7 +87,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
     screen.show(done, _told(done))
 
 
-def _required(found: Standing, database: Path) -> StoreFacts:
+def _required(found: Standing, settings: Settings, keeper: Keeper) -> StoreFacts:
     """Return what the store holds; refuse one that has no tables or is newer than this software."""
     if found.is_newer:
         raise Failure(
@@ -86,27 +95,45 @@ def _required(found: Standing, database: Path) -> StoreFacts:
             f"the database is at {found.current}, which this software does not know",
             then="run the version that made it, or a newer one",
         )
-    facts = backup_sqlite.facts(database)
+    facts = keeper.facts()
     if facts is None:
         raise Failure(
             "database_empty",
-            f"the database {database} has no tables yet",
+            f"the database {settings.database} has no tables yet",
             then="run `payguard migrate` to make them",
         )
     return facts
 
 
-def _backup(screen: Screen, settings: Settings, found: Standing) -> Path:
-    now = SystemClock().now()
-    name = f"before-{found.newest}-{now:%Y%m%dT%H%M%S%fZ}"
+def _backup(screen: Screen, settings: Settings, found: Standing, before: StoreFacts) -> Path:
+    """Return the folder of a backup of the store as it is: the one that is there, or a new one."""
+    make_data_folder(settings.data_dir)
     folder = settings.data_dir / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    screen.note(f"backs up to {folder / name}")
-    make(settings, folder / name, noting(screen))
-    return folder / name
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    # One name for one step, so that an upgrade which was interrupted finds what it had begun.
+    target = folder / f"{found.current}-to-{found.newest}"
+    if target.exists():
+        if _is_of(target, before):
+            screen.note(f"keeps the backup that an earlier try made: {target}")
+            return target
+        target = target.with_name(f"{target.name}-{SystemClock().now():%Y%m%dT%H%M%S%fZ}")
+    screen.note(f"backs up to {target}")
+    make(settings, target, noting(screen))
+    return target
 
 
-def _verified(database: Path, before: StoreFacts, kept: Path | None) -> StoreFacts:
+def _is_of(folder: Path, store: StoreFacts) -> bool:
+    try:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest, lambda *_: None)
+    except BackupRefused:
+        return False
+    return manifest.store == store
+
+
+def _verified(
+    settings: Settings, keeper: Keeper, before: StoreFacts, kept: Path | None
+) -> StoreFacts:
     """Return what the upgraded store holds, once it was seen to be whole and to lack nothing.
 
     Raises:
@@ -117,8 +144,9 @@ def _verified(database: Path, before: StoreFacts, kept: Path | None) -> StoreFac
     from service.tables import load_tables
 
     load_tables()
-    require_whole(database, database)
-    after = backup_sqlite.facts(database)
+    database = settings.database
+    require_whole(keeper.complaints(), f"the database {database}")
+    after = keeper.facts()
     assert after is not None
     same_place = (after.sequence, after.epoch, after.logs) == (
         before.sequence,

@@ -14,16 +14,23 @@ DAY_ROWS: Final = 9
 
 INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
 
-COUNTER: Final = Statement(
-    sa.select(EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor).where(
+
+def _counter(scope: str) -> sa.Select[Any]:
+    return sa.select(
+        EXEMPTION_COUNTERS.c.scope, EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor
+    ).where(
         EXEMPTION_COUNTERS.c.tenant_id == sa.bindparam("tenant_id"),
         EXEMPTION_COUNTERS.c.merchant_id == sa.bindparam("merchant_id"),
         EXEMPTION_COUNTERS.c.mode == sa.bindparam("mode"),
-        EXEMPTION_COUNTERS.c.scope == sa.bindparam("scope"),
-        EXEMPTION_COUNTERS.c.key == sa.bindparam("key"),
+        EXEMPTION_COUNTERS.c.scope == scope,
+        EXEMPTION_COUNTERS.c.key == sa.bindparam(scope),
         EXEMPTION_COUNTERS.c.currency == sa.bindparam("currency"),
-    ),
-    name="exemption counter",
+    )
+
+
+# One statement for all scopes, each a look at one place of the index; NULL finds nothing.
+COUNTERS_OF: Final = Statement(
+    sa.union_all(*map(_counter, ("payer", "instrument", "device"))), name="exemption counters"
 )
 # Reads are declared before the writer's clock and the merchant's preset say which day it is, so
 # the newest days are read: today and its neighbours, whatever the preset's time zone.
