@@ -14,6 +14,9 @@ from typing_extensions import override
 
 from service.db.postgres_codec import NOT_ENCODABLE
 from service.db.postgres_wire import (
+    CONNECT_TIMEOUT_S,
+    LOCK_TIMEOUT_MS,
+    STATEMENT_TIMEOUT_MS,
     Command,
     Connection,
     Lost,
@@ -32,6 +35,20 @@ from service.db.store import (
     Store,
     StoreUnavailable,
     Transaction,
+)
+
+__all__ = (
+    "CONNECT_TIMEOUT_S",
+    "LOCK_TIMEOUT_MS",
+    "STATEMENT_TIMEOUT_MS",
+    "Connection",
+    "PostgresStore",
+    "PostgresTransaction",
+    "cause",
+    "connect",
+    "dialect",
+    "fetch_all",
+    "try_values",
 )
 
 # A disk that is slow makes commits late, and an unknown commit stops the writer: be patient.

@@ -1,11 +1,11 @@
 """Ranges that were dropped become one entry, once, whatever comes in between."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from service.db.places import Place
 from service.db.statements import Statement
 from service.db.store import GuardFailed
 from service.unit_of_work.partitions import (
@@ -24,8 +24,8 @@ NOTE = Statement(sa.insert(PARTITIONS), rows=1, name="note a partition")
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, HANDLERS)
+def house(place: Place) -> Iterator[House]:
+    house = House(place, HANDLERS)
     yield house
     house.close()
 
@@ -59,7 +59,7 @@ def test_what_was_dropped_is_recorded_once(house: House) -> None:
         ]
     }
     assert [row["recorded_at"] for row in house.rows(PARTITIONS)] == [START, START, None]
-    assert house.reader.fetch(unrecorded()) == []
+    assert house.spanning.fetch(unrecorded()) == []
 
 
 def test_a_second_time_finds_nothing(house: House) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from service.db.places import Place
 from service.db.store import StoreUnavailable
 from service.unit_of_work.partitions import HANDLERS, RecordDropped
 from service.worker.partitions import EVERY, PAUSE, PartitionKeeping
@@ -31,15 +32,15 @@ class Keeper:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, HANDLERS)
+def house(place: Place) -> Iterator[House]:
+    house = House(place, HANDLERS)
     yield house
     house.close()
 
 
 def test_it_looks_once_an_hour(house: House) -> None:
     keeper = Keeper()
-    timer = PartitionKeeping(keeper, house.reader)
+    timer = PartitionKeeping(keeper, house.spanning)
 
     for at in (START, START + EVERY / 2, START + EVERY):
         assert timer(at, 200) == ()
@@ -49,7 +50,7 @@ def test_it_looks_once_an_hour(house: House) -> None:
 
 def test_what_was_dropped_is_to_be_recorded_and_then_it_is_quiet(house: House) -> None:
     note(house, "events_0", 0)
-    timer = PartitionKeeping(Keeper(), house.reader)
+    timer = PartitionKeeping(Keeper(), house.spanning)
 
     [due] = timer(START, 200)
     assert isinstance(due.command, RecordDropped)
@@ -62,7 +63,7 @@ def test_what_was_dropped_is_to_be_recorded_and_then_it_is_quiet(house: House) -
 def test_a_lock_that_others_hold_is_given_time(house: House) -> None:
     keeper = Keeper()
     keeper.is_blocked = True
-    timer = PartitionKeeping(keeper, house.reader)
+    timer = PartitionKeeping(keeper, house.spanning)
     with pytest.raises(StoreUnavailable):
         timer(START, 200)
     keeper.is_blocked = False
