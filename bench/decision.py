@@ -16,7 +16,7 @@ from typing import Any
 
 from bench import stores
 from bench.mix import BURST
-from bench.sides import WORKERS, Side, floor
+from bench.sides import RIVAL, WORKERS, Side, floor
 from bench.tables import at, held, rewrite, table, versions, writing
 
 THREADS = 16
@@ -106,7 +106,8 @@ def main() -> None:
         for store in given.stores:
             for name, options in (
                 ("decision", {}),
-                ("rival", {"rival": True}),
+                # It blocks in its commit, so it needs threads.
+                ("rival", {"other": RIVAL, "settings": {"FRONT_END": "threads"}}),
                 ("in memory", {"in_memory": True}),
             ):
                 full = f"{name}, {store}"

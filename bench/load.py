@@ -15,7 +15,7 @@ import select
 import socket
 import sys
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 
 from bench.mix import KINDS, requests
@@ -23,6 +23,8 @@ from bench.mix import KINDS, requests
 # Above this the schedule was not kept: the generator was late by itself in one of a hundred.
 LAG_MAX_MS = 2.0
 PATIENCE_S = 5.0
+# The product's own deadline: an answer after it is of no use.
+IN_TIME_S = 2.0
 PART = 65_536
 
 
@@ -69,8 +71,11 @@ class Load:
         self._waiting: deque[float] = deque()
         self.statuses: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
-        # Second of the run in which an answer came -> how many: goodput over time.
+        # Second of the run in which a good answer came in time -> how many.
         self.good: Counter[int] = Counter()
+        # Second of the run in which a request was due -> what it took; and those refused.
+        self.by_second: dict[int, list[float]] = defaultdict(list)
+        self.refused: Counter[int] = Counter()
         self.answered: list[tuple[float, float]] = []
         self.refused_ms: list[float] = []
         self.lags: list[float] = []
@@ -152,11 +157,15 @@ class Load:
         if not self._given.rate and now < self._start + self._given.seconds:
             self._waiting.append(now)
         self.statuses[str(status)] += 1
+        took, second = now - one.due, int(one.due - self._start)
         if status < 500:
-            self.answered.append((one.due, now - one.due))
-            self.good[int(now - self._start)] += 1
+            self.answered.append((one.due, took))
+            self.by_second[second].append(took * 1e3)
+            if took <= IN_TIME_S:
+                self.good[int(now - self._start)] += 1
         else:
-            self.refused_ms.append((now - one.due) * 1e3)
+            self.refused_ms.append(took * 1e3)
+            self.refused[second] += 1
         if status == 201:
             found = body.partition(b'"outcome":"')[2].partition(b'"')[0]
             self.outcomes[found.decode()] += 1
@@ -188,6 +197,11 @@ def settings() -> argparse.ArgumentParser:
     return parser
 
 
+def worst(latencies: list[float]) -> float | None:
+    """Return the 99th percentile, or None where there was no answer."""
+    return round(sorted(latencies)[int(len(latencies) * 0.99)], 3) if latencies else None
+
+
 def main() -> None:
     given = settings().parse_args()
     # It shares the cores with what it measures: it goes first, so that it keeps its schedule.
@@ -207,7 +221,11 @@ def main() -> None:
             "seconds": given.seconds,
             "latencies_ms": sorted(round(took * 1e3, 3) for _, took in load.answered),
             "refused_ms": sorted(round(took, 3) for took in load.refused_ms),
-            "good": sorted(load.good.items()),
+            "good": [load.good[second] for second in range(int(given.seconds))],
+            "p99_by_second": [
+                worst(load.by_second[second]) for second in range(int(given.seconds))
+            ],
+            "refused": [load.refused[second] for second in range(int(given.seconds))],
             "lag_p99_ms": round(lag, 3),
             "kept_schedule": lag <= LAG_MAX_MS,
             "starved": load.starved,

@@ -11,16 +11,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.processes import cpu_s
-from tests.support.servers import FRONT_END, Service
+from tests.support.servers import FRONT_END, WORKER, WRITER, Service
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
 START_S = 30
 MEMORY = Path("/dev/shm")
-RIVAL, FLOOR = "bench.rival", "bench.floor"
+FLOOR = "bench.floor"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,49 +59,83 @@ class Side:
         return taken | {"cpu_s": cpu_s(self.roots) - before}
 
 
+class Other(NamedTuple):
+    """What runs in the place of the product's own processes.
+
+    Attributes:
+        modules: The module instead of each; those that are not named run as they are.
+        environment: What they are told.
+        has_writer: Whether there is a writer, and a worker that asks it.
+    """
+
+    modules: Mapping[str, str]
+    environment: Mapping[str, str] = {}
+    has_writer: bool = True
+
+
+RIVAL = Other({FRONT_END: "bench.rival"}, has_writer=False)
+
+
+def staged(folder: Path) -> Other:
+    """Return the product with stopwatches, which write down what they saw into a folder."""
+    modules = dict.fromkeys((FRONT_END, WRITER), "bench.staged")
+    return Other(modules, {"BENCH_STAGES": str(folder)})
+
+
+def tuned(environment: Mapping[str, str]) -> Other:
+    """Return the product under other settings of Python."""
+    return Other(dict.fromkeys((FRONT_END, WRITER), "bench.tuned"), environment)
+
+
 @contextlib.contextmanager
 def payguard(
     name: str,
     *,
-    database: Any = None,
-    database_roots: tuple[int, ...] = (),
+    database: tuple[Any, int] | None = None,
     folder: Path | None = None,
-    rival: bool = False,
+    other: Other | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> Iterator[Side]:
-    """Run Payguard, or its rival, on a store of its own.
+    """Run Payguard, or what takes its place, on a store of its own.
 
     Args:
         name: As the tables call it.
-        database: A PostgreSQL database; None for SQLite.
-        database_roots: The processes behind it.
+        database: A PostgreSQL database and its postmaster's process; None for SQLite.
         folder: Where its folder is made; None for the disk that holds this project.
-        rival: Whether a commit a request takes the place of the writer.
+        other: What takes the place of the product's processes.
         settings: Beside the defaults, by name.
     """
     with tempfile.TemporaryDirectory(dir=folder or ROOT, prefix=".bench-") as place:
         chosen = {"WORKERS": WORKERS, **(settings or {})}
-        if rival:
-            # It blocks in its commit.
-            chosen["FRONT_END"] = "threads"
-        given = {} if database is None else {"database": database}
-        with Service(Path(place) / "data", settings=chosen, **given) as service:
+        place_of, server = (None, ()) if database is None else (database[0], database[1:])
+        with Service(Path(place) / "data", settings=chosen, database=place_of) as service:
             key = service.shop(preset="judge_only").keys["live"]
-            roots = (service.writer.pid, service.worker.pid, service.front_end.pid)
-            if rival:
-                roots = (_exchange(service),)
-            yield Side(name=name, port=service.port, roots=(*roots, *database_roots), key=key)
+            if other is not None:
+                _exchange(service, other)
+            running = [
+                one.pid
+                for one in (service.writer, service.worker, service.front_end)
+                if one.is_running
+            ]
+            yield Side(name=name, port=service.port, roots=(*running, *server), key=key)
 
 
-def _exchange(service: Service) -> int:
-    """Put the rival's front ends where the product's processes were."""
-    for one in (service.front_end, service.worker, service.writer):
-        one.stop()
-    command = service.front_end._command  # noqa: SLF001  the rival runs just where they ran
-    command[command.index(FRONT_END)] = RIVAL
+def _exchange(service: Service, other: Other) -> None:
+    """Stop the product's processes, and start what takes their place."""
+    for process, module in (
+        (service.front_end, FRONT_END),
+        (service.worker, WORKER),
+        (service.writer, WRITER),
+    ):
+        process.stop()
+        process.environment.update(other.environment)
+        command = process._command  # noqa: SLF001  just as it ran
+        command[command.index(module)] = other.modules.get(module, module)
+    if other.has_writer:
+        service.start_writer()
+        service.worker.start()
     service.start_front_end()
     service.until_ready()
-    return service.front_end.pid
 
 
 @contextlib.contextmanager

@@ -38,7 +38,7 @@ def side(name: str, *, store: str, in_memory: bool = False, **given: Any) -> Ite
     with contextlib.ExitStack() as stack:
         if store == POSTGRES:
             cluster = stack.enter_context(_cluster(folder))
-            given |= {"database": cluster.database(), "database_roots": (cluster.pid,)}
+            given |= {"database": (cluster.database(), cluster.pid)}
         yield stack.enter_context(payguard(name, folder=folder, **given))
 
 

@@ -48,6 +48,13 @@ DAY_SUMS_OF: Final = Statement(
     name="day sums",
 )
 
+
+def _typed(table: sa.Table, *limited: str) -> list[sa.BindParameter[Any]]:
+    """Return a text's values with their columns' types: PostgreSQL guesses others in a SELECT."""
+    values = [sa.bindparam(one.name, type_=one.type) for one in table.c if one.name != "count"]
+    return [*values, *(sa.bindparam(f"{one}_max", type_=table.c[one].type) for one in limited)]
+
+
 # One statement spends one scope's share of an exemption: it counts only where the result stays
 # within both limits, whoever else counts at the same moment.
 COUNT_EXEMPTION: Final = Statement(
@@ -61,7 +68,7 @@ COUNT_EXEMPTION: Final = Statement(
         " amount_minor = exemption_counters.amount_minor + excluded.amount_minor"
         " WHERE exemption_counters.count + 1 <= :count_max"
         " AND exemption_counters.amount_minor + excluded.amount_minor <= :amount_minor_max"
-    ),
+    ).bindparams(*_typed(EXEMPTION_COUNTERS, "count", "amount_minor")),
     rows=1,
     name="count exemption",
 )
@@ -94,7 +101,7 @@ ADD_TO_DAY: Final = Statement(
         " ON CONFLICT (tenant_id, merchant_id, mode, payer_key, day, currency, limit_code)"
         " DO UPDATE SET amount_minor = day_sums.amount_minor + excluded.amount_minor"
         " WHERE day_sums.amount_minor + excluded.amount_minor <= :amount_minor_max"
-    ),
+    ).bindparams(*_typed(DAY_SUMS, "amount_minor")),
     rows=1,
     name="add to day sum",
 )

@@ -1,0 +1,33 @@
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from bench.tables import README
+from tests.support.servers import ROOT
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Run a benchmark on a copy of the page; return what it put between its two marks."""
+
+    def run(name, *arguments):
+        page = shutil.copy(README, tmp_path / "README.md")
+        before = page.read_text()
+        done = subprocess.run(
+            [sys.executable, "-m", f"bench.{name}", *arguments, "--write", "--page", str(page)],
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        head, _, rest = page.read_text().partition(start)
+        block, _, tail = rest.partition(end)
+        assert (head, tail) == (before.partition(start)[0], before.partition(end)[2])
+        assert block == done.stdout
+        return block
+
+    return run

@@ -1,0 +1,16 @@
+import pytest
+
+from bench.settings import BASE
+
+FROZEN = "cooperative, garbage frozen"
+PINNED = "cooperative, all pinned"
+
+
+@pytest.mark.servers
+@pytest.mark.long
+def test_the_command_compares_what_it_is_asked_to(written):
+    brief = ("--rounds", "1", "--seconds", "0.5")
+
+    block = written("settings", *brief, "--only", BASE, FROZEN, PINNED)
+
+    assert all(f"| {name} |" in block for name in (BASE, FROZEN, PINNED))
