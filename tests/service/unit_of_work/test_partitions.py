@@ -1,11 +1,11 @@
 """Ranges that were dropped become one entry, once, whatever comes in between."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from service.db.places import Place
 from service.db.statements import Statement
 from service.db.store import GuardFailed
 from service.unit_of_work.partitions import (
@@ -24,8 +24,8 @@ NOTE = Statement(sa.insert(PARTITIONS), rows=1, name="note a partition")
 
 
 @pytest.fixture
-def house(place: Place) -> Iterator[House]:
-    house = House(place, HANDLERS)
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "payguard.sqlite", HANDLERS)
     yield house
     house.close()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from service.db.places import Place
 from service.db.store import StoreUnavailable
 from service.unit_of_work.partitions import HANDLERS, RecordDropped
 from service.worker.partitions import EVERY, PAUSE, PartitionKeeping
@@ -32,8 +31,8 @@ class Keeper:
 
 
 @pytest.fixture
-def house(place: Place) -> Iterator[House]:
-    house = House(place, HANDLERS)
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path / "payguard.sqlite", HANDLERS)
     yield house
     house.close()
 
