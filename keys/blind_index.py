@@ -20,7 +20,7 @@ def keyed_hash(key: bytes, *parts: bytes) -> bytes:
         raise ValueError(f"a key has {KEY_BYTES} bytes")
     if not parts:
         raise ValueError("a keyed hash needs one part at least")
-    message = b"".join([piece for part in parts for piece in (len(part).to_bytes(8), part)])
+    message = b"".join([len(part).to_bytes(8) + part for part in parts])
     return hmac.digest(key, message, "sha256")
 
 

@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         root_key_file: File that holds the root key; made at first start.
         database_url: PostgreSQL database in the role that changes rows, for the writer; without
             any of the three the store is a SQLite file in the data folder.
-        reader_url: The same in the role that only reads, for front ends and worker.
+        reader_url: The same in the role that only reads, for front ends.
         owner_url: The same in the role that owns the tables, for migrations and backups.
         host: Address the front end listens on.
         port: Port the front end listens on.
@@ -48,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         trusted_proxies: How many proxies in front append to X-Forwarded-For.
         queue_length_max: Commands that may wait for the writer in each lane.
         entity_cache_mib: Memory for feature state.
+        timer_poll_ms: How often the worker looks for what has expired.
+        partition_length: On PostgreSQL, numbers of a log's range that is a table of its own.
+        events_kept_days: On PostgreSQL, how long events are kept.
+        entries_kept_days: The same for entries.
+        messages_kept_days: The same for messages.
         timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
         webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
@@ -71,6 +76,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     queue_length_max: Annotated[int, msgspec.Meta(ge=16, le=1_000_000)] = 4_096
     entity_cache_mib: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 256
     timer_poll_ms: Annotated[int, msgspec.Meta(ge=10, le=60_000)] = 200
+    partition_length: Annotated[int, msgspec.Meta(ge=1_000, le=1_000_000_000)] = 10_000_000
+    events_kept_days: Annotated[int, msgspec.Meta(ge=1_827, le=36_525)] = 3_653
+    entries_kept_days: Annotated[int, msgspec.Meta(ge=366, le=36_525)] = 3_653
+    messages_kept_days: Annotated[int, msgspec.Meta(ge=35, le=36_525)] = 35
     webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

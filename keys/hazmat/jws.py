@@ -6,6 +6,7 @@ from typing import Any, Final
 from jwt import PyJWS, PyJWTError
 from jwt.algorithms import get_default_algorithms
 from jwt.types import SigOptions
+from jwt.utils import base64url_encode
 
 from keys.hazmat import p256
 
@@ -66,14 +67,25 @@ class Verifier:
 class Signer:
     """A P-256 private key that signs with ES256."""
 
-    __slots__ = ("_key", "_library")
+    __slots__ = ("_algorithm", "_heads", "_key")
 
     def __init__(self, key: p256.PrivateKey) -> None:
         self._key = key
-        self._library = PyJWS(algorithms=["ES256"])
+        self._algorithm = get_default_algorithms()["ES256"]
+        self._heads: dict[tuple[str, str], bytes] = {}
 
     def sign(self, payload: bytes, *, kid: str, typ: str) -> str:
         """Return the compact form with the header members alg, kid and typ."""
-        return self._library.encode(
-            payload, self._key, algorithm="ES256", headers={"kid": kid, "typ": typ}
+        head = self._heads.get((kid, typ))
+        if head is None:
+            head = self._heads[kid, typ] = self._head(kid, typ)
+        text = head + base64url_encode(payload)
+        signature = self._algorithm.sign(text, self._key)
+        return (text + b"." + base64url_encode(signature)).decode()
+
+    def _head(self, kid: str, typ: str) -> bytes:
+        """Return the encoded header and the point behind it, as the library writes them."""
+        text = PyJWS(algorithms=["ES256"]).encode(
+            b"", self._key, algorithm="ES256", headers={"kid": kid, "typ": typ}
         )
+        return text.partition(".")[0].encode() + b"."

@@ -26,6 +26,9 @@ COMMANDS: Final = {
     "doctor": Place("service.cli.doctor", "doctor", "Look for what is wrong, say what to do."),
     "merchant": Place("service.cli.merchant", "merchant", "Create merchants."),
     "key": Place("service.cli.key", "key", "Create, rotate and revoke API keys."),
+    "webhooks": Place(
+        "service.cli.webhooks", "webhooks", "Webhook endpoints, and events as they come."
+    ),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
     "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
     "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),

@@ -12,12 +12,17 @@ import msgspec
 from service.cli.environment import current_settings
 from service.cli.screen import Failure, Screen, reporting, table
 from service.db import backup as folders
-from service.db import backup_sqlite
-from service.db.backup import BackupRefused, Manifest, Progress
+from service.db.backup import BackupRefused, Manifest, Progress, SealedKey
+from service.db.keepers import open_keeper
+from service.db.places import Database
 from service.db.store import StoreUnavailable
+from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
+from service.rooms.custody.queries import KEYS_OF_PURPOSE
 from service.settings import Settings
+from service.unit_of_work.commands import HOUSE
 
+PURPOSE: Final = "payment_token"
 # A line each time this much more of the whole is done.
 NOTED_PERCENT: Final = 10
 # What is quicker than this to copy needs no line on the way.
@@ -57,74 +62,52 @@ def make(settings: Settings, destination: Path, progress: Progress) -> Manifest:
     """Make a backup of the store and return its manifest.
 
     Raises:
-        Failure: There is no store.
+        Failure: There is no store, or nothing in it.
         BackupRefused: It cannot be made.
         StoreUnavailable: The store cannot be read.
     """
-    database = sqlite_file(settings)
-    if not database.exists():
+    keeper = open_keeper(settings.database)
+    if not keeper.exists():
         raise Failure(
             "database_missing",
-            f"there is no database at {database}",
+            f"there is no database at {settings.database}",
             then="set PAYGUARD_DATA_DIR to where it is",
         )
     made_at = SystemClock().now()
     with folders.new_folder(destination) as folder:
-        copied = folder / backup_sqlite.COPY
-        backup_sqlite.copy(database, copied, progress)
-        found = backup_sqlite.facts(copied)
+        copied, found = keeper.copy(folder, progress)
         if found is None:
             raise Failure(
                 "database_empty",
-                f"the database {database} has no tables",
+                f"the database {settings.database} has no tables",
                 then="there is nothing to back up yet; `payguard migrate` makes them",
             )
-        require_whole(copied, database)
         manifest = Manifest(
             format=folders.FORMAT,
             software=importlib.metadata.version("payguard"),
-            kind="sqlite",
-            engine=backup_sqlite.engine(),
+            kind=keeper.kind,
+            engine=keeper.engine(),
             made_at=made_at,
             store=found,
             files={copied.name: folders.file_facts(copied, progress)},
+            key=_sealed_key(settings),
         )
         folders.write_manifest(folder, manifest)
     return manifest
 
 
-def sqlite_file(settings: Settings) -> Path:
-    """Return the store's file.
-
-    Raises:
-        Failure: The store is in PostgreSQL.
-    """
-    if isinstance(settings.database, Path):
-        return settings.database
-    raise Failure(
-        "other_store",
-        "the store is in PostgreSQL, which this command does not copy yet",
-        then="use `pg_dump --format=custom` and `pg_restore`, and `payguard migrate`",
-    )
-
-
-def require_whole(database: Path, named: Path) -> None:
-    """Refuse a database in which something is broken.
-
-    Args:
-        database: The file to look at.
-        named: The one that people know.
-
-    Raises:
-        BackupRefused: Something is; the text says what.
-        StoreUnavailable: It cannot be read at all.
-    """
-    if broken := backup_sqlite.complaints(database):
-        raise BackupRefused(
-            "database_damaged",
-            f"the database {named} is damaged: {broken[0]}",
-            then="keep it as it is, and `payguard restore` the newest backup that is whole",
-        )
+def _sealed_key(settings: Settings) -> SealedKey | None:
+    """Return the active signing key, sealed as the store has it."""
+    place = settings.database
+    if not isinstance(place, Path):
+        # Who makes backups is given the owner's address and needs no other.
+        owner = place.required("owner")
+        place = Database(writer=owner, reader=owner, owner=owner)
+    rows = open_spanning_reader(place).fetch(KEYS_OF_PURPOSE(tenant_id=HOUSE, purpose=PURPOSE))
+    active = [row for row in rows if row["state"] == "active"]
+    if not active:
+        return None
+    return SealedKey(kid=active[0]["kid"], sealed=active[0]["sealed_private"])
 
 
 def noting(screen: Screen) -> Progress:

@@ -9,7 +9,7 @@ import msgspec
 
 from service.cli.screen import Failure
 from service.db.places import Place
-from service.db.store import StoreUnavailable
+from service.db.store import RolesUnfit, StoreUnavailable
 from service.db.stores import is_made, open_reader
 from service.settings import Settings
 from service.unit_of_work.fence import WRITER_ROW
@@ -158,6 +158,12 @@ def _telling(database: Place) -> Iterator[None]:
 
     try:
         yield
+    except RolesUnfit as error:
+        raise Failure(
+            "database_roles_unfit",
+            str(error),
+            then="see docs/settings.md, Databases; then run `payguard migrate` again",
+        ) from error
     except (SQLAlchemyError, StoreUnavailable) as error:
         raise Failure(
             "database_unusable",

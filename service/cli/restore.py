@@ -1,7 +1,6 @@
 """`payguard restore`: a backup becomes the store, after everything about it was looked at."""
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,16 +10,16 @@ import msgspec
 from keys import entropy
 from keys.roots.file import RootRefused
 from keys.sealing import NotOpened
-from service.cli.backup import described, noting, require_whole, sqlite_file, telling
+from keys.token_keys import SigningKey
+from service.cli.backup import described, noting, telling
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.screen import Failure, Screen, reporting
 from service.db import backup as folders
-from service.db import backup_sqlite
-from service.db.backup import BackupRefused, Manifest, StoreFacts
+from service.db.backup import BackupRefused, Keeper, Manifest, StoreFacts
+from service.db.keepers import open_keeper
+from service.db.places import Place
 from service.db.store import StoreUnavailable
-from service.db.stores import open_reader
 from service.kernel.clock import SystemClock
-from service.rooms.custody.queries import Signer
 from service.secrets import open_secrets
 from service.settings import Settings
 from service.writer.lock import WriterRuns, worker_lock, writer_lock
@@ -54,11 +53,11 @@ def restore(screen: Screen, source: Path, *, is_replace: bool) -> None:
     the store that is there is kept beside the new one.
     """
     settings = current_settings()
-    sqlite_file(settings)
     make_data_folder(settings.data_dir)
     with telling(), service_stopped(settings, then="restore"):
-        replaced = _replaced(settings, is_replace=is_replace)
-        done = _restore(screen, settings, source, replaced)
+        keeper = open_keeper(settings.database)
+        replaced = _replaced(settings, keeper, is_replace=is_replace)
+        done = _restore(screen, settings, keeper, source, replaced)
     screen.show(done, _told(done))
 
 
@@ -91,14 +90,16 @@ class _InPlace(msgspec.Struct, frozen=True):
     facts: StoreFacts | None
 
 
-def _replaced(settings: Settings, *, is_replace: bool) -> _InPlace:
+def _replaced(settings: Settings, keeper: Keeper, *, is_replace: bool) -> _InPlace:
     """Return what is to be replaced; refuse to replace unasked what anybody could miss."""
-    database = settings.database_file
-    if not database.exists():
+    if not keeper.exists():
         return _InPlace(is_kept=False, facts=None)
     try:
-        found = backup_sqlite.facts(database)
+        found = keeper.facts()
     except StoreUnavailable:
+        # A file may be broken; a server that does not answer takes no backup either.
+        if not isinstance(settings.database, Path):
+            raise
         has_data, found = True, None
     else:
         has_data = found is not None and not found.is_empty
@@ -106,43 +107,39 @@ def _replaced(settings: Settings, *, is_replace: bool) -> _InPlace:
         at = f"stands at sequence {found.sequence}" if found else "cannot be read"
         raise Failure(
             "store_has_data",
-            f"there is a store at {database} already; it {at}",
+            f"there is a store at {settings.database} already; it {at}",
             then="repeat with --replace to put the backup in its place; it will be kept aside",
         )
     return _InPlace(is_kept=has_data, facts=found)
 
 
-def _restore(screen: Screen, settings: Settings, source: Path, replaced: _InPlace) -> Restored:
+def _restore(
+    screen: Screen, settings: Settings, keeper: Keeper, source: Path, replaced: _InPlace
+) -> Restored:
     manifest = folders.read_manifest(source)
-    _require_kind(manifest)
+    _require_kind(manifest, keeper)
     pending = _pending(manifest)
     progress = noting(screen)
     folders.check_files(source, manifest, progress)
-    database = settings.database_file
-    aside = _aside(database, SystemClock().now()) if replaced.is_kept else None
-    staged = backup_sqlite.stage(source, database, progress)
-    try:
-        _verify(source, manifest, staged)
-        _require_opened(settings, staged, manifest)
-        if database.exists():
-            backup_sqlite.close_off(database)
-        backup_sqlite.put_in_place(staged, database, aside)
-    finally:
-        backup_sqlite.discard(staged)
+    _require_opened(settings, manifest)
+    with keeper.staged(source, manifest, progress) as staged:
+        kept = staged.put_in_place(is_kept=replaced.is_kept, now=SystemClock().now())
+    _set_rights(settings.database, manifest)
     return Restored(
         manifest=manifest,
         pending=pending,
-        kept=None if aside is None else str(aside),
+        kept=kept,
         kept_sequence=None if replaced.facts is None else replaced.facts.sequence,
     )
 
 
-def _require_kind(manifest: Manifest) -> None:
-    if manifest.kind != "sqlite":
+def _require_kind(manifest: Manifest, keeper: Keeper) -> None:
+    if manifest.kind != keeper.kind:
         raise Failure(
             "other_store",
-            f"the backup is of {manifest.engine}, and this service keeps its store in SQLite",
-            then="set PAYGUARD_OWNER_URL to the PostgreSQL database that is to take it",
+            f"the backup is of {manifest.engine}, and this service keeps its store elsewhere",
+            then="set PAYGUARD_DATABASE_URL, PAYGUARD_READER_URL and PAYGUARD_OWNER_URL for a"
+            " backup of PostgreSQL, and unset them for one of SQLite",
         )
 
 
@@ -161,24 +158,22 @@ def _pending(manifest: Manifest) -> tuple[str, ...]:
         ) from error
 
 
-def _verify(source: Path, manifest: Manifest, staged: Path) -> None:
-    """Hold that the copy is whole, and that it is what the manifest says."""
-    require_whole(staged, source / backup_sqlite.COPY)
-    found = backup_sqlite.facts(staged)
-    if found is None:
-        raise BackupRefused(
-            "backup_damaged", f"the backup {source} has no tables", then="use another backup"
-        )
-    folders.check_facts(source, manifest, found)
+def _set_rights(place: Place, manifest: Manifest) -> None:
+    """Give the serving roles of this database their rights; whoever migrates does that."""
+    from service.db import migrate
+
+    if not isinstance(place, Path):
+        migrate.upgrade(place, manifest.store.revision)
 
 
-def _require_opened(settings: Settings, staged: Path, manifest: Manifest) -> None:
+def _require_opened(settings: Settings, manifest: Manifest) -> None:
     """Refuse a store of which the root key here opens nothing."""
-    if manifest.store.sequence == 0:
+    key = manifest.key
+    if key is None:
         return
     try:
         secrets = open_secrets(settings.root_file, entropy.system, is_used=True)
-        Signer(open_reader(staged), secrets.sealer, SystemClock()).is_ready()
+        SigningKey.open(key.sealed, kid=key.kid, sealer=secrets.sealer)
     except RootRefused as error:
         raise Failure(
             "root_key_missing",
@@ -191,10 +186,6 @@ def _require_opened(settings: Settings, staged: Path, manifest: Manifest) -> Non
             f"the root key {settings.root_file} does not open what is sealed in the backup",
             then="set PAYGUARD_ROOT_KEY_FILE to the key under which it was made; nothing changed",
         ) from error
-
-
-def _aside(database: Path, now: dt.datetime) -> Path:
-    return database.with_name(f"{database.name}.replaced-{now:%Y%m%dT%H%M%S%fZ}")
 
 
 def _told(done: Restored) -> str:

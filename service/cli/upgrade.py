@@ -5,13 +5,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from service.cli.backup import make, noting, require_whole, sqlite_file, telling
+from service.cli.backup import make, noting, telling
 from service.cli.database import Standing, bring_to, require_root_key, standing
-from service.cli.environment import current_settings
+from service.cli.environment import current_settings, make_data_folder
 from service.cli.restore import service_stopped
 from service.cli.screen import Failure, Screen, reporting, table
-from service.db import backup_sqlite
-from service.db.backup import StoreFacts
+from service.db.backup import Keeper, StoreFacts, require_whole
+from service.db.keepers import open_keeper
 from service.kernel.clock import SystemClock
 from service.settings import Settings
 
@@ -48,8 +48,9 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
     revision or at the new one, never between. A store that is up to date is left as it is.
     """
     settings = current_settings()
-    database = sqlite_file(settings)
-    if not database.exists():
+    database = settings.database
+    keeper = open_keeper(database)
+    if not keeper.exists():
         raise Failure(
             "database_missing",
             f"there is no database at {database}",
@@ -57,7 +58,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
         )
     with telling(), service_stopped(settings, then="upgrade"):
         found = standing(database)
-        before = _required(found, database)
+        before = _required(found, settings, keeper)
         require_root_key(settings)
         kept = None
         if found.pending and not is_bare:
@@ -65,7 +66,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
         if found.pending:
             screen.note(f"runs {', '.join(found.pending)}")
             bring_to(database, found.newest, found)
-        after = _verified(database, before, kept)
+        after = _verified(settings, keeper, before, kept)
     done = Upgraded(
         before=before.revision,
         now=after.revision,
@@ -78,7 +79,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
     screen.show(done, _told(done))
 
 
-def _required(found: Standing, database: Path) -> StoreFacts:
+def _required(found: Standing, settings: Settings, keeper: Keeper) -> StoreFacts:
     """Return what the store holds; refuse one that has no tables or is newer than this software."""
     if found.is_newer:
         raise Failure(
@@ -86,11 +87,11 @@ def _required(found: Standing, database: Path) -> StoreFacts:
             f"the database is at {found.current}, which this software does not know",
             then="run the version that made it, or a newer one",
         )
-    facts = backup_sqlite.facts(database)
+    facts = keeper.facts()
     if facts is None:
         raise Failure(
             "database_empty",
-            f"the database {database} has no tables yet",
+            f"the database {settings.database} has no tables yet",
             then="run `payguard migrate` to make them",
         )
     return facts
@@ -99,6 +100,7 @@ def _required(found: Standing, database: Path) -> StoreFacts:
 def _backup(screen: Screen, settings: Settings, found: Standing) -> Path:
     now = SystemClock().now()
     name = f"before-{found.newest}-{now:%Y%m%dT%H%M%S%fZ}"
+    make_data_folder(settings.data_dir)
     folder = settings.data_dir / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     screen.note(f"backs up to {folder / name}")
@@ -106,7 +108,9 @@ def _backup(screen: Screen, settings: Settings, found: Standing) -> Path:
     return folder / name
 
 
-def _verified(database: Path, before: StoreFacts, kept: Path | None) -> StoreFacts:
+def _verified(
+    settings: Settings, keeper: Keeper, before: StoreFacts, kept: Path | None
+) -> StoreFacts:
     """Return what the upgraded store holds, once it was seen to be whole and to lack nothing.
 
     Raises:
@@ -117,8 +121,9 @@ def _verified(database: Path, before: StoreFacts, kept: Path | None) -> StoreFac
     from service.tables import load_tables
 
     load_tables()
-    require_whole(database, database)
-    after = backup_sqlite.facts(database)
+    database = settings.database
+    require_whole(keeper.complaints(), f"the database {database}")
+    after = keeper.facts()
     assert after is not None
     same_place = (after.sequence, after.epoch, after.logs) == (
         before.sequence,

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
@@ -92,6 +92,18 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class SealedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The active signing key as the store has it: a root key fits that opens it.
+
+    Attributes:
+        kid: Its name.
+        sealed: Its sealed private half.
+    """
+
+    kid: str
+    sealed: bytes
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup says of itself.
 
@@ -103,6 +115,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         made_at: When it was begun.
         store: What it holds.
         files: By name.
+        key: By which a root key can be told to fit; None where nothing is sealed yet.
         left_out: What is not in it and has to be kept elsewhere.
     """
 
@@ -113,7 +126,85 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     made_at: dt.datetime
     store: StoreFacts
     files: dict[str, FileFacts]
+    key: SealedKey | None = None
     left_out: tuple[str, ...] = ("root key",)
+
+
+class Staged(Protocol):
+    """A backup that was found whole, beside the place where it belongs."""
+
+    def put_in_place(self, *, is_kept: bool, now: dt.datetime) -> str | None:
+        """Let it be the store from now on, in one step.
+
+        Args:
+            is_kept: Whether the store that is there is kept aside.
+            now: Names what is kept.
+
+        Returns:
+            Where the old store is kept, if it is.
+
+        Raises:
+            BackupRefused: Somebody uses the store, or the database refused.
+            OSError: The disk refused.
+        """
+        ...
+
+
+class Keeper(Protocol):
+    """What backup, restore and upgrade ask of a store, whichever database is behind it."""
+
+    kind: Kind
+
+    def engine(self) -> str:
+        """Return the database's name and version.
+
+        Raises:
+            StoreUnavailable: It cannot be reached.
+        """
+        ...
+
+    def exists(self) -> bool:
+        """Say whether there is anything to look at."""
+        ...
+
+    def facts(self) -> StoreFacts | None:
+        """Return what the store holds, at one instant; None where it has no tables.
+
+        Raises:
+            StoreUnavailable: It cannot be read.
+        """
+        ...
+
+    def complaints(self) -> list[str]:
+        """Return what is broken in a store that nobody works on; at best nothing.
+
+        Raises:
+            StoreUnavailable: It cannot be read at all.
+        """
+        ...
+
+    def copy(self, folder: Path, progress: Progress) -> tuple[Path, StoreFacts | None]:
+        """Copy the store, as it is at one instant, into one file in a folder.
+
+        Returns:
+            The file, and what the copy holds.
+
+        Raises:
+            BackupRefused: It cannot be copied, or the copy is broken.
+            StoreUnavailable: The store cannot be read.
+        """
+        ...
+
+    def staged(
+        self, folder: Path, manifest: Manifest, progress: Progress
+    ) -> contextlib.AbstractContextManager[Staged]:
+        """Yield a backup, once everything about it was looked at that can be without a change.
+
+        Raises:
+            BackupRefused: It is not what its manifest says, or there is no room for it.
+            OSError: The disk refused.
+        """
+        ...
 
 
 @contextlib.contextmanager
@@ -254,17 +345,35 @@ def _damaged(folder: Path, what: str) -> BackupRefused:
     )
 
 
-def check_facts(folder: Path, manifest: Manifest, found: StoreFacts) -> None:
+def check_facts(folder: Path, manifest: Manifest, found: StoreFacts | None) -> None:
     """Hold that what was read back from a backup is what its manifest says was put into it.
 
     Raises:
         BackupRefused: A figure differs; the text names the first.
     """
-    if found == manifest.store:
-        return
+    if found is None:
+        raise _damaged(folder, "it has no tables")
     for name in StoreFacts.__struct_fields__:
         if getattr(found, name) != getattr(manifest.store, name):
             raise _damaged(folder, f"its {name} differs from what the manifest says")
+
+
+def require_whole(complaints: list[str], named: str) -> None:
+    """Refuse a store in which something is broken.
+
+    Args:
+        complaints: What was found.
+        named: How people know the store.
+
+    Raises:
+        BackupRefused: Something is; the text says what.
+    """
+    if complaints:
+        raise BackupRefused(
+            "database_damaged",
+            f"{named} is damaged: {complaints[0]}",
+            then="keep it as it is, and `payguard restore` the newest backup that is whole",
+        )
 
 
 def room_for(folder: Path, size: int) -> None:

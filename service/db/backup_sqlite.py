@@ -13,13 +13,21 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from service.db.backup import (
     CHUNK_BYTES,
     FILE_MODE,
     BackupRefused,
+    Keeper,
+    Kind,
     LogHead,
+    Manifest,
     Progress,
+    Staged,
     StoreFacts,
+    check_facts,
+    require_whole,
     room_for,
     sync,
 )
@@ -46,11 +54,6 @@ _LOGS: Final = (
     " max(position) AS last FROM entries GROUP BY log) h ON e.log = h.log AND e.position = h.last"
     " ORDER BY e.log"
 )
-
-
-def engine() -> str:
-    """Return the database's name and version."""
-    return f"SQLite {sqlite3.sqlite_version}"
 
 
 def copy(database: Path, target: Path, progress: Progress) -> None:
@@ -194,11 +197,6 @@ def stage(folder: Path, database: Path, progress: Progress) -> Path:
     return staged
 
 
-def discard(staged: Path) -> None:
-    """Remove a copy that is not to be used."""
-    _remove(staged)
-
-
 def close_off(database: Path) -> None:
     """Make a store a single file that nobody has open, as far as it can be read.
 
@@ -269,3 +267,65 @@ def _bytes(database: Path) -> int:
     """Return how large a copy may become: what the file has, and what its log may add."""
     log = database.with_name(f"{database.name}-wal")
     return database.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+
+class SQLiteStaged(Staged):
+    """A copy of a backup's database beside its place."""
+
+    def __init__(self, copied: Path, database: Path) -> None:
+        self._copied = copied
+        self._database = database
+
+    @override
+    def put_in_place(self, *, is_kept: bool, now: dt.datetime) -> str | None:
+        database = self._database
+        aside = None
+        if is_kept:
+            aside = database.with_name(f"{database.name}.replaced-{now:%Y%m%dT%H%M%S%fZ}")
+        if database.exists():
+            close_off(database)
+        put_in_place(self._copied, database, aside)
+        return None if aside is None else str(aside)
+
+
+class SQLiteKeeper(Keeper):
+    """A SQLite file as backup, restore and upgrade see it."""
+
+    kind: Kind = "sqlite"
+
+    def __init__(self, database: Path) -> None:
+        self._database = database
+
+    @override
+    def engine(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    @override
+    def exists(self) -> bool:
+        return self._database.exists()
+
+    @override
+    def facts(self) -> StoreFacts | None:
+        return facts(self._database)
+
+    @override
+    def complaints(self) -> list[str]:
+        return complaints(self._database)
+
+    @override
+    def copy(self, folder: Path, progress: Progress) -> tuple[Path, StoreFacts | None]:
+        copied = folder / COPY
+        copy(self._database, copied, progress)
+        require_whole(complaints(copied), f"the database {self._database}")
+        return copied, facts(copied)
+
+    @override
+    @contextlib.contextmanager
+    def staged(self, folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Staged]:
+        copied = stage(folder, self._database, progress)
+        try:
+            require_whole(complaints(copied), f"the backup {folder}")
+            check_facts(folder, manifest, facts(copied))
+            yield SQLiteStaged(copied, self._database)
+        finally:
+            _remove(copied)

@@ -8,16 +8,17 @@ tenants: they read as the writer, in transactions that cannot write. A word that
 tenant to the reader would open them to whatever can make a front end say it.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from service.db.places import Database
-from service.db.store import StoreUnavailable
-
-Connection = psycopg.Connection[Any]
+from service.db.postgres import Connection, cause
+from service.db.store import RolesUnfit, StoreUnavailable
 
 TENANT: Final = "payguard.tenant"
 MERCHANT: Final = "payguard.merchant"
@@ -57,10 +58,6 @@ _POWERS: Final = """
 """
 
 
-class RolesUnfit(StoreUnavailable):
-    """The roles that the addresses name cannot keep rows apart; the text says what to do."""
-
-
 class Roles(NamedTuple):
     """Names of the three roles."""
 
@@ -83,6 +80,34 @@ def roles_of(place: Database) -> Roles:
             " role of its own: postgresql://ROLE@HOST/DATABASE"
         )
     return roles
+
+
+@contextmanager
+def guarded(connection: Connection, place: Database) -> Iterator[None]:
+    """Make what a database's roles lack; set their rights anew once its tables are changed.
+
+    Args:
+        connection: The owner's, in the transaction that migrates.
+        place: Names the roles.
+
+    Raises:
+        RolesUnfit: They cannot be made, or have powers that a serving role must not have.
+        StoreUnavailable: The database refused, or others held a lock for too long.
+    """
+    with _telling():
+        roles = ensure_roles(connection, place)
+        unguard(connection)
+    yield
+    with _telling():
+        guard(connection, roles)
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StoreUnavailable(f"the database refused: {cause(error)}") from error
 
 
 def ensure_roles(connection: Connection, place: Database) -> Roles:

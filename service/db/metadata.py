@@ -1,6 +1,7 @@
 """The one MetaData and the column types of the core. Holds no table: rooms bring their own."""
 
 import datetime as dt
+from collections.abc import Callable
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -39,14 +40,14 @@ class Instant(sa.types.TypeDecorator[dt.datetime]):
         return dialect.type_descriptor(sa.BigInteger())
 
     @override
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        # What SQLAlchemy wraps around `process_bind_param` costs more than it does.
+        return super().bind_processor(dialect) if dialect.name == "postgresql" else _microseconds
+
+    @override
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant in the store must be aware")
-        if dialect.name == "postgresql":
-            return value
-        return (value - _EPOCH) // _MICROSECOND
+        microseconds = _microseconds(value)
+        return value if dialect.name == "postgresql" else microseconds
 
     @override
     def process_result_value(self, value: Any, dialect: Dialect) -> dt.datetime | None:
@@ -56,6 +57,14 @@ class Instant(sa.types.TypeDecorator[dt.datetime]):
             stored: dt.datetime = value
             return stored.astimezone(dt.UTC)
         return _EPOCH + dt.timedelta(microseconds=value)
+
+
+def _microseconds(value: dt.datetime | None) -> int | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("an instant in the store must be aware")
+    return (value - _EPOCH) // _MICROSECOND
 
 
 def one_of(column: str, values: tuple[str, ...]) -> sa.CheckConstraint:

@@ -5,7 +5,7 @@ A SQLite file is made here when it is missing; a PostgreSQL database must be the
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -160,19 +160,13 @@ def _bound(connection: sa.Connection, *, is_change: bool) -> None:
         connection.execute(sa.text(f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_LOCK})"))
 
 
-@contextmanager
-def _guarded(connection: sa.Connection, place: Place) -> Iterator[None]:
-    """Make what a database's roles lack; set their rights anew once its tables are changed."""
+def _guarded(connection: sa.Connection, place: Place) -> AbstractContextManager[None]:
     if isinstance(place, Path):
-        yield
-        return
-    from service.db import guard  # noqa: PLC0415  psycopg is an extra
+        return nullcontext()
+    from service.db.guard import guarded  # noqa: PLC0415  psycopg is an extra
 
     raw: Any = connection.connection.driver_connection
-    roles = guard.ensure_roles(raw, place)
-    guard.unguard(raw)
-    yield
-    guard.guard(raw, roles)
+    return guarded(raw, place)
 
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:

@@ -106,8 +106,10 @@ class Compiled:
             if result is not None:
                 self._columns.append((place, result))
 
-    def parameters(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def parameters(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the values as the driver takes them."""
+        if not self._binds and not self.constants:
+            return values
         merged = {**self.constants, **values}
         for name, processor in self._binds.items():
             merged[name] = processor(merged[name])

@@ -10,6 +10,10 @@ class StoreUnavailable(Exception):  # noqa: N818  a state of the world, not our 
     """The store refused or could not be reached; nothing was committed."""
 
 
+class RolesUnfit(StoreUnavailable):
+    """The roles of a database cannot keep its rows apart; the text says what to do."""
+
+
 class GuardFailed(Exception):  # noqa: N818  the expected answer of a guarded statement
     """A change did not touch the rows that it must touch; the transaction is rolled back.
 

@@ -7,6 +7,7 @@ import msgspec
 from gunicorn.asgi import parser as cooperative
 from gunicorn.http import errors as threads
 
+from keys import entropy
 from service.front.parser import ParseError, UnmetExpectationError
 from service.http.outgoing import LINES
 from service.http.problems import (
@@ -18,7 +19,9 @@ from service.http.problems import (
     TARGET_TOO_LONG,
     Texts,
 )
+from service.kernel.clock import Clock
 from service.kernel.errors import Problem
+from service.kernel.ids import new_id
 
 # What gunicorn raises for what is neither malformed nor a mistake of ours.
 _OTHERS: Final = MappingProxyType(
@@ -34,24 +37,31 @@ _OTHERS: Final = MappingProxyType(
 
 
 class Refusals:
-    """The answers, written once."""
+    """The answers; each names the request that never was by an id of its own.
 
-    def __init__(self) -> None:
-        texts = Texts.load()
-        problems = {*_OTHERS.values(), REQUEST_MALFORMED, REQUEST_TIMED_OUT}
-        self._answers: Final = {one.code: _answer(one, texts) for one in problems}
+    Args:
+        clock: When a request came, which leads its id.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._texts: Final = Texts.load()
+        self._clock: Final = clock
 
     def of(self, error: ParseError | threads.ParseException) -> bytes:
         """Return the answer to what could not be read as a request."""
         problem = _OTHERS.get(type(error), REQUEST_MALFORMED)
-        return self._answers[problem.code]
+        return self._answer(problem)
 
     def timed_out(self) -> bytes:
         """Return the answer to a request that did not come whole in time."""
-        return self._answers[REQUEST_TIMED_OUT.code]
+        return self._answer(REQUEST_TIMED_OUT)
+
+    def _answer(self, problem: Problem) -> bytes:
+        request_id = new_id("req", now=self._clock.now(), entropy=entropy.system)
+        return _written(problem, self._texts, request_id)
 
 
-def _answer(problem: Problem, texts: Texts) -> bytes:
+def _written(problem: Problem, texts: Texts, request_id: str) -> bytes:
     words = texts.problems[problem.code]
     body = msgspec.json.encode(
         {
@@ -60,6 +70,7 @@ def _answer(problem: Problem, texts: Texts) -> bytes:
             "status": problem.status,
             "code": problem.code,
             "detail": words.next.en,
+            "request_id": request_id,
         }
     )
     head = (
@@ -69,5 +80,6 @@ def _answer(problem: Problem, texts: Texts) -> bytes:
         "X-Content-Type-Options: nosniff",
         f"Content-Type: {PROBLEM_TYPE}",
         f"Content-Length: {len(body)}",
+        f"Payguard-Request-Id: {request_id}",
     )
     return "\r\n".join((*head, "", "")).encode() + body

@@ -60,7 +60,7 @@ class Server:
         self.loop: Final = hub.loop
         self.bounds: Final = bounds
         self.workers: Final = workers
-        self.refusals: Final = Refusals()
+        self.refusals: Final = Refusals(clock)
         self.is_stopping = False
         self._listeners: list[socket.socket] = []
         # Taken from the socket, and not yet connections.

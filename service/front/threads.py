@@ -19,6 +19,7 @@ from typing_extensions import override
 from service.front.bounds import CONNECTIONS_MAX
 from service.front.refusals import Refusals
 from service.http.ports import BODY_BYTES_MAX
+from service.kernel.clock import SystemClock
 
 VERSIONS: Final = ((1, 0), (1, 1))
 # For each piece of a body to come, and for an answer to be taken.
@@ -41,7 +42,7 @@ class DrainingWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self._refusals = Refusals()
+        self._refusals = Refusals(SystemClock())
 
     @override
     def load_wsgi(self) -> None:

@@ -56,7 +56,11 @@ def may_hold_card(document: Document) -> bool:
     if "\\" in text:
         return True
     if text.isascii():
-        return _ZEROS in text.encode("ascii").translate(_DIGITS_TO_ZERO, _GAP_BYTES)
+        if _ZEROS not in text.encode("ascii").translate(_DIGITS_TO_ZERO, _GAP_BYTES):
+            return False
+        # A quote ends every run, so that those of the text hold those of its strings, whole
+        # groups each; digests and amounts are looked at as well, which only says "maybe".
+        return any(_holds_card(run.group()) for run in _RUN.finditer(text))
     return _RUN.search(unicodedata.normalize("NFKC", text)) is not None
 
 

@@ -23,6 +23,7 @@ from service.http.problems import (
     CURSOR_INVALID,
     DEADLINE_PASSED,
     HEADER_INVALID,
+    HEADERS_TOO_LARGE,
     IDEMPOTENCY_KEY_MALFORMED,
     IDEMPOTENCY_KEY_MISSING,
     INTERNAL_ERROR,
@@ -32,9 +33,11 @@ from service.http.problems import (
     QUERY_INVALID,
     QUERY_MALFORMED,
     RATE_LIMITED,
+    REQUEST_TIMED_OUT,
     RESULT_UNKNOWN,
     SCOPE_MISSING,
     STORE_UNAVAILABLE,
+    TARGET_TOO_LONG,
     ProblemDetails,
     Texts,
 )
@@ -106,6 +109,8 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 def problems_of(route: Route) -> tuple[Problem, ...]:
     """Return every problem that an operation may answer with, the door's and the room's."""
     found = [HEADER_INVALID, QUERY_INVALID, QUERY_MALFORMED, INTERNAL_ERROR, DEADLINE_PASSED]
+    # What the server itself answers to what never became a request.
+    found += [TARGET_TOO_LONG, HEADERS_TOO_LARGE, REQUEST_TIMED_OUT]
     if route.scope is not None:
         found += [NOT_AUTHENTICATED, SCOPE_MISSING, RATE_LIMITED, OVERLOADED, STORE_UNAVAILABLE]
     if route.parameters:

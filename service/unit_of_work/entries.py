@@ -81,7 +81,7 @@ def record(entry: Entry, *, call: Call, place: Place) -> dict[str, Any]:
         "mode": call.mode,
         "sequence": place.sequence,
         "batch": place.batch,
-        "at": place.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "at": f"{place.at.replace(tzinfo=None).isoformat(timespec='microseconds')}Z",
         "principal": call.principal,
         "kind": entry.kind,
         "outcome": entry.outcome,

@@ -18,10 +18,14 @@ class Loop(Protocol):
 
 
 class Crew:
-    """Runs loops, the first in the calling thread and each other in its own."""
+    """Runs loops, the first in the calling thread and each other in its own.
+
+    Attributes:
+        loops: All of them.
+    """
 
     def __init__(self, loops: Sequence[Loop]) -> None:
-        self._loops = loops
+        self.loops = loops
         self._is_broken = False
 
     def run(self) -> None:
@@ -30,7 +34,7 @@ class Crew:
         Raises:
             RuntimeError: One of the others broke; all have ended, and so should the process.
         """
-        first, *others = self._loops
+        first, *others = self.loops
         threads = [threading.Thread(target=self._run, args=(one,)) for one in others]
         for thread in threads:
             thread.start()
@@ -44,7 +48,7 @@ class Crew:
 
     def stop(self) -> None:
         """Stop all of them."""
-        for loop in self._loops:
+        for loop in self.loops:
             loop.stop()
 
     def _run(self, loop: Loop) -> None:

@@ -1,13 +1,20 @@
-"""The worker's process: its own lock, the rooms' timers, the way to the writer."""
+"""The worker's process: its own lock, the rooms' timers, deliveries, the way to the writer."""
 
+import datetime as dt
 import os
 import signal
 import sys
+from collections.abc import Collection, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from keys import entropy
+from keys.roots.file import RootRefused
 from service.carriers.client import SocketCarrier
+from service.db.reader import Reader
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
@@ -15,30 +22,117 @@ from service.kernel.logs import logger
 from service.kernel.signals import aside
 from service.rooms.payments import jobs as payments
 from service.rooms.webhooks import jobs as webhooks
+from service.secrets import open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
+from service.worker.connections import tcp_connect, tls_context
+from service.worker.crew import Crew
+from service.worker.deliveries import Deliveries
 from service.worker.housekeeping import Housekeeping
-from service.worker.loop import WorkerLoop
+from service.worker.lookups import Lookups, system_addresses
+from service.worker.loop import Timer, WorkerLoop
+from service.worker.parcels import Parcel, Source
+from service.worker.partitions import PartitionKeeping
+from service.worker.post import Post
 from service.writer.lock import WriterRuns, worker_lock
 
 EXIT_CANNOT_START: Final = 2
 
 
-def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> WorkerLoop:
-    """Return the worker's loop with every room's timers and the house's own."""
+class SignedDeliveries:
+    """What webhooks have due; opens the keys at the first look that finds the root key.
+
+    The writer makes that key: only it knows whether a store was written under one before.
+    """
+
+    def __init__(self, settings: Settings, reader: Reader) -> None:
+        self._root_file = settings.root_file
+        self._reader = reader
+        self._source: Source | None = None
+
+    def __call__(
+        self, now: dt.datetime, limit_per_receiver: int, busy: Collection[str]
+    ) -> Sequence[Parcel]:
+        """Return what is due; nothing while there is no root key. See `Source`."""
+        if self._source is None:
+            try:
+                secrets = open_secrets(self._root_file, entropy.system, is_used=True)
+            except RootRefused:
+                return ()
+            self._source = webhooks.Deliveries(self._reader, secrets.sealer)
+        return self._source(now, limit_per_receiver, busy)
+
+
+def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> Crew:
+    """Return the worker: rooms' timers, what makes deliveries, and deliveries, beside each other.
+
+    None of the three waits for another: a timer that hangs delays no delivery.
+    """
     reader = open_spanning_reader(settings.database)
-    return WorkerLoop(
+    return Crew(
         (
-            payments.due_payments(reader),
-            webhooks.fan_outs(reader),
-            webhooks.Trimming(reader),
-            Housekeeping(reader),
-        ),
+            _timers(
+                settings,
+                submit,
+                log,
+                payments.due_payments(reader),
+                Housekeeping(reader),
+                *_partitions(settings, reader),
+            ),
+            _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
+            open_deliveries(settings, SignedDeliveries(settings, reader), submit=submit, log=log),
+        )
+    )
+
+
+def open_deliveries(
+    settings: Settings, source: Source, *, submit: Submit, log: FilteringBoundLogger
+) -> Deliveries:
+    """Return deliveries over the real network."""
+    clock = SystemClock()
+    post = Post(
+        lookups=Lookups(system_addresses),
+        connect=tcp_connect,
+        tls=tls_context(),
+        clock=clock,
+        allows_internal=settings.webhook_allow_private,
+    )
+    return Deliveries(
+        source,
+        webhooks.settle,
+        send=post.send,
+        submit=submit,
+        clock=clock,
+        every_s=settings.timer_poll_ms / 1_000,
+        log=log,
+    )
+
+
+def _timers(
+    settings: Settings, submit: Submit, log: FilteringBoundLogger, *timers: Timer
+) -> WorkerLoop:
+    return WorkerLoop(
+        timers,
         submit=submit,
         clock=SystemClock(),
         every_s=settings.timer_poll_ms / 1_000,
         log=log,
     )
+
+
+def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
+    place = settings.database
+    if isinstance(place, Path):
+        return ()
+    from service.db.partitions import keep_partitions  # noqa: PLC0415  psycopg is an extra
+
+    kept_days = {
+        "entries": settings.entries_kept_days,
+        "events": settings.events_kept_days,
+        "messages": settings.messages_kept_days,
+    }
+    keep = partial(keep_partitions, place, length=settings.partition_length, kept_days=kept_days)
+    return (PartitionKeeping(keep, reader),)
 
 
 def serve(settings: Settings, log: FilteringBoundLogger) -> None:

@@ -7,7 +7,7 @@ from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
 from service.rooms.webhooks import commands as webhooks
-from service.unit_of_work import trimming
+from service.unit_of_work import partitions, trimming
 from service.unit_of_work.handlers import Handlers
 
 
@@ -21,6 +21,7 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
     return Handlers(
         (
             *trimming.HANDLERS,
+            *partitions.HANDLERS,
             *custody.HANDLERS,
             *merchants.HANDLERS,
             *payers.HANDLERS,

@@ -38,6 +38,8 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "payments:read",
     "payments:execute",
     "payers:write",
+    "webhooks:write",
+    "webhooks:read",
 )
 # Waiting is by polls of 10 ms; a machine that does much else at once needs some patience.
 POLLS: Final = 3_000

@@ -120,12 +120,17 @@ class Sender:
         pause_s = PAUSE_FIRST_S
         answer = Answer(status=0, body={}, is_replayed=False, tries=0, duration_ns=0)
         for tries in range(1, TRIES_MAX + 1):
-            answer, asked_s = self._try(path, content, headers, tries)
+            answer, asked_s = self._try("POST", path, content, headers, tries=tries)
             if answer.status not in _AGAIN and answer.status != 0:
                 return answer
             if tries == TRIES_MAX or self._wait(min(max(pause_s, asked_s), PAUSE_MAX_S)):
                 return answer
             pause_s *= 2
+        return answer
+
+    def get(self, path: str) -> Answer:
+        """Ask once; whoever wants to know asks again."""
+        answer, _ = self._try("GET", path, None, {"Authorization": f"Bearer {self._key}"}, tries=1)
         return answer
 
     def close(self) -> None:
@@ -135,13 +140,19 @@ class Sender:
             self._connection = None
 
     def _try(
-        self, path: str, content: bytes, headers: Mapping[str, str], tries: int
+        self,
+        method: str,
+        path: str,
+        content: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        tries: int,
     ) -> tuple[Answer, float]:
         """Return what one try brought, and the pause that it asked for."""
         started_ns = self._clock.monotonic_ns()
         try:
             connection = self._open()
-            connection.request("POST", self._target.prefix + path, content, dict(headers))
+            connection.request(method, self._target.prefix + path, content, dict(headers))
             response = connection.getresponse()
             raw = response.read(ANSWER_BYTES_MAX)
         except (OSError, http.client.HTTPException):

@@ -105,8 +105,7 @@ class Judge:
 
     def reads(self, facts: Facts | Touched, call: Call) -> list[Bound]:
         """Return the reads of the counters that a judgement needs."""
-        counters = [_counter(facts, call, scope, key) for scope, key in scopes_of(facts).items()]
-        return [*counters, _day_sums(facts, call)]
+        return [_counters(facts, call), _day_sums(facts, call)]
 
     def judge(
         self, view: View, facts: Facts, known: Known, *, subject_id: str, ctx: Context
@@ -165,10 +164,9 @@ class Judge:
             return Circumstances(
                 preset=known.preset, exemption=known.exemption, payee_is_new=known.payee_is_new
             )
-        counters = {}
-        for scope, key in scopes_of(facts).items():
-            row = view.maybe(_counter(facts, ctx.call, scope, key))
-            counters[scope] = Counter(row["count"] if row else 0, row["amount_minor"] if row else 0)
+        counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
+        for row in view.rows(_counters(facts, ctx.call)):
+            counters[row["scope"]] = Counter(row["count"], row["amount_minor"])
         day = day_of(self._strategy.preset(known.preset), ctx.now)
         sums = {
             row["limit_code"]: row["amount_minor"]
@@ -282,13 +280,14 @@ def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
     return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
 
 
-def _counter(facts: Facts | Touched, call: Call, scope: str, key: str) -> Bound:
-    return store.COUNTER(
+def _counters(facts: Facts | Touched, call: Call) -> Bound:
+    return store.COUNTERS_OF(
         tenant_id=call.tenant_id,
         merchant_id=call.merchant_id,
         mode=call.mode,
-        scope=scope,
-        key=key,
+        payer=facts.payer_key,
+        instrument=facts.instrument_id,
+        device=facts.device_id,
         currency=facts.currency,
     )
 

@@ -1,6 +1,6 @@
 """SQL of assessments: what a judgement reads, and the guarded statements that it spends by."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -14,16 +14,23 @@ DAY_ROWS: Final = 9
 
 INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
 
-COUNTER: Final = Statement(
-    sa.select(EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor).where(
+
+def _counter(scope: str) -> sa.Select[Any]:
+    return sa.select(
+        EXEMPTION_COUNTERS.c.scope, EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor
+    ).where(
         EXEMPTION_COUNTERS.c.tenant_id == sa.bindparam("tenant_id"),
         EXEMPTION_COUNTERS.c.merchant_id == sa.bindparam("merchant_id"),
         EXEMPTION_COUNTERS.c.mode == sa.bindparam("mode"),
-        EXEMPTION_COUNTERS.c.scope == sa.bindparam("scope"),
-        EXEMPTION_COUNTERS.c.key == sa.bindparam("key"),
+        EXEMPTION_COUNTERS.c.scope == scope,
+        EXEMPTION_COUNTERS.c.key == sa.bindparam(scope),
         EXEMPTION_COUNTERS.c.currency == sa.bindparam("currency"),
-    ),
-    name="exemption counter",
+    )
+
+
+# One statement for all scopes, each a look at one place of the index; NULL finds nothing.
+COUNTERS_OF: Final = Statement(
+    sa.union_all(*map(_counter, ("payer", "instrument", "device"))), name="exemption counters"
 )
 # Reads are declared before the writer's clock and the merchant's preset say which day it is, so
 # the newest days are read: today and its neighbours, whatever the preset's time zone.
@@ -41,6 +48,13 @@ DAY_SUMS_OF: Final = Statement(
     name="day sums",
 )
 
+
+def _typed(table: sa.Table, *limited: str) -> list[sa.BindParameter[Any]]:
+    """Return a text's values with their columns' types: PostgreSQL guesses others in a SELECT."""
+    values = [sa.bindparam(one.name, type_=one.type) for one in table.c if one.name != "count"]
+    return [*values, *(sa.bindparam(f"{one}_max", type_=table.c[one].type) for one in limited)]
+
+
 # One statement spends one scope's share of an exemption: it counts only where the result stays
 # within both limits, whoever else counts at the same moment.
 COUNT_EXEMPTION: Final = Statement(
@@ -54,7 +68,7 @@ COUNT_EXEMPTION: Final = Statement(
         " amount_minor = exemption_counters.amount_minor + excluded.amount_minor"
         " WHERE exemption_counters.count + 1 <= :count_max"
         " AND exemption_counters.amount_minor + excluded.amount_minor <= :amount_minor_max"
-    ),
+    ).bindparams(*_typed(EXEMPTION_COUNTERS, "count", "amount_minor")),
     rows=1,
     name="count exemption",
 )
@@ -87,7 +101,7 @@ ADD_TO_DAY: Final = Statement(
         " ON CONFLICT (tenant_id, merchant_id, mode, payer_key, day, currency, limit_code)"
         " DO UPDATE SET amount_minor = day_sums.amount_minor + excluded.amount_minor"
         " WHERE day_sums.amount_minor + excluded.amount_minor <= :amount_minor_max"
-    ),
+    ).bindparams(*_typed(DAY_SUMS, "amount_minor")),
     rows=1,
     name="add to day sum",
 )

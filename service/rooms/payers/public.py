@@ -1,5 +1,6 @@
 """What handlers of rooms above may know of a payer, and tell. Never an undeclared read."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from service.db.statements import Bound
@@ -23,9 +24,9 @@ __all__ = [
     "LinkTo",
     "Profile",
     "device_is_known",
-    "link",
     "link_change",
-    "link_read",
+    "links",
+    "links_read",
     "owner",
     "payee_is_known",
     "payer_key",
@@ -61,9 +62,11 @@ def payer_read(call: Call, payer_id: str) -> Bound:
     return store.PAYER_BY_ID(**owner(call, payer_id))
 
 
-def link_read(call: Call, payer_id: str, to: LinkTo) -> Bound:
-    """Return the read to declare for `link`."""
-    return store.LINK_BY_KEY(**owner(call, payer_id), kind=to.kind, key=to.key)
+def links_read(call: Call, payer_id: str, to: Iterable[LinkTo]) -> Bound:
+    """Return the read to declare for `links`; of each kind but instruments, one at most."""
+    keys: dict[str, str | None] = {"payee_id": None, "device_id": None}
+    keys.update((f"{one.kind}_id", one.key) for one in to)
+    return store.LINKS_OF(**owner(call, payer_id), **keys)
 
 
 def profile(view: View, call: Call, payer_id: str) -> Profile:
@@ -81,10 +84,9 @@ def profile(view: View, call: Call, payer_id: str) -> Profile:
     )
 
 
-def link(view: View, call: Call, payer_id: str, to: LinkTo) -> Link | None:
-    """Return what connects a payer with a device, payee or instrument; None: nothing yet."""
-    row = view.maybe(link_read(call, payer_id, to))
-    return None if row is None else Link(**row)
+def links(view: View, call: Call, payer_id: str, to: Iterable[LinkTo]) -> dict[LinkKind, Link]:
+    """Return what connects a payer with a payee and a device, by kind; absent: nothing yet."""
+    return {row["kind"]: Link(**row) for row in view.rows(links_read(call, payer_id, to))}
 
 
 def link_change(ctx: Context, payer_id: str, to: LinkTo, *, level_proved: int) -> Change:

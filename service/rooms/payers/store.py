@@ -1,6 +1,6 @@
 """Writes of payers and their links, and the reads that commands declare. Decides nothing."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -17,8 +17,10 @@ PAYER_BY_ID: Final = Statement(
     ),
     name="payer",
 )
-LINK_BY_KEY: Final = Statement(
-    sa.select(
+
+
+def _link(kind: str, key: str) -> sa.Select[Any]:
+    return sa.select(
         PAYER_LINKS.c.kind,
         PAYER_LINKS.c.key,
         PAYER_LINKS.c.first_paid_at,
@@ -30,10 +32,14 @@ LINK_BY_KEY: Final = Statement(
         PAYER_LINKS.c.merchant_id == sa.bindparam("merchant_id"),
         PAYER_LINKS.c.mode == sa.bindparam("mode"),
         PAYER_LINKS.c.payer_id == sa.bindparam("payer_id"),
-        PAYER_LINKS.c.kind == sa.bindparam("kind"),
-        PAYER_LINKS.c.key == sa.bindparam("key"),
-    ),
-    name="payer link",
+        PAYER_LINKS.c.kind == kind,
+        PAYER_LINKS.c.key == sa.bindparam(key),
+    )
+
+
+# One statement for both kinds, each a look at one place of the index; NULL finds nothing.
+LINKS_OF: Final = Statement(
+    sa.union_all(_link("payee", "payee_id"), _link("device", "device_id")), name="payer links"
 )
 
 INSERT_PAYER: Final = Statement(sa.insert(PAYERS), rows=1, name="insert payer")

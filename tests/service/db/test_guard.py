@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from service.db import migrate
-from service.db.guard import RolesUnfit
 from service.db.places import Database
-from service.db.store import StoreUnavailable
+from service.db.store import RolesUnfit, StoreUnavailable
 from service.rooms.merchants.tables import API_KEYS
 from service.tables import load_tables
 from tests.support.postgres import OWNER, READER, SUPERUSER, WRITER, Cluster

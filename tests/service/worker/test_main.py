@@ -13,6 +13,8 @@ from service.kernel.logs import logger
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Call, Command, Lane, Reply
 from service.unit_of_work.tables import IDEMPOTENCY
+from service.worker.deliveries import Deliveries
+from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker, serve
 from service.writer.lock import WriterLock, WriterRuns
 from tests.support.desk import Desk
@@ -45,9 +47,11 @@ def test_it_expires_payments_and_trims_replies(tmp_path: Path, settings: Setting
         commands.append(type(command).__name__)
         return desk.house.run(command, call)
 
-    done = open_worker(settings, submit=submit, log=LOG).run_once()
+    worker = open_worker(settings, submit=submit, log=LOG)
+    done = [one.run_once() for one in worker.loops if isinstance(one, WorkerLoop)]
 
-    assert (done, commands) == (2, ["ExpirePayment", "TrimIdempotency"])
+    assert (done, commands) == ([2, 0], ["ExpirePayment", "TrimIdempotency"])
+    assert [type(one) for one in worker.loops] == [WorkerLoop, WorkerLoop, Deliveries]
     desk.house.close()
 
 

@@ -90,12 +90,12 @@ def _token(
 
 def claims_of(claims: TokenClaims) -> PaymentClaims:
     """Return stored claims as the token library takes them."""
-    return msgspec.convert(msgspec.to_builtins(claims), PaymentClaims)
+    return msgspec.convert(claims, PaymentClaims, from_attributes=True)
 
 
 def stored_claims(claims: PaymentClaims) -> TokenClaims:
     """Return a verified token's claims as commands carry them."""
-    return msgspec.convert(msgspec.to_builtins(claims), TokenClaims)
+    return msgspec.convert(claims, TokenClaims, from_attributes=True)
 
 
 def assessment_answer(judged: answers.Judged, request: Request) -> answers.AssessmentAnswer:

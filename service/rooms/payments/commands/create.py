@@ -141,8 +141,8 @@ def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSetti
     if payer_id is None:
         return Known(**base)
     profile = payers.profile(view, ctx.call, payer_id)
-    links = {to.kind: payers.link(view, ctx.call, payer_id, to) for to in _judged_links(told)}
-    payee = links["payee"]
+    links = payers.links(view, ctx.call, payer_id, _judged_links(told))
+    payee = links.get("payee")
     # Since when the merchant lists a payee says nothing once a payment to them was fraud.
     is_listed = is_settled and (payee is None or payee.fraud_at is None)
     base["payee_is_new"] = not (is_listed or payers.payee_is_known(payee))
@@ -250,7 +250,7 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     payer_id = told.payer.payer_id
     if payer_id is not None:
         reads.append(payers.payer_read(call, payer_id))
-        reads += [payers.link_read(call, payer_id, to) for to in _judged_links(told)]
+        reads.append(payers.links_read(call, payer_id, _judged_links(told)))
     return reads
 
 

@@ -15,7 +15,7 @@ DEVICE = LinkTo("device", "d_1")
 
 
 def link(house: House, to: LinkTo = DEVICE, *, payer_id: str = "c_1") -> Link | None:
-    return public.link(house.view(), CALL, payer_id, to)
+    return public.links(house.view(), CALL, payer_id, [to]).get(to.kind)
 
 
 def test_a_payer_never_registered_has_agreed_to_nothing(house: House) -> None:

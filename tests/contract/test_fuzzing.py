@@ -1,0 +1,55 @@
+"""What the OpenAPI document allows and forbids, sent by schemathesis to a real service."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.books import Books
+from tests.support.servers import ROOT, Service
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+
+Sized = Callable[..., int]
+# What is wrong may be so long that no request comes of it.
+CONFIG = """
+[checks]
+negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 411, 413, 414, 415,
+                                             417, 422, 429, 431]
+"""
+
+
+@pytest.mark.parametrize("front_end", ["cooperative", "threads"])
+def test_every_route_keeps_to_its_document(tmp_path: Path, sized: Sized, front_end: str) -> None:
+    # In ci tests/contract compares both front ends byte for byte; full asks both everything.
+    in_ci = 20 if front_end == "cooperative" else 5
+    examples = sized(quick=3, ci=in_ci, full=500)
+    config = tmp_path / "schemathesis.toml"
+    config.write_text(CONFIG)
+    with Service(tmp_path / "data", settings={"FRONT_END": front_end}) as service:
+        shop = service.shop(modes=("sandbox",))
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
+                f"http://127.0.0.1:{service.port}/openapi.json",
+                *("--checks", "all", "--exclude-checks", "positive_data_acceptance"),
+                *("--max-examples", str(examples), "--seed", "1", "--no-color"),
+                *("--suppress-health-check", "all", "--warnings", "off"),
+            ],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "SCHEMATHESIS_HOOKS": "tests.contract.fuzzing",
+                "PAYGUARD_TEST_KEY": shop.keys["sandbox"],
+                "PYTHONPATH": str(ROOT),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2_000:]
+        service.writer.stop()
+        Books(service.settings.database_file).check()

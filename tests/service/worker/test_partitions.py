@@ -1,0 +1,99 @@
+"""Ranges of the logs are looked after once an hour; a lock that others hold is given time."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from service.db.store import StoreUnavailable
+from service.unit_of_work.partitions import HANDLERS, RecordDropped
+from service.worker.partitions import EVERY, PAUSE, PartitionKeeping
+from tests.service.unit_of_work.test_partitions import note
+from tests.support.postgres import Cluster
+from tests.support.servers import Service
+from tests.support.uow import START, House
+
+
+class Keeper:
+    """Counts how often it was asked; fails when told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.is_blocked = False
+
+    def __call__(self) -> None:
+        self.asked += 1
+        if self.is_blocked:
+            raise StoreUnavailable("LockNotAvailable 55P03")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    house = House(tmp_path, HANDLERS)
+    yield house
+    house.close()
+
+
+def test_it_looks_once_an_hour(house: House) -> None:
+    keeper = Keeper()
+    timer = PartitionKeeping(keeper, house.reader)
+
+    for at in (START, START + EVERY / 2, START + EVERY):
+        assert timer(at, 200) == ()
+
+    assert keeper.asked == 2
+
+
+def test_what_was_dropped_is_to_be_recorded_and_then_it_is_quiet(house: House) -> None:
+    note(house, "events_0", 0)
+    timer = PartitionKeeping(Keeper(), house.reader)
+
+    [due] = timer(START, 200)
+    assert isinstance(due.command, RecordDropped)
+    house.accept(due.command, due.call)
+
+    assert timer(START, 200) == ()
+    assert len(house.entries("partitions.dropped")) == 1
+
+
+def test_a_lock_that_others_hold_is_given_time(house: House) -> None:
+    keeper = Keeper()
+    keeper.is_blocked = True
+    timer = PartitionKeeping(keeper, house.reader)
+    with pytest.raises(StoreUnavailable):
+        timer(START, 200)
+    keeper.is_blocked = False
+
+    assert timer(START + PAUSE / 2, 200) == ()
+    assert keeper.asked == 1
+
+    timer(START + PAUSE, 200)
+    assert keeper.asked == 2
+
+
+WAIT_S = 30
+ENTRY = "SELECT body FROM entries WHERE kind = 'partitions.dropped'"
+
+
+@pytest.mark.servers
+def test_the_worker_drops_and_the_writer_records(quick_cluster: Cluster, tmp_path: Path) -> None:
+    place = quick_cluster.database(migrated=True)
+    with psycopg.connect(place.owner) as owner:
+        owner.execute("UPDATE partitions SET filled_at = '2000-01-01' WHERE lower = 0")
+
+    with (
+        Service(tmp_path / "house", database=place),
+        psycopg.connect(place.writer, autocommit=True) as look,
+    ):
+        until = time.monotonic() + WAIT_S
+        while (row := look.execute(ENTRY).fetchone()) is None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        gone = look.execute("SELECT name FROM partitions WHERE recorded_at IS NOT NULL").fetchall()
+
+    names = [one["name"] for one in json.loads(row[0])["fields"]["partitions"]]
+    assert names == [f"{log}_{0:019}" for log in ("entries", "events", "messages")]
+    assert sorted(name for (name,) in gone) == names
