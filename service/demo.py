@@ -56,7 +56,7 @@ def running(settings: Settings, listener: socket.socket) -> Iterator[Running]:
             settings, registry=registry, log=_log(log_file, "writer"), stopped=stopped.set
         )
         submit = stack.enter_context(writer).submit
-        stack.enter_context(_worker(settings, submit, _log(log_file, "worker")))
+        stack.enter_context(_worker(settings, submit, registry, _log(log_file, "worker")))
         log = _log(log_file, "front_end")
         front = FrontEnd(
             settings=settings,
@@ -103,8 +103,10 @@ def _served(app: Any, listener: socket.socket, log: FilteringBoundLogger) -> Ite
 
 
 @contextlib.contextmanager
-def _worker(settings: Settings, submit: Submit, log: FilteringBoundLogger) -> Iterator[None]:
-    loop = open_worker(settings, submit=submit, log=log)
+def _worker(
+    settings: Settings, submit: Submit, registry: CollectorRegistry, log: FilteringBoundLogger
+) -> Iterator[None]:
+    loop = open_worker(settings, submit=submit, registry=registry, log=log)
     thread = threading.Thread(target=loop.run, daemon=True)
     thread.start()
     try:

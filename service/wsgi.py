@@ -22,7 +22,6 @@ from service.db.places import Database, Place
 from service.db.store import StoreUnavailable
 from service.db.stores import is_made, open_reader
 from service.front.hub import Hub
-from service.front.reader import ParkingReader
 from service.http.door import Door
 from service.http.openapi import document
 from service.http.operations import Metrics, mount_operations, request_line
@@ -52,7 +51,6 @@ ROUTES: Final[tuple[Route, ...]] = (
 )
 # Names the folder in which processes count together; the metrics library reads it too.
 SHARD: Final = 0
-_MILLISECONDS: Final = 1_000
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 # The extension of the app that answers what there is no room for; a WSGI application.
 OVERLOADED_APP: Final = "payguard.overloaded"
@@ -170,11 +168,14 @@ def create(hub: Hub | None = None) -> flask.Flask:
 def _reader(front: FrontEnd) -> Reader:
     """Return where the app reads; what goes over a network parks its request."""
     place = front.settings.database
-    reader = open_reader(place)
     if front.hub is None or not isinstance(place, Database):
-        return reader
-    timeout_s = front.settings.deadline_ms / _MILLISECONDS
-    return ParkingReader(reader, hub=front.hub, timeout_s=timeout_s)
+        # Point reads of SQLite take less time than handing them over.
+        return open_reader(place)
+    from service.front.postgres_reader import (  # noqa: PLC0415  psycopg is an extra
+        CooperativePostgresReader,
+    )
+
+    return CooperativePostgresReader(place.required("reader"), hub=front.hub)
 
 
 def _is_used(database: Place) -> bool:

@@ -10,7 +10,15 @@ from service.cli.database import Standing, bring_to, require_root_key, standing
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.restore import service_stopped
 from service.cli.screen import Failure, Screen, reporting, table
-from service.db.backup import Keeper, StoreFacts, require_whole
+from service.db.backup import (
+    FOLDER_MODE,
+    BackupRefused,
+    Keeper,
+    StoreFacts,
+    check_files,
+    read_manifest,
+    require_whole,
+)
 from service.db.keepers import open_keeper
 from service.kernel.clock import SystemClock
 from service.settings import Settings
@@ -62,7 +70,7 @@ def upgrade(screen: Screen, *, is_bare: bool) -> None:
         require_root_key(settings)
         kept = None
         if found.pending and not is_bare:
-            kept = _backup(screen, settings, found)
+            kept = _backup(screen, settings, found, before)
         if found.pending:
             screen.note(f"runs {', '.join(found.pending)}")
             bring_to(database, found.newest, found)
@@ -97,15 +105,30 @@ def _required(found: Standing, settings: Settings, keeper: Keeper) -> StoreFacts
     return facts
 
 
-def _backup(screen: Screen, settings: Settings, found: Standing) -> Path:
-    now = SystemClock().now()
-    name = f"before-{found.newest}-{now:%Y%m%dT%H%M%S%fZ}"
+def _backup(screen: Screen, settings: Settings, found: Standing, before: StoreFacts) -> Path:
+    """Return the folder of a backup of the store as it is: the one that is there, or a new one."""
     make_data_folder(settings.data_dir)
     folder = settings.data_dir / "backups"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    screen.note(f"backs up to {folder / name}")
-    make(settings, folder / name, noting(screen))
-    return folder / name
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    # One name for one step, so that an upgrade which was interrupted finds what it had begun.
+    target = folder / f"{found.current}-to-{found.newest}"
+    if target.exists():
+        if _is_of(target, before):
+            screen.note(f"keeps the backup that an earlier try made: {target}")
+            return target
+        target = target.with_name(f"{target.name}-{SystemClock().now():%Y%m%dT%H%M%S%fZ}")
+    screen.note(f"backs up to {target}")
+    make(settings, target, noting(screen))
+    return target
+
+
+def _is_of(folder: Path, store: StoreFacts) -> bool:
+    try:
+        manifest = read_manifest(folder)
+        check_files(folder, manifest, lambda *_: None)
+    except BackupRefused:
+        return False
+    return manifest.store == store
 
 
 def _verified(

@@ -21,6 +21,9 @@ from service.front.refusals import Refusals
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Bytes of later requests that are kept while one is under way.
 AHEAD_MAX: Final = 65_536
+FAULT: Final = (
+    b"HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+)
 _HEAD: Final = b"HEAD"
 _CONNECT: Final = b"CONNECT"
 _NO_BODY: Final = ("204", "304")
@@ -293,33 +296,40 @@ class Connection(asyncio.Protocol):
         if self.state is State.CLOSED or self._transport.is_closing():
             self.state = State.CLOSED
             return
-        parser, server = self._parser, self._server
+        server, is_head = self._server, self._parser.method == _HEAD
         self._is_last = self._is_last or server.is_stopping or self._is_ended
+        head = self._head(len(body))
+        if head is None:
+            # A header of ours holds a line break: what it says would be read as another answer.
+            self._is_last = True
+            head, body = FAULT, b""
+        if body and not is_head and not self._status.startswith(_NO_BODY):
+            head += body
+        self._transport.write(head)
+        self._flushed()
+
+    def _head(self, length: int) -> bytes | None:
+        """Return the head of the answer; None where its headers do not stand in a line each."""
         lines = [
-            "HTTP/{}.{} {}".format(*parser.http_version, self._status),
+            "HTTP/{}.{} {}".format(*self._parser.http_version, self._status),
             "Server: gunicorn",
-            server.date(),
+            self._server.date(),
             "Connection: close" if self._is_last else "Connection: keep-alive",
         ]
-        has_length = False
-        is_bare = self._status.startswith(_NO_BODY)
+        has_length = self._status.startswith(_NO_BODY)
         for name, value in self._headers:
             if name.lower() == "content-length":
                 if self._status.startswith("204"):
                     continue
                 has_length = True
             lines.append(f"{name}: {value}")
-        if not has_length and not is_bare:
-            lines.append(f"Content-Length: {len(body)}")
+        if not has_length:
+            lines.append(f"Content-Length: {length}")
         text = "\r\n".join(lines)
         breaks = len(lines) - 1
         if text.count("\r") != breaks or text.count("\n") != breaks:
-            raise ValueError("a header of an answer holds a line break")
-        sent = f"{text}\r\n\r\n".encode("latin-1")
-        if body and not is_bare and parser.method != _HEAD:
-            sent += body
-        self._transport.write(sent)
-        self._flushed()
+            return None
+        return f"{text}\r\n\r\n".encode("latin-1", "replace")
 
     def _refuse(self, answer: bytes) -> None:
         """Answer what never became a request, and close."""

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from service.db.store import StoreUnavailable
 from service.kernel.clock import Clock
 from service.unit_of_work.commands import Submit
+from service.worker.measure import Measure
 from service.worker.parcels import WAITING_PER_RECEIVER, Outcome, Parcel, Settle, Source
 from service.worker.post import Kept
 from service.worker.receivers import FAILURES_MAX, Receiver
@@ -52,6 +53,7 @@ class Deliveries:
         submit: The way to the writer.
         clock: Tells the time.
         every_s: How long between two looks when nothing is due.
+        measure: Counts outcomes.
         log: Gets outcomes without their content.
     """
 
@@ -64,6 +66,7 @@ class Deliveries:
         submit: Submit,
         clock: Clock,
         every_s: float,
+        measure: Measure,
         log: FilteringBoundLogger,
     ) -> None:
         self._source = source
@@ -72,6 +75,7 @@ class Deliveries:
         self._submit = submit
         self._clock = clock
         self._every_s = every_s
+        self._measure = measure
         self._log = log
         self._is_stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -153,6 +157,7 @@ class Deliveries:
         now_ns = self._clock.monotonic_ns()
         self._paused = {one: until for one, until in self._paused.items() if until > now_ns}
         self._forget(now_ns)
+        self._measure.holds(len(self._held))
         if self._is_full():
             return
         tight = self._is_tight()
@@ -250,6 +255,7 @@ class Deliveries:
         failures = receiver.failures
         receiver.came(outcome, self._clock.monotonic_ns())
         self._reports.put(outcome)
+        self._measure.came(outcome)
         if not outcome.delivered:
             self._log.info(
                 "delivery_failed",

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
@@ -31,6 +32,7 @@ from service.worker.deliveries import Deliveries
 from service.worker.housekeeping import Housekeeping
 from service.worker.lookups import Lookups, system_addresses
 from service.worker.loop import Timer, WorkerLoop
+from service.worker.measure import Measure
 from service.worker.parcels import Parcel, Source
 from service.worker.partitions import PartitionKeeping
 from service.worker.post import Post
@@ -63,12 +65,21 @@ class SignedDeliveries:
         return self._source(now, limit_per_receiver, busy)
 
 
-def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger) -> Crew:
+def open_worker(
+    settings: Settings, *, submit: Submit, registry: CollectorRegistry, log: FilteringBoundLogger
+) -> Crew:
     """Return the worker: rooms' timers, what makes deliveries, and deliveries, beside each other.
 
     None of the three waits for another: a timer that hangs delays no delivery.
     """
     reader = open_spanning_reader(settings.database)
+    deliveries = _deliveries(
+        settings,
+        SignedDeliveries(settings, reader),
+        submit=submit,
+        measure=Measure(registry),
+        log=log,
+    )
     return Crew(
         (
             _timers(
@@ -80,15 +91,19 @@ def open_worker(settings: Settings, *, submit: Submit, log: FilteringBoundLogger
                 *_partitions(settings, reader),
             ),
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
-            open_deliveries(settings, SignedDeliveries(settings, reader), submit=submit, log=log),
+            deliveries,
         )
     )
 
 
-def open_deliveries(
-    settings: Settings, source: Source, *, submit: Submit, log: FilteringBoundLogger
+def _deliveries(
+    settings: Settings,
+    source: Source,
+    *,
+    submit: Submit,
+    measure: Measure,
+    log: FilteringBoundLogger,
 ) -> Deliveries:
-    """Return deliveries over the real network."""
     clock = SystemClock()
     post = Post(
         lookups=Lookups(system_addresses),
@@ -104,6 +119,7 @@ def open_deliveries(
         submit=submit,
         clock=clock,
         every_s=settings.timer_poll_ms / 1_000,
+        measure=measure,
         log=log,
     )
 
@@ -144,7 +160,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     """
     with worker_lock(settings):
         carrier = SocketCarrier(settings.socket_file, clock=SystemClock())
-        loop = open_worker(settings, submit=carrier, log=log)
+        loop = open_worker(settings, submit=carrier, registry=CollectorRegistry(), log=log)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: aside(loop.stop))
         log.info("worker_ready", pid=os.getpid())

@@ -77,8 +77,8 @@ class Canary:
         if answer.status >= 400:
             self.refused.append(answer.body + json.dumps(answer.headers).encode())
         elif answer.headers["Content-Type"] == "application/json":
-            token = answer.json.get("payment_token")
-            self.tokens += [token] if token else []
+            shown = (answer.json.get(name) for name in ("payment_token", "secret"))
+            self.tokens += [one for one in shown if one]
         return answer
 
     def logs(self) -> str:

@@ -25,7 +25,7 @@ from tests.support.servers import Service
 from tests.support.terminal import run
 from tests.support.traffic import Story, Traffic
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 ALL_OF_IT_S = 120
 LOAD_S = 1.5

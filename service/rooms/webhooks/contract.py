@@ -11,7 +11,7 @@ from service.kernel.money import Instant
 from service.unit_of_work.commands import Command
 
 Kind = Literal["payguard.payment.moved"]
-EndpointState = Literal["enabled", "disabled"]
+EndpointState = Literal["enabled", "disabled", "deleted"]
 DisabledBecause = Literal["merchant", "gone"]
 DeliveryState = Literal["pending", "delivered", "failed", "skipped"]
 Cause = Literal[

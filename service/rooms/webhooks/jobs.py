@@ -34,7 +34,6 @@ TIMER: Final = "timer"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 # One poll brings so many of a tenant's messages into line; the next poll goes on.
 MESSAGES_A_POLL: Final = 20 * MESSAGES_AT_ONCE
-# Receivers looked at in one poll; those behind have their turn in the next.
 RECEIVERS_AT_ONCE: Final = 500
 TRIM_EVERY: Final = dt.timedelta(hours=1)
 
@@ -79,11 +78,15 @@ class Deliveries:
     Args:
         reader: Where deliveries and sealed keys are read.
         sealer: Opens the keys when a parcel is signed.
+        receivers: How many are looked at in one poll; those behind have their turn in the next.
     """
 
-    def __init__(self, reader: Reader, sealer: Sealer) -> None:
+    def __init__(
+        self, reader: Reader, sealer: Sealer, *, receivers: int = RECEIVERS_AT_ONCE
+    ) -> None:
         self._reader = reader
         self._sealer = sealer
+        self._limit = receivers
         self._after = ""
 
     def __call__(
@@ -105,10 +108,10 @@ class Deliveries:
     def _receivers(self, now: dt.datetime) -> list[Row]:
         """Return endpoints with something due, from where the last look ended."""
         read = queries.RECEIVERS_DUE
-        found = self._reader.fetch(read(after=self._after, now=now, limit=RECEIVERS_AT_ONCE))
+        found = self._reader.fetch(read(after=self._after, now=now, limit=self._limit))
         if not found and self._after:
-            found = self._reader.fetch(read(after="", now=now, limit=RECEIVERS_AT_ONCE))
-        is_full = len(found) == RECEIVERS_AT_ONCE
+            found = self._reader.fetch(read(after="", now=now, limit=self._limit))
+        is_full = len(found) == self._limit
         self._after = found[-1]["endpoint_id"] if is_full else ""
         return found
 

@@ -101,6 +101,8 @@ BEHIND: Final = Statement(
         sa.exists()
         .where(
             MESSAGES.c.tenant_id == CURSORS.c.tenant_id,
+            # Says less than the next line, but in words by which partitions are left out.
+            MESSAGES.c.sequence >= CURSORS.c.sequence,
             sa.tuple_(MESSAGES.c.sequence, MESSAGES.c.ordinal)
             > sa.tuple_(CURSORS.c.sequence, CURSORS.c.ordinal),
         )
@@ -115,6 +117,7 @@ PLACES_AFTER: Final = Statement(
     sa.select(MESSAGES.c.sequence, MESSAGES.c.ordinal)
     .where(
         MESSAGES.c.tenant_id == sa.bindparam("tenant_id"),
+        MESSAGES.c.sequence >= sa.bindparam("after_sequence"),
         sa.tuple_(MESSAGES.c.sequence, MESSAGES.c.ordinal)
         > sa.tuple_(sa.bindparam("after_sequence"), sa.bindparam("after_ordinal")),
     )

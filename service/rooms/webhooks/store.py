@@ -56,6 +56,9 @@ MESSAGES_BETWEEN: Final = Statement(
     sa.select(MESSAGES)
     .where(
         MESSAGES.c.tenant_id == sa.bindparam("tenant_id"),
+        # Says less than the next two, but in words by which partitions are left out.
+        MESSAGES.c.sequence >= sa.bindparam("after_sequence"),
+        MESSAGES.c.sequence <= sa.bindparam("until_sequence"),
         sa.tuple_(sa.bindparam("after_sequence"), sa.bindparam("after_ordinal")) < _AT,
         sa.tuple_(sa.bindparam("until_sequence"), sa.bindparam("until_ordinal")) >= _AT,
     )

@@ -32,6 +32,12 @@ ENDPOINTS: Final = sa.Table(
     sa.CheckConstraint("(state = 'disabled') = (disabled_because IS NOT NULL)", name="because"),
     sa.CheckConstraint("version >= 1", name="version"),
     sa.Index("ix_webhook_endpoints_merchant_id", "tenant_id", "merchant_id", "mode"),
+    sa.Index(
+        "ix_webhook_endpoints_enabled",
+        "endpoint_id",
+        sqlite_where=sa.text("state = 'enabled'"),
+        postgresql_where=sa.text("state = 'enabled'"),
+    ),
 )
 
 SECRETS: Final = sa.Table(

@@ -4,8 +4,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from service.db import backup_sqlite, migrate
+from service.db.backup import read_manifest
 from service.writer.lock import WriterLock
+from tests.golden.conftest import Golden
 from tests.support.terminal import Terminal, Told
 
 
@@ -70,3 +74,56 @@ def test_a_damaged_store_is_not_called_upgraded(told: Told) -> None:
 
     assert said["error"]["code"] == "upgrade_wrong"
     assert "restore" in said["error"]["next"]
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Golden:
+    """Return a store that an older version wrote."""
+    golden = Golden(tmp_path / "home")
+    golden.unpack()
+    return golden
+
+
+def test_an_older_store_is_backed_up_upgraded_and_told_about(released: Golden) -> None:
+    before = backup_sqlite.facts(released.database)
+
+    said = released.terminal.json("upgrade")
+
+    after = backup_sqlite.facts(released.database)
+    assert before is not None
+    assert after is not None
+    assert (said["before"], said["now"]) == ("0008", migrate.head())
+    assert said["ran"] == migrate.pending_after("0008")
+    assert set(said["new_tables"]) == after.tables.keys() - before.tables.keys()
+    assert read_manifest(Path(said["backup"])).store == before
+
+
+def test_an_upgrade_can_be_taken_back(released: Golden) -> None:
+    before = backup_sqlite.facts(released.database)
+    said = released.terminal.json("upgrade")
+
+    restored = released.terminal("restore", said["backup"], "--replace")
+
+    assert "next: `payguard upgrade`" in restored.stdout
+    assert backup_sqlite.facts(released.database) == before
+
+
+def test_without_a_backup_none_is_made(released: Golden) -> None:
+    result = released.terminal("upgrade", "--no-backup")
+
+    assert result.exit_code == 0, result.output
+    assert "none was made" in result.stdout
+    assert not (released.home / "backups").exists()
+
+
+def test_a_backup_of_another_state_is_not_taken_for_this_one(released: Golden) -> None:
+    first = released.terminal.json("upgrade")["backup"]
+    released.terminal("restore", first, "--replace")
+    with closing(sqlite3.connect(released.database)) as connection:
+        connection.execute("UPDATE writer SET sequence = sequence + 1")
+        connection.commit()
+
+    second = released.terminal.json("upgrade")["backup"]
+
+    assert second != first
+    assert Path(first).exists()

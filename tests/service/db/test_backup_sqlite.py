@@ -1,6 +1,7 @@
 """A copy is of one instant, however much is committed meanwhile; what is put in place is whole."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +16,7 @@ from service.tables import load_tables
 from service.writer.checkpoint import Checkpointer
 
 ROWS = 20_000
+STEPS_MAX = 1_000
 
 
 def nobody(_what: str, _done: int, _total: int) -> None:
@@ -57,6 +59,7 @@ def test_a_copy_is_of_one_instant_though_every_step_sees_a_commit(
     def commits(_what: str, _done: int, _total: int) -> None:
         nonlocal steps
         steps += 1
+        assert steps < STEPS_MAX, "begun anew with each commit"
         writer.execute("INSERT INTO tenants VALUES (?, 0, 1)", (f"ten_late_{steps}",))
         writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
@@ -75,6 +78,7 @@ def test_a_copy_begins_once_however_much_is_committed(
 
     def commits(_what: str, done: int, _total: int) -> None:
         seen.append(done)
+        assert len(seen) < STEPS_MAX, "begun anew with each commit"
         writer.execute("UPDATE tenants SET created_at = ?", (len(seen),))
 
     backup_sqlite.copy(path, tmp_path / "copy", commits)
@@ -221,6 +225,7 @@ def test_a_log_that_another_store_left_is_not_played_into_the_new_one(
 def test_a_checkpoint_does_not_make_the_writer_wait_for_a_backup(
     path: Path, writer: sqlite3.Connection
 ) -> None:
+    pause = threading.Event()
     checkpointer = Checkpointer(path, every_s=0.01, log_bytes_max=1)
     with closing(connect(path, readonly=True)) as reader:
         reader.execute("BEGIN")
@@ -229,6 +234,7 @@ def test_a_checkpoint_does_not_make_the_writer_wait_for_a_backup(
         checkpointer.start()
         for number in range(300):
             writer.execute("UPDATE tenants SET created_at = ? WHERE rowid = 1", (number,))
+            pause.wait(0.003)
         checkpointer.stop()
 
     assert writer.execute("SELECT created_at FROM tenants WHERE rowid = 1").fetchone() == (299,)

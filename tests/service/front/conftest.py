@@ -96,6 +96,9 @@ class Running:
             while not self.released.is_set():
                 self._pause()
             self.waiting -= 1
+        if path == "/splits":
+            start("200 OK", [("Location", "/x\r\nSet-Cookie: a=b")])
+            return [b"split"]
         if path == "/fails":
             raise KeyError("a mistake of the app")
         try:

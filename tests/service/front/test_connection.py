@@ -181,6 +181,14 @@ def test_a_fault_of_the_app_is_a_500_that_ends_the_connection(running: Running) 
     assert running.ask(LAST).startswith(b"HTTP/1.1 200 ")
 
 
+def test_a_header_that_would_be_two_is_a_500_that_ends_the_connection(running: Running) -> None:
+    got = running.ask(b"GET /splits HTTP/1.1\r\nHost: a\r\n\r\n")
+
+    assert got.startswith(b"HTTP/1.1 500 ")
+    assert b"Set-Cookie" not in got
+    assert running.ask(LAST).startswith(b"HTTP/1.1 200 ")
+
+
 def took(act: Callable[[], bytes]) -> tuple[bytes, float]:
     began = time.perf_counter()
     return act(), time.perf_counter() - began

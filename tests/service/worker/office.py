@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 import msgspec
+from prometheus_client import CollectorRegistry
 
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
@@ -18,6 +19,7 @@ from service.kernel.logs import logger
 from service.unit_of_work.commands import Call, Command, Lane, Reply
 from service.worker.deliveries import Deliveries
 from service.worker.due import Due
+from service.worker.measure import Measure
 from service.worker.parcels import Outcome, Parcel
 from tests.service.worker.conftest import Sender, a_parcel
 from tests.support.uow import START, a_call
@@ -60,6 +62,7 @@ class Store:
         self.broken: Callable[[Note], SubmitFailed | None] = lambda _: None
         self.refuses: set[str] = set()
         self.limit = 10_000
+        self.read_s = 0.0
 
     def add(self, url: str, receiver: str, count: int, **values: object) -> None:
         with self.lock:
@@ -80,6 +83,8 @@ class Store:
                 if ready and parcel.receiver not in busy and counts[parcel.receiver] < limit:
                     counts[parcel.receiver] += 1
                     found.append(parcel)
+        # What was read may be settled before whoever asked has it.
+        time.sleep(self.read_s)
         return found[: self.limit]
 
     def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Due]:
@@ -133,6 +138,7 @@ class Office:
     def __init__(self, store: Store, sender: Sender, *, every_s: float = 0.02) -> None:
         self.store = store
         self.lines = io.BytesIO()
+        self.registry = CollectorRegistry()
         clock = SystemClock()
         self.loop = Deliveries(
             store,
@@ -141,6 +147,7 @@ class Office:
             submit=store.submit,
             clock=clock,
             every_s=every_s,
+            measure=Measure(self.registry),
             log=logger(stream=self.lines, clock=clock),
         )
         self.thread = threading.Thread(target=self.loop.run)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
 
 from service.db.statements import Statement
 from service.kernel.clock import FrozenClock
@@ -47,7 +48,7 @@ def test_it_expires_payments_and_trims_replies(tmp_path: Path, settings: Setting
         commands.append(type(command).__name__)
         return desk.house.run(command, call)
 
-    worker = open_worker(settings, submit=submit, log=LOG)
+    worker = open_worker(settings, submit=submit, registry=CollectorRegistry(), log=LOG)
     done = [one.run_once() for one in worker.loops if isinstance(one, WorkerLoop)]
 
     assert (done, commands) == ([2, 0], ["ExpirePayment", "TrimIdempotency"])

@@ -151,13 +151,14 @@ def delete_endpoint(view: View, command: contract.DeleteEndpoint, ctx: Context) 
     row = view.maybe(endpoint_read(command.endpoint_id, ctx.call))
     if row is None:
         return refused(contract.ENDPOINT_NOT_FOUND, kind, command.endpoint_id)
-    shown = _shown(row, ())
+    gone = {"state": "deleted", "disabled_because": None}
+    shown = _shown({**row, **gone}, ())
     keys = store.DELETE_SECRETS(of_tenant=ctx.call.tenant_id, of_endpoint=shown.id)
     return Accepted(
         reply=shown,
         entries=(Entry(kind=kind, subject=shown.id, fields=_fields(shown)),),
         changes=(
-            changed(row, ctx.call, state="deleted", disabled_because=None),
+            changed(row, ctx.call, **gone),
             Change(bound=keys),
         ),
     )

@@ -1,0 +1,185 @@
+"""An upgrade or a restore killed anywhere: the store is the old or the new one, and again helps."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psycopg
+import pytest
+
+from keys import entropy
+from service.db import backup_sqlite, migrate
+from service.db.backup import read_manifest
+from service.db.keepers import open_keeper
+from service.db.places import Database
+from service.secrets import open_secrets
+from tests.golden.conftest import Golden
+from tests.support.books import Books
+from tests.support.postgres import Cluster
+from tests.support.servers import ROOT
+from tests.support.terminal import Terminal
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+
+Sized = Callable[..., int]
+RELEASED: Final = "0008"
+COMMAND_S: Final = 120
+
+
+class Killed:
+    """A command that is run on a data folder until it has passed so many points."""
+
+    def __init__(self, home: Path, *arguments: object, **environment: str) -> None:
+        self._arguments = [str(one) for one in arguments]
+        self._environment = {"PAYGUARD_DATA_DIR": str(home), **environment}
+        self._points = home.with_name("points")
+
+    def run(self, dies_after: int = 0) -> int:
+        """Run it; return how many points it passed."""
+        self._points.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.support.mortal_command", *self._arguments],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **self._environment,
+                "PAYGUARD_TEST_DIES_AFTER": str(dies_after),
+                "PAYGUARD_TEST_POINTS": str(self._points),
+            },
+            capture_output=True,
+            timeout=COMMAND_S,
+            check=False,
+        )
+        assert done.returncode == (-signal.SIGKILL if dies_after else 0), done.stderr.decode()
+        return len(self._points.read_text().splitlines())
+
+
+def spread(points: int, wanted: int) -> list[int]:
+    """Return some of the points, first and last among them."""
+    return sorted({int(one) for one in np.linspace(1, points, wanted)})
+
+
+def test_an_upgrade_killed_anywhere_is_finished_by_another(tmp_path: Path, sized: Sized) -> None:
+    whole = Golden(tmp_path / "whole")
+    whole.unpack()
+    before = backup_sqlite.facts(whole.database)
+    assert before is not None
+    points = Killed(whole.home, "upgrade").run()
+    after = backup_sqlite.facts(whole.database)
+    assert after is not None
+
+    for point in spread(points, sized(quick=3, ci=12, full=200)):
+        golden = Golden(tmp_path / f"killed-{point}" / "home")
+        golden.home.parent.mkdir()
+        golden.unpack()
+        Killed(golden.home, "upgrade").run(dies_after=point)
+        assert backup_sqlite.facts(golden.database) in (before, after), point
+
+        assert golden.terminal("upgrade").exit_code == 0, point
+
+        assert backup_sqlite.facts(golden.database) == after, point
+        books = Books(golden.database)
+        books.check()
+        books.check_decisions(
+            open_secrets(golden.settings.root_file, entropy.system, is_used=True).sealer
+        )
+        # One backup, whole, of what was there before, however often it was begun.
+        [made] = (golden.home / "backups").iterdir()
+        assert read_manifest(made).store == before, point
+        shutil.rmtree(golden.home)
+
+
+def test_a_restore_killed_anywhere_leaves_the_old_store_or_the_new(
+    tmp_path: Path, sized: Sized
+) -> None:
+    golden = Golden(tmp_path / "home")
+    golden.unpack()
+    assert golden.terminal("upgrade").exit_code == 0
+    kept = tmp_path / "kept"
+    assert golden.terminal("backup", kept).exit_code == 0
+    new = backup_sqlite.facts(golden.database)
+    assert golden.terminal("merchant", "create", "--name", "After").exit_code == 0
+    old = backup_sqlite.facts(golden.database)
+    template = golden.home.with_name("template")
+    golden.home.rename(template)
+    arguments = ("restore", kept, "--replace")
+    shutil.copytree(template, golden.home)
+    points = Killed(golden.home, *arguments).run()
+
+    for point in spread(points, sized(quick=4, ci=12, full=200)):
+        shutil.rmtree(golden.home)
+        shutil.copytree(template, golden.home)
+        Killed(golden.home, *arguments).run(dies_after=point)
+        found = backup_sqlite.facts(golden.database)
+        assert found in (old, new), point
+        if found != old:
+            [aside] = golden.home.glob("*.replaced-*")
+            assert backup_sqlite.facts(aside) == old
+
+        assert golden.terminal(*arguments).exit_code == 0, point
+
+        assert backup_sqlite.facts(golden.database) == new, point
+
+
+def older(cluster: Cluster, home: Path) -> Database:
+    """Return a database at the released revision with a row of each log."""
+    place = cluster.database()
+    migrate.upgrade(place, RELEASED)
+    with psycopg.connect(place.owner) as owner:
+        owner.execute("INSERT INTO writer VALUES (0, 3, 1, 1, 0, now())")
+        owner.execute(
+            "INSERT INTO entries VALUES"
+            " ('ten_1', 'mer_1', 1, '0', 0, 1, 1, now(), 'a.b', 's', NULL, '{}', %s)",
+            (b"x" * 32,),
+        )
+        owner.execute(
+            "INSERT INTO messages VALUES"
+            " ('ten_1', 1, 0, 'mer_1', 'live', 'a.b', 's', 1, 1, now(), '{}')"
+        )
+    home.mkdir(mode=0o700, parents=True)
+    (home / "root.key").touch(mode=0o600)
+    return place
+
+
+def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
+    quick_cluster: Cluster, tmp_path: Path, sized: Sized
+) -> None:
+    def addresses(place: Database) -> dict[str, str]:
+        return {
+            "PAYGUARD_DATABASE_URL": place.writer,
+            "PAYGUARD_READER_URL": place.reader,
+            "PAYGUARD_OWNER_URL": place.owner,
+        }
+
+    place = older(quick_cluster, tmp_path / "whole" / "home")
+    before = open_keeper(place).facts()
+    assert before is not None
+    points = Killed(tmp_path / "whole" / "home", "upgrade", **addresses(place)).run()
+    after = open_keeper(place).facts()
+
+    for point in spread(points, sized(quick=3, ci=10, full=100)):
+        home = tmp_path / f"killed-{point}" / "home"
+        place = older(quick_cluster, home)
+        before = open_keeper(place).facts()
+        Killed(home, "upgrade", **addresses(place)).run(dies_after=point)
+        found = open_keeper(place).facts()
+        assert found is not None
+        assert found.revision in {RELEASED, migrate.head()}, point
+
+        result = Terminal(home)("upgrade", **addresses(place))
+
+        assert result.exit_code == 0, (point, result.output)
+        found = open_keeper(place).facts()
+        assert found is not None
+        assert after is not None
+        assert (found.tables, found.logs, found.sequence) == (
+            after.tables,
+            after.logs,
+            after.sequence,
+        )

@@ -1,0 +1,201 @@
+"""What happens once happens once by its statement alone; each guard is known to be needed."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from service.db.statements import Bound, Statement
+from service.rooms.merchants import store as merchants
+from service.rooms.webhooks import store
+from service.rooms.webhooks.contract import ENDPOINTS_MAX
+from tests.support.guards import RACERS, guards_of, race, run_alone, without
+from tests.support.uow import create_tables
+
+NOW = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+LATER = NOW + dt.timedelta(days=1)
+OWNER = {"tenant_id": "ten_1", "merchant_id": "mer_1", "mode": "live"}
+OF = {"of_tenant": "ten_1", "of_endpoint": "whe_1"}
+ENDPOINT = {"url": "https://hooks.example/", "description": "", "kinds": "", "created_at": NOW}
+
+TAKEN: dict[Statement, dict[str, object]] = {
+    store.MOVE_CURSOR: {
+        "of_tenant": "ten_1",
+        "after_sequence": 0,
+        "after_ordinal": store.ORDINAL_LAST,
+        "until_sequence": 9,
+        "until_ordinal": 0,
+    },
+    store.SETTLE_DELIVERY: {
+        "of_tenant": "ten_1",
+        "of_delivery": "whd_1",
+        "of_attempts": 0,
+        "to_state": "delivered",
+        "next_at": None,
+        "status": 200,
+        "cause": "ok",
+        "ends_at": NOW,
+    },
+    store.UPDATE_ENDPOINT: {
+        **OF,
+        "of_version": 1,
+        "url": "https://other.example/",
+        "description": "",
+        "kinds": "",
+        "to_state": "deleted",
+        "because": None,
+        "failing_since": None,
+    },
+    store.EXPIRE_SECRET: {**OF, "ends_at": LATER},
+}
+# What makes the statement one that only one of many can win; without all of it each would.
+ONCE = {
+    store.MOVE_CURSOR: ("sequence", "ordinal"),
+    store.SETTLE_DELIVERY: ("attempts", "state"),
+    store.UPDATE_ENDPOINT: ("version", "state"),
+    store.EXPIRE_SECRET: ("expires_at",),
+}
+REFUSED: list[tuple[Statement, str, dict[str, object]]] = [
+    *((one, "tenant_id", {"of_tenant": "ten_2"}) for one in TAKEN),
+    (store.MOVE_CURSOR, "sequence", {"after_sequence": 1}),
+    (store.MOVE_CURSOR, "ordinal", {"after_ordinal": 1}),
+    (store.SETTLE_DELIVERY, "delivery_id", {"of_delivery": "whd_2"}),
+    (store.SETTLE_DELIVERY, "attempts", {"of_attempts": 1}),
+    (store.UPDATE_ENDPOINT, "endpoint_id", {"of_endpoint": "whe_2"}),
+    (store.UPDATE_ENDPOINT, "version", {"of_version": 2}),
+    (store.EXPIRE_SECRET, "endpoint_id", {"of_endpoint": "whe_2"}),
+]
+
+
+def name(value: object) -> str:
+    return value.name if isinstance(value, Statement) else str(value)
+
+
+def insert_endpoint(endpoint_id: str) -> Bound:
+    return store.INSERT_ENDPOINT(**OWNER, **ENDPOINT, endpoint_id=endpoint_id)
+
+
+def insert_secret(secret_id: str) -> Bound:
+    return store.INSERT_SECRET(
+        tenant_id="ten_1",
+        secret_id=secret_id,
+        endpoint_id="whe_1",
+        public_key="whpk_x",
+        sealed=b"sealed",
+        created_at=NOW,
+        expires_at=None,
+    )
+
+
+def insert_delivery(delivery_id: str) -> Bound:
+    return store.INSERT_DELIVERY(
+        **OWNER,
+        delivery_id=delivery_id,
+        endpoint_id="whe_1",
+        event_id="evt_1",
+        state="pending",
+        attempts=0,
+        started_at=NOW,
+        next_attempt_at=NOW,
+        last_status=None,
+        last_cause=None,
+        created_at=NOW,
+        ended_at=None,
+    )
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """An endpoint with its keys, a cursor, and a delivery that waits."""
+    path = tmp_path / "payguard.db"
+    create_tables(path)
+    merchant = {
+        "tenant_id": "ten_1",
+        "merchant_id": "mer_1",
+        "name": "Lin's Phones",
+        "preset": "judge_only",
+        "review_mode": "hold",
+        "limits": "{}",
+        "status": "active",
+        "created_at": NOW,
+        "version": 1,
+    }
+    event = {
+        **OWNER,
+        "event_id": "evt_1",
+        "kind": "payguard.payment.moved",
+        "subject_id": "pay_1",
+        "created_at": NOW,
+        "body": b"{}",
+    }
+    for bound in (
+        merchants.INSERT_TENANT(tenant_id="ten_1", shard=0, created_at=NOW),
+        merchants.INSERT_MERCHANT(**merchant),
+        insert_endpoint("whe_1"),
+        insert_secret("whs_1"),
+        store.START_CURSOR(tenant_id="ten_1"),
+        store.INSERT_EVENT(**event),
+        insert_delivery("whd_1"),
+    ):
+        assert run_alone(path, bound) == 1, bound.statement.name
+    return path
+
+
+@pytest.mark.parametrize("statement", TAKEN, ids=name)
+def test_of_many_racers_one_wins(database: Path, statement: Statement) -> None:
+    assert race(database, [statement(**TAKEN[statement])] * RACERS) == 1
+
+
+@pytest.mark.parametrize("statement", TAKEN, ids=name)
+def test_without_its_guards_more_than_one_wins(database: Path, statement: Statement) -> None:
+    mutant = statement
+    for guard in ONCE[statement]:
+        mutant = without(mutant, guard)
+
+    assert race(database, [mutant(**TAKEN[statement])] * RACERS) == RACERS
+
+
+@pytest.mark.parametrize(("statement", "guard", "values"), REFUSED, ids=name)
+def test_a_guard_refuses_what_is_not_its_own(
+    database: Path, statement: Statement, guard: str, values: dict[str, object]
+) -> None:
+    given = {**TAKEN[statement], **values}
+
+    assert run_alone(database, statement(**given)) == 0
+    assert run_alone(database, without(statement, guard)(**given)) == 1
+
+
+def test_every_guard_of_every_guarded_statement_is_tried() -> None:
+    guarded = {
+        one
+        for one in vars(store).values()
+        if isinstance(one, Statement)
+        and getattr(one.construct, "is_update", False)
+        and one.rows == 1
+        and one is not store.REPLAY_DELIVERY
+    }
+    tried = {(one, guard) for one, guard, _ in REFUSED}
+    tried |= {(one, guard) for one, guards in ONCE.items() for guard in guards}
+
+    assert tried == {(one, guard) for one in guarded for guard in guards_of(one)}
+
+
+def test_of_many_racers_at_the_limit_one_gets_the_last_place(database: Path) -> None:
+    for number in range(2, ENDPOINTS_MAX):
+        assert run_alone(database, insert_endpoint(f"whe_{number}")) == 1
+
+    assert race(database, [insert_endpoint(f"whe_x{racer}") for racer in range(RACERS)]) == 1
+
+
+def test_a_tenant_has_one_cursor(database: Path) -> None:
+    assert run_alone(database, store.START_CURSOR(tenant_id="ten_1")) == 0
+
+
+def test_an_endpoint_has_one_newest_key(database: Path) -> None:
+    assert run_alone(database, insert_secret("whs_2")) == 0
+    run_alone(database, store.EXPIRE_SECRET(**OF, ends_at=LATER))
+    assert run_alone(database, insert_secret("whs_2")) == 1
+
+
+def test_an_event_reaches_an_endpoint_by_one_delivery(database: Path) -> None:
+    assert run_alone(database, insert_delivery("whd_2")) == 0
