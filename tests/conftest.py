@@ -48,7 +48,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared(quick_cluster: Cluster) -> Shared:  # noqa: F811  the fixture imported above
+def shared_database(quick_cluster: Cluster) -> Shared:  # noqa: F811  the fixture imported above
     """Return the PostgreSQL database that tests use one after the other."""
     return Shared(quick_cluster)
 
@@ -58,7 +58,7 @@ def place(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Pl
     """Return where an empty store is to be, or is; a test that asks runs on both databases."""
     if store_kind == "sqlite":
         return tmp_path / "payguard.sqlite"
-    one: Shared = request.getfixturevalue("shared")
+    one: Shared = request.getfixturevalue("shared_database")
     one.empty()
     return one.place
 
