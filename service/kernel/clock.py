@@ -16,6 +16,10 @@ class Clock(Protocol):
         """Return nanoseconds that never go back; one base for all processes of a host."""
         ...
 
+    def worked_ns(self) -> int:
+        """Return nanoseconds that the calling thread has worked; only differences mean anything."""
+        ...
+
 
 class SystemClock:
     """The system's clock."""
@@ -27,6 +31,10 @@ class SystemClock:
     def monotonic_ns(self) -> int:
         """Return CLOCK_MONOTONIC in nanoseconds."""
         return time.monotonic_ns()
+
+    def worked_ns(self) -> int:
+        """Return the thread's CPU time."""
+        return time.thread_time_ns()
 
 
 class FrozenClock:
@@ -42,6 +50,10 @@ class FrozenClock:
 
     def monotonic_ns(self) -> int:
         """Return the nanoseconds by which the clock was moved forward."""
+        return self._monotonic_ns
+
+    def worked_ns(self) -> int:
+        """Return the same: as long as this clock stands still, nobody works."""
         return self._monotonic_ns
 
     def advance(self, by: dt.timedelta) -> None:

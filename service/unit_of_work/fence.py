@@ -100,3 +100,7 @@ class WriterClock:
     def monotonic_ns(self) -> int:
         """Return monotonic nanoseconds."""
         return self._clock.monotonic_ns()
+
+    def worked_ns(self) -> int:
+        """Return nanoseconds that this thread has worked."""
+        return self._clock.worked_ns()

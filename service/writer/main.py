@@ -3,7 +3,9 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry
@@ -44,6 +46,9 @@ EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 TAKE_OVER: Final = "--take-over"
 FIRST_COMMAND_NS: Final = 60_000_000_000
+# Less than a supervisor waits for a program to be ready.
+AWAY_NS: Final = 20_000_000_000
+LOOK_AGAIN_S: Final = 0.25
 
 
 def open_writer(
@@ -163,13 +168,33 @@ def main() -> int:
     try:
         if sys.argv[1:] == [TAKE_OVER]:
             take_over(settings)
-        serve(settings, log)
+        _serve_patiently(settings, log)
     except (WriterRuns, RootRefused, StoreUnavailable) as error:
         return _cannot_start(error)
     except WriterStops as error:
         log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
         return EXIT_STOPPED
     return 0
+
+
+def _serve_patiently(settings: Settings, log: FilteringBoundLogger) -> None:
+    """Serve; wait for a database server that is away, as one that is just started again.
+
+    A process that ended and was started anew would come later than the server does.
+    """
+    clock = SystemClock()
+    until_ns = clock.monotonic_ns() + AWAY_NS
+    while True:
+        try:
+            serve(settings, log)
+        except StoreUnavailable as error:
+            # Only before it serves: later a store that is away is a batch's matter.
+            if isinstance(settings.database, Path) or clock.monotonic_ns() > until_ns:
+                raise
+            log.warning("store_away", reason=str(error))
+            time.sleep(LOOK_AGAIN_S)
+        else:
+            return
 
 
 def _cannot_start(error: Exception) -> int:

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from service.kernel.clock import SystemClock
 from service.rooms.payments.tables import PAYMENTS
 from tests.support.books import Books
 from tests.support.checkout import a_payment, an_execution
 from tests.support.clients import BUSY, Answer, Client, NoAnswer
-from tests.support.servers import Service, Shop
+from tests.support.servers import Shop
 
 CLIENTS: Final = 4
 TRIES_MAX: Final = 3_000
@@ -53,13 +53,21 @@ class Story:
         return str(self.asked[0].answer.body["id"])
 
 
+class Serving(Protocol):
+    """Something that clients can ask."""
+
+    def client(self, shop: Shop) -> Client:
+        """Return a client of a shop."""
+        ...
+
+
 class Traffic:
     """Clients that create, execute, report and cancel until they are told to stop.
 
     Whatever is not answered, or with 503, is sent again under the same key until it is.
     """
 
-    def __init__(self, service: Service, shop: Shop, *, clients: int = CLIENTS) -> None:
+    def __init__(self, service: Serving, shop: Shop, *, clients: int = CLIENTS) -> None:
         self._service = service
         self._shop = shop
         self._stopping = threading.Event()
@@ -96,6 +104,12 @@ class Traffic:
         assert Counter(row["reference"] for row in rows.values()) == Counter(
             story.reference for story in self.stories
         )
+        for story in self.stories:
+            self._check(story, rows[story.payment_id])
+
+    def check_acknowledged(self, books: Books) -> None:
+        """Hold that what was acknowledged is there, once, whatever else others have made."""
+        rows = {row["payment_id"]: row for row in books.rows(PAYMENTS)}
         for story in self.stories:
             self._check(story, rows[story.payment_id])
 

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from service.db.stores import open_store
+from service.kernel.clock import FrozenClock
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
 from service.unit_of_work import tables
 from service.unit_of_work.commands import Reply
@@ -19,9 +21,10 @@ from tests.support.jars import (
     Held,
     Linger,
     Spend,
+    linger,
 )
 from tests.support.unfenced_writer import LOCKED_ROW
-from tests.support.writer import Bench, a_call
+from tests.support.writer import START, Bench, a_call
 
 
 def test_an_accepted_command_commits_rows_event_entry_message_and_reply(bench: Bench) -> None:
@@ -163,6 +166,25 @@ def test_a_batch_ends_after_5_ms_of_work(lingering: Bench) -> None:
 
     assert [type(one) for one in results] == [Reply, Reply, Reply, Deferred, Deferred]
     assert len(lingering.kinds()) == 3
+
+
+class Starved(FrozenClock):
+    """The clock of a thread that waits for a processor and does no work."""
+
+    @override
+    def worked_ns(self) -> int:
+        return 0
+
+
+def test_a_busy_machine_makes_no_small_batches(bench: Bench) -> None:
+    bench.kill()
+    bench.clock = Starved(START)
+    bench.handlers = type(bench.handlers)([*bench.handlers.names.values(), linger(bench.clock)])
+    bench.start()
+
+    results = bench.run(*(Linger(jar=f"j{n}", microseconds=20_000) for n in range(5)))
+
+    assert [type(one) for one in results] == [Reply] * 5
 
 
 def test_what_will_not_fit_by_the_pace_of_earlier_batches_is_not_prepared(

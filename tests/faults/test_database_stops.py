@@ -1,0 +1,85 @@
+"""PostgreSQL dies and comes back under load: told at once, back at once, nothing lost."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.books import Books
+from tests.support.checkout import a_payment
+from tests.support.clients import BUSY, Client, NoAnswer, a_key
+from tests.support.postgres import Cluster
+from tests.support.served import Served
+from tests.support.traffic import Traffic
+
+pytestmark = [pytest.mark.servers, pytest.mark.long]
+
+Sized = Callable[..., int]
+DEADLINE_S = 2.0
+# Beside the deadline: a machine of two cores that also runs the load, the server and this test.
+GRACE_S = 1.0
+BACK_S = 3.0
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """Return a server that this test may kill."""
+    with Cluster() as own:
+        yield own
+
+
+class Probe:
+    """Asks without pause, and notes what each answer was and how long it took."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.slowest_s = 0.0
+        self.statuses: set[int] = set()
+
+    def ask(self) -> int:
+        begun = time.perf_counter()
+        status = 0
+        with contextlib.suppress(NoAnswer):
+            status = self._client.post("/v1/payments", a_payment(a_key())).status
+        self.slowest_s = max(self.slowest_s, time.perf_counter() - begun)
+        self.statuses.add(status)
+        return status
+
+    def seconds_until_served(self) -> float:
+        begun = time.perf_counter()
+        while self.ask() != 201:
+            assert time.perf_counter() - begun < 60
+        return time.perf_counter() - begun
+
+
+def test_a_database_that_dies_costs_no_acknowledged_payment_and_little_time(
+    cluster: Cluster, tmp_path: Path, sized: Sized
+) -> None:
+    chance = np.random.default_rng(20_261_125)
+    pause = threading.Event()
+    database = cluster.database()
+    back: list[float] = []
+    with Served(tmp_path / "served", database=database) as served:
+        shop = served.shop()
+        with Traffic(served, shop, clients=3) as traffic, served.client(shop) as client:
+            for _ in range(sized(quick=2, ci=4, full=20)):
+                pause.wait(float(chance.uniform(0.2, 1.0)))
+                cluster.stop(immediate=True)
+                down = Probe(client)
+                for _ in range(5):
+                    down.ask()
+                pause.wait(float(chance.uniform(0.0, 1.0)))
+                cluster.start()
+                back.append(Probe(client).seconds_until_served())
+                # Told within the deadline, and by nothing but 503.
+                assert down.statuses <= {BUSY}, served.log()[-5_000:]
+                assert down.slowest_s < DEADLINE_S + GRACE_S
+        traffic.check_replays()
+    books = Books(database)
+    traffic.check_acknowledged(books)
+    books.check()
+    assert max(back) < BACK_S, back
