@@ -16,6 +16,7 @@ from typing import Any
 
 from bench import stores
 from bench.mix import BURST
+from bench.plot import latencies
 from bench.sides import RIVAL, WORKERS, Side, floor
 from bench.tables import at, held, rewrite, table, versions, writing
 
@@ -24,6 +25,8 @@ OPEN_CONNECTIONS = 64
 PART_OF_PEAK = 0.6
 CPU_GOAL = {stores.SQLITE: "<= 2.5", stores.POSTGRES: "<= 3"}
 P99_GOAL = {stores.SQLITE: ">= 2", stores.POSTGRES: ">= 3"}
+RIVALS_RATE = ", rival's rate"
+PICTURE = "latency.svg"
 CONSTANT, CONSTANT_OURS, BAD = "constant route", "constant, our server", "bad body refused"
 
 
@@ -69,8 +72,8 @@ class Run:
         theirs, own = self.rate(rival) * PART_OF_PEAK, self.rate(ours) * PART_OF_PEAK
         for turn in range(self.given.rounds):
             for name, side, rate, kind in (
-                (f"{ours}, rival's rate", ours, theirs, "uniform"),
-                (f"{rival}, rival's rate", rival, theirs, "uniform"),
+                (f"{ours}{RIVALS_RATE}", ours, theirs, "uniform"),
+                (f"{rival}{RIVALS_RATE}", rival, theirs, "uniform"),
                 (ours, ours, own, "uniform"),
                 (f"{ours}, hot payee", ours, own, "hot"),
             ):
@@ -123,6 +126,20 @@ def main() -> None:
     print(text)
     if given.write:
         rewrite(given.page, "decision", text)
+        given.page.with_name(PICTURE).write_text(picture(run))
+
+
+def picture(run: Run) -> str:
+    """Return latencies at fixed rates as SVG."""
+    pooled = {
+        f"{name}, {taken[0]['rate']:.0f}/s": sorted(
+            took for one in taken for took in one["latencies_ms"]
+        )
+        for name, taken in run.open.items()
+        if name.endswith(RIVALS_RATE)
+    }
+    pooled = {name.replace(RIVALS_RATE, ""): one for name, one in pooled.items()}
+    return latencies("Open loop, 60 % of the rival's peak", pooled)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -179,7 +196,7 @@ def goals_of(run: Run, store: str) -> Iterator[tuple[str, ...]]:
     ours, rival, memory = (f"{name}, {store}" for name in ("decision", "rival", "in memory"))
     cpu = run.cpu(ours)
     p50, p99, p999 = (run.tail(ours, share) for share in (0.5, 0.99, 0.999))
-    fixed, theirs = (run.tail(f"{one}, rival's rate", 0.99) for one in (ours, rival))
+    fixed, theirs = (run.tail(f"{one}{RIVALS_RATE}", 0.99) for one in (ours, rival))
     rates = ([one["per_s"] for one in run.peak[name]] for name in (ours, memory))
     for what, ratios, goal in (
         ("CPU of a decision / constant route", over(cpu, run.cpu(CONSTANT)), CPU_GOAL[store]),

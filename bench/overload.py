@@ -62,7 +62,7 @@ def measured(given: argparse.Namespace, side: Side) -> tuple[str, ...]:
     return (
         side.name,
         f"{peak:.0f}",
-        f"{peak * TIMES:.0f}{'' if over['kept_schedule'] else ', not kept'}",
+        f"{peak * TIMES:.0f} (p99 {over['lag_p99_ms']:.0f} ms late)",
         f"{good:.0f}",
         f"{good / peak:.0%}",
         ", ".join(f"{status}: {count}" for status, count in sorted(over["statuses"].items())),

@@ -241,6 +241,7 @@ def test_a_missing_role_is_made_by_who_may_and_named_by_who_may_not(quick_cluste
         migrate.upgrade(told)
     with quick_cluster.connect() as superuser:
         superuser.execute(f"ALTER ROLE {OWNER} CREATEROLE")
+        superuser.execute(f"ALTER ROLE {OWNER} SET log_statement = 'ddl'")
         try:
             migrate.upgrade(told)
             [secret] = superuser.execute(
@@ -248,7 +249,11 @@ def test_a_missing_role_is_made_by_who_may_and_named_by_who_may_not(quick_cluste
             )
         finally:
             superuser.execute(f"ALTER ROLE {OWNER} NOCREATEROLE")
+            superuser.execute(f"ALTER ROLE {OWNER} RESET log_statement")
+    log = (quick_cluster.folder / "server.log").read_text()
 
     assert secret[0].startswith("SCRAM-SHA-256$")
+    assert 'CREATE ROLE "another_reader"' in log
+    assert "s3cret" not in log
     with psycopg.connect(another) as connection:
         assert connection.execute("SELECT count(*) FROM payments").fetchone() == (0,)

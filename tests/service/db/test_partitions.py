@@ -266,6 +266,7 @@ def test_a_commit_never_waits_long_behind_who_waits_for_a_lock(
         # Somebody looks at the log and does not come to an end.
         looking.execute("SELECT count(*) FROM events")
         with psycopg.connect(place.writer, autocommit=True) as worker:
+            worker.execute("SET statement_timeout = 5000")
             for _ in range(3):
                 with pytest.raises(psycopg.errors.LockNotAvailable):
                     worker.execute("SELECT payguard_detach_partition('events', 1827)")

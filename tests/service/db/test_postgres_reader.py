@@ -89,7 +89,10 @@ def test_a_statement_that_forgot_its_tenant_sees_nothing(reader: PostgresReader)
 def test_nothing_that_was_named_stays_for_the_next_read(reader: PostgresReader) -> None:
     ids(reader, OF_TENANT, **OWN)
     [connection] = idle(reader)
+    # Asked past the reader, which names what it wants anew each time.
+    left = connection.execute("SELECT current_setting('payguard.tenant', true)").fetchone()
 
+    assert left == ("",)
     assert reader.fetch(SETTINGS()) == [{"scope": ""}]
     assert idle(reader) == [connection]
     assert ids(reader, UNBOUND) == []
