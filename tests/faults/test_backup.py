@@ -1,6 +1,5 @@
 """Backup, drop, restore, continue, under load: what was acknowledged before it is all there."""
 
-import contextlib
 import json
 import shutil
 import threading
@@ -8,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from psycopg.conninfo import conninfo_to_dict
 
-from service.db import postgres
 from service.db.keepers import open_keeper
 from service.db.places import Database
-from service.db.statements import Compiler, Statement
 from service.kernel.clock import SystemClock
 from service.rooms.payments.tables import PAYMENTS
 from service.unit_of_work.tables import ENTRIES, EVENTS, WRITER
-from tests.support.books import TABLES, Books
+from tests.support.books import Books
 from tests.support.checkout import a_payment, create
 from tests.support.postgres import Cluster
 from tests.support.servers import Service
@@ -52,28 +48,6 @@ class Shelf:
 def batches(story: Story) -> list[int]:
     """Return the sequence number up to which each acknowledged step of a payment is committed."""
     return [int(one.answer.headers["payguard-batch"]) for one in story.asked]
-
-
-class DatabaseBooks(Books):
-    """All rows of one instant of a PostgreSQL database."""
-
-    def __init__(self, place: Database) -> None:
-        compiler = Compiler(postgres.dialect())
-        with contextlib.closing(postgres.connect(place.owner, purpose="books")) as connection:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._rows = {
-                table.name: postgres.fetch_one(
-                    connection,
-                    compiler,
-                    Statement(sa.select(table).order_by(*table.primary_key), name=table.name)(),
-                )
-                for table in TABLES
-            }
-
-
-def books_of(service: Service) -> Books:
-    place = service.settings.database
-    return Books(place) if isinstance(place, Path) else DatabaseBooks(place)
 
 
 def drop(service: Service, cluster: Cluster | None) -> None:
@@ -123,7 +97,7 @@ def test_backup_drop_restore_continue_under_load(
         found = open_keeper(service.settings.database).facts()
         assert found is not None
         assert found.tables == manifest["store"]["tables"]
-        books = books_of(service)
+        books = Books(service.settings.database)
         books.check()
         books.check_decisions(service.secrets.sealer)
         payments = {row["payment_id"] for row in books.rows(PAYMENTS)}
@@ -149,7 +123,7 @@ def test_backup_drop_restore_continue_under_load(
         with Traffic(service, service.shop(), clients=2) as again:
             pause.wait(0.5)
         again.check_replays()
-        books = books_of(service)
+        books = Books(service.settings.database)
         books.check()
         assert books.rows(WRITER)[0]["epoch"] == writer["epoch"] + 1
     shutil.rmtree(kept)
