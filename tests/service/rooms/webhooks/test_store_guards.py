@@ -19,7 +19,7 @@ from tests.support.guards import RACERS, guards_of, race, run_alone, without
 from tests.support.places import change, create_tables, with_jars
 from tests.support.postgres import Cluster
 
-WAITING = "SELECT FROM pg_locks WHERE NOT granted"
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 NOW = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=1)
 OWNER = {"tenant_id": "ten_1", "merchant_id": "mer_1", "mode": "live"}
