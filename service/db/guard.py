@@ -35,7 +35,7 @@ _RIGHTS: Final = {
 _ALL_ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
 _FUNCTIONS: Final = (
     "payguard_make_partition(text, bigint, integer)",
-    "payguard_detach_partition(text, integer)",
+    "payguard_detach_partition(text, integer, bigint)",
     "payguard_drop_partition()",
 )
 _POLICIES: Final = ("payguard_owner", "payguard_writer", "payguard_reader", "payguard_key")

@@ -24,17 +24,25 @@ STATEMENT_TIMEOUT_MS: Final = LOCK_TIMEOUT_MS * 4 // 5
 # What is detached is in nobody's way.
 DROP_TIMEOUT_MS: Final = 60_000
 _MAKE: Final = "SELECT public.payguard_make_partition(%s, %s, %s)"
-_DETACH: Final = "SELECT public.payguard_detach_partition(%s, %s)"
+_DETACH: Final = "SELECT public.payguard_detach_partition(%s, %s, %s)"
 _DROP: Final = "SELECT public.payguard_drop_partition()"
 
 
-def keep_partitions(place: Database, *, length: int, kept_days: Mapping[str, int]) -> list[str]:
+def keep_partitions(
+    place: Database,
+    *,
+    length: int,
+    kept_days: Mapping[str, int],
+    unread: Mapping[str, int | None] | None = None,
+) -> list[str]:
     """Make what is lacking, detach and drop what is over; each in a transaction of its own.
 
     Args:
         place: The database, with the writer's role.
         length: Numbers in a range that is made now.
         kept_days: For each of LOGS, how long its rows are kept.
+        unread: The lowest number of a log that somebody has yet to read: its range stays, and
+            those after it, however old they are. A log that is not named waits for nobody.
 
     Returns:
         The ranges that were dropped.
@@ -48,7 +56,7 @@ def keep_partitions(place: Database, *, length: int, kept_days: Mapping[str, int
         try:
             for log in LOGS:
                 _repeat(connection, _MAKE, log, length, AHEAD)
-                _repeat(connection, _DETACH, log, kept_days[log])
+                _repeat(connection, _DETACH, log, kept_days[log], (unread or {}).get(log))
             connection.execute(f"SET statement_timeout = {DROP_TIMEOUT_MS}".encode())
             return _repeat(connection, _DROP)
         except psycopg.Error as error:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -147,7 +146,13 @@ def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
         "events": settings.events_kept_days,
         "messages": settings.messages_kept_days,
     }
-    keep = partial(keep_partitions, place, length=settings.partition_length, kept_days=kept_days)
+
+    def keep() -> None:
+        # Read first: what a cursor passes meanwhile only frees more.
+        unread = {"messages": webhooks.lowest_unread(reader)}
+        length = settings.partition_length
+        keep_partitions(place, length=length, kept_days=kept_days, unread=unread)
+
     return (PartitionKeeping(keep, reader),)
 
 

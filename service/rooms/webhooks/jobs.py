@@ -48,6 +48,16 @@ def fan_outs(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
     return due
 
 
+def lowest_unread(reader: Reader) -> int | None:
+    """Return the sequence of the oldest message that some cursor has not passed, or None.
+
+    A cursor that is started later begins behind all messages of its tenant: it lowers nothing.
+    """
+    [row] = reader.fetch(queries.LOWEST_UNREAD())
+    unread: int | None = row["unread"]
+    return unread
+
+
 def _fan_outs_of(reader: Reader, cursor: Row) -> Iterator[Due]:
     """Yield a tenant's commands, each from where the one before it ends."""
     places = [

@@ -95,23 +95,32 @@ DELIVERIES_BY_STATE: Final = _page(
 )
 
 # The worker's: across the tenants of its shard.
+# A value and not EXISTS: PostgreSQL would be free to join with all messages of all tenants.
+_NEXT: Final = (
+    sa.select(MESSAGES.c.sequence)
+    .where(
+        MESSAGES.c.tenant_id == CURSORS.c.tenant_id,
+        # Says less than the next line, but in words by which partitions are left out.
+        MESSAGES.c.sequence >= CURSORS.c.sequence,
+        sa.tuple_(MESSAGES.c.sequence, MESSAGES.c.ordinal)
+        > sa.tuple_(CURSORS.c.sequence, CURSORS.c.ordinal),
+    )
+    .order_by(MESSAGES.c.sequence, MESSAGES.c.ordinal)
+    .limit(1)
+    .correlate(CURSORS)
+    .scalar_subquery()
+)
 BEHIND: Final = Statement(
     sa.select(CURSORS.c.tenant_id, CURSORS.c.sequence, CURSORS.c.ordinal)
-    .where(
-        sa.exists()
-        .where(
-            MESSAGES.c.tenant_id == CURSORS.c.tenant_id,
-            # Says less than the next line, but in words by which partitions are left out.
-            MESSAGES.c.sequence >= CURSORS.c.sequence,
-            sa.tuple_(MESSAGES.c.sequence, MESSAGES.c.ordinal)
-            > sa.tuple_(CURSORS.c.sequence, CURSORS.c.ordinal),
-        )
-        .select_from(MESSAGES)
-        .correlate(CURSORS)
-    )
+    .where(_NEXT.is_not(None))
     .order_by(CURSORS.c.tenant_id)
     .limit(sa.bindparam("limit")),
     name="tenants with messages to fan out",
+)
+# A cursor at the end of its tenant's messages waits for none, however far behind it lies.
+LOWEST_UNREAD: Final = Statement(
+    sa.select(sa.func.min(_NEXT).label("unread")).select_from(CURSORS),
+    name="lowest message that is not fanned out",
 )
 PLACES_AFTER: Final = Statement(
     sa.select(MESSAGES.c.sequence, MESSAGES.c.ordinal)

@@ -107,16 +107,26 @@ IN_TIME: Final = Statement(
 )
 
 _OF_MERCHANT: Final = ENDPOINTS.alias("of_merchant")
-_COUNT: Final = (
-    sa.select(sa.func.count())
-    .select_from(_OF_MERCHANT)
+_TAKEN: Final = (
+    _OF_MERCHANT.c.tenant_id == sa.bindparam("tenant_id"),
+    _OF_MERCHANT.c.merchant_id == sa.bindparam("merchant_id"),
+    _OF_MERCHANT.c.mode == sa.bindparam("mode"),
+    _OF_MERCHANT.c.state != "deleted",
+)
+_PLACES: Final = sa.union_all(
+    sa.select(sa.literal_column("1").label("place")),
+    sa.select((_OF_MERCHANT.c.place + 1).label("place")).where(*_TAKEN),
+).subquery()
+_FREE: Final = (
+    sa.select(sa.func.min(_PLACES.c.place).label("place"))
     .where(
-        _OF_MERCHANT.c.tenant_id == sa.bindparam("tenant_id"),
-        _OF_MERCHANT.c.merchant_id == sa.bindparam("merchant_id"),
-        _OF_MERCHANT.c.mode == sa.bindparam("mode"),
-        _OF_MERCHANT.c.state != "deleted",
+        _PLACES.c.place <= ENDPOINTS_MAX,
+        ~sa.exists()
+        .where(*_TAKEN, _OF_MERCHANT.c.place == _PLACES.c.place)
+        .select_from(_OF_MERCHANT)
+        .correlate(_PLACES),
     )
-    .scalar_subquery()
+    .subquery()
 )
 _GIVEN: Final = tuple(
     ENDPOINTS.c[name]
@@ -125,15 +135,16 @@ _GIVEN: Final = tuple(
         *("url", "description", "kinds", "created_at"),
     )
 )
-# The limit stands in the statement: whoever inserts, there is never one too many.
+# The first free place, where there is one; whoever inserts, one place is never taken by two.
 INSERT_ENDPOINT: Final = Statement(
     sa.insert(ENDPOINTS).from_select(
-        [*(column.name for column in _GIVEN), "state", "version"],
+        [*(column.name for column in _GIVEN), "place", "state", "version"],
         sa.select(
             *(sa.bindparam(column.name, type_=column.type) for column in _GIVEN),
+            _FREE.c.place,
             sa.literal_column("'enabled'"),
             sa.literal_column("1"),
-        ).where(_COUNT < ENDPOINTS_MAX),
+        ).where(_FREE.c.place.is_not(None)),
     ),
     rows=1,
     name="insert webhook endpoint",

@@ -5,6 +5,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from service.db.metadata import METADATA, Instant, one_of
+from service.rooms.webhooks.contract import ENDPOINTS_MAX
 from service.unit_of_work.tables import ID
 
 ENDPOINTS: Final = sa.Table(
@@ -14,6 +15,8 @@ ENDPOINTS: Final = sa.Table(
     sa.Column("endpoint_id", ID, primary_key=True),
     sa.Column("merchant_id", ID, nullable=False),
     sa.Column("mode", sa.String(8), nullable=False),
+    # Which of its merchant's places it takes in this mode; a deleted one takes none.
+    sa.Column("place", sa.Integer, nullable=False),
     sa.Column("url", sa.String(1_024), nullable=False),
     sa.Column("description", sa.String(120), nullable=False),
     # Types of events with a blank between them; empty: all.
@@ -31,6 +34,15 @@ ENDPOINTS: Final = sa.Table(
     one_of("disabled_because", ("merchant", "gone")),
     sa.CheckConstraint("(state = 'disabled') = (disabled_because IS NOT NULL)", name="because"),
     sa.CheckConstraint("version >= 1", name="version"),
+    sa.CheckConstraint(f"place BETWEEN 1 AND {ENDPOINTS_MAX}", name="place"),
+    # Two that take the last place at once: the second's insert fails.
+    sa.Index(
+        "uq_webhook_endpoints_place",
+        *("tenant_id", "merchant_id", "mode", "place"),
+        unique=True,
+        sqlite_where=sa.text("state <> 'deleted'"),
+        postgresql_where=sa.text("state <> 'deleted'"),
+    ),
     sa.Index("ix_webhook_endpoints_merchant_id", "tenant_id", "merchant_id", "mode"),
     sa.Index(
         "ix_webhook_endpoints_enabled",

@@ -186,7 +186,7 @@ def test_the_reader_only_reads(reader: Connection, table: str) -> None:
     "function",
     [
         "payguard_make_partition('events', 1, 1)",
-        "payguard_detach_partition('events', 1)",
+        "payguard_detach_partition('events', 1, NULL)",
         "payguard_drop_partition()",
     ],
 )

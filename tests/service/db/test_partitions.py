@@ -196,12 +196,27 @@ def test_one_clock_that_runs_ahead_drops_nothing(owner: Connection, place: Datab
     assert keep(place) == [named("messages", 0)]
 
 
+@pytest.mark.parametrize("log", LOGS)
+def test_a_range_that_somebody_has_yet_to_read_stays(
+    owner: Connection, place: Database, log: str
+) -> None:
+    over = fill(owner, place, log, age_days=KEPT[log])
+
+    def keep_unread(number: int) -> list[str]:
+        unread = {log: number}
+        return keep_partitions(place, length=LENGTH, kept_days=KEPT, unread=unread)
+
+    assert keep_unread(LENGTH - 1) == []
+    assert over in names(owner, log)
+    assert keep_unread(LENGTH) == [over]
+
+
 def test_a_crash_between_detaching_and_dropping_is_made_good(
     owner: Connection, place: Database
 ) -> None:
     over = fill(owner, place, "messages", age_days=35)
     with psycopg.connect(place.writer) as writer:
-        writer.execute("SELECT payguard_detach_partition('messages', 35)")
+        writer.execute("SELECT payguard_detach_partition('messages', 35, NULL)")
 
     assert over not in names(owner, "messages")
     assert keep(place) == [over]
@@ -269,7 +284,7 @@ def test_a_commit_never_waits_long_behind_who_waits_for_a_lock(
             worker.execute("SET statement_timeout = 5000")
             for _ in range(3):
                 with pytest.raises(psycopg.errors.LockNotAvailable):
-                    worker.execute("SELECT payguard_detach_partition('events', 1827)")
+                    worker.execute("SELECT payguard_detach_partition('events', 1827, NULL)")
 
     assert named("events", 0) in names(owner, "events")
 

@@ -9,10 +9,16 @@ import psycopg
 import pytest
 
 from service.db.store import StoreUnavailable
+from service.db.stores import open_spanning_reader
+from service.rooms.webhooks.tables import CURSORS
+from service.settings import Settings
 from service.unit_of_work.partitions import HANDLERS, RecordDropped
+from service.unit_of_work.tables import MESSAGES, WRITER
+from service.worker.main import _partitions
 from service.worker.partitions import EVERY, PAUSE, PartitionKeeping
 from tests.service.unit_of_work.test_partitions import note
 from tests.support.postgres import Cluster
+from tests.support.rows import a_row_of, insert
 from tests.support.servers import Service
 from tests.support.uow import START, House
 
@@ -74,8 +80,39 @@ def test_a_lock_that_others_hold_is_given_time(house: House) -> None:
     assert keeper.asked == 2
 
 
+LENGTH = 10_000_000
 WAIT_S = 30
 ENTRY = "SELECT body FROM entries WHERE kind = 'partitions.dropped'"
+
+
+def test_the_workers_timer_asks_where_the_cursors_stand(
+    quick_cluster: Cluster, tmp_path: Path
+) -> None:
+    place = quick_cluster.database(migrated=True)
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=place.writer,
+        reader_url=place.reader,
+        owner_url=place.owner,
+        partition_length=LENGTH,
+    )
+    with psycopg.connect(place.owner, autocommit=True) as owner:
+        insert(owner, WRITER, a_row_of(WRITER, "", "", 2 * LENGTH) | {"entries": 0})
+        insert(owner, MESSAGES, a_row_of(MESSAGES, "ten_1", "mer_1", 7) | {"mode": "live"})
+        insert(owner, CURSORS, {"tenant_id": "ten_1", "sequence": 6, "ordinal": 0})
+        owner.execute("UPDATE writer SET now = clock_timestamp()")
+        owner.execute("UPDATE partitions SET filled_at = '2000-01-01' WHERE lower = 0")
+
+        def look() -> list[str]:
+            [timer] = _partitions(settings, open_spanning_reader(place))
+            timer(START, 200)
+            gone = owner.execute("SELECT log FROM partitions WHERE dropped_at IS NOT NULL")
+            return sorted(name for (name,) in gone)
+
+        assert look() == ["entries", "events"]
+        owner.execute("UPDATE webhook_cursors SET sequence = 7")
+        owner.execute("UPDATE webhook_cursors SET ordinal = 100")
+        assert look() == ["entries", "events", "messages"]
 
 
 @pytest.mark.servers

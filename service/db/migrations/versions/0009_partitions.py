@@ -89,9 +89,10 @@ END $$
 """
 
 # How long a log is kept at the least, whatever is asked for: payments and their evidence five
-# years, where a merchant is under Chinese law ten; entries twelve months; messages five weeks.
+# years, where a merchant is under Chinese law ten; entries twelve months; messages five weeks. From `unread` on somebody has yet to
+# read it: NULL where nobody has.
 DETACH: Final = """
-CREATE FUNCTION public.payguard_detach_partition(of_log text, kept_days integer)
+CREATE FUNCTION public.payguard_detach_partition(of_log text, kept_days integer, unread bigint)
 RETURNS text {HEAD} AS $$
 DECLARE
     least_days integer := CASE of_log WHEN 'messages' THEN 35 WHEN 'entries' THEN 366 ELSE 1827 END;
@@ -113,6 +114,7 @@ BEGIN
         WHERE p.log = of_log AND p.filled_at IS NULL AND p.upper <= reached;
     SELECT p.name INTO over FROM public.partitions AS p
         WHERE p.log = of_log AND p.detached_at IS NULL AND p.filled_at <= seen - kept
+            AND p.upper <= coalesce(unread, p.upper)
         ORDER BY p.lower LIMIT 1;
     IF over IS NULL THEN
         RETURN NULL;
@@ -185,7 +187,7 @@ def _into_ranges() -> None:
         op.execute(sa.text(function.replace(":", r"\:")))
     for name in (
         "payguard_make_partition(text, bigint, integer)",
-        "payguard_detach_partition(text, integer)",
+        "payguard_detach_partition(text, integer, bigint)",
         "payguard_drop_partition()",
     ):
         op.execute(f"REVOKE ALL ON FUNCTION public.{name} FROM PUBLIC")
@@ -197,7 +199,7 @@ def _into_ranges() -> None:
 
 def _out_of_ranges() -> None:
     op.execute("DROP FUNCTION public.payguard_drop_partition()")
-    op.execute("DROP FUNCTION public.payguard_detach_partition(text, integer)")
+    op.execute("DROP FUNCTION public.payguard_detach_partition(text, integer, bigint)")
     op.execute("DROP FUNCTION public.payguard_make_partition(text, bigint, integer)")
     for log, (_, keys, rest) in LOGS.items():
         op.execute(f"ALTER TABLE {log} RENAME TO {log}_whole")

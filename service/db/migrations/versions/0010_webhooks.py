@@ -38,6 +38,7 @@ def upgrade() -> None:
     sa.Column('endpoint_id', sa.String(length=64), nullable=False),
     sa.Column('merchant_id', sa.String(length=64), nullable=False),
     sa.Column('mode', sa.String(length=8), nullable=False),
+    sa.Column('place', sa.Integer(), nullable=False),
     sa.Column('url', sa.String(length=1024), nullable=False),
     sa.Column('description', sa.String(length=120), nullable=False),
     sa.Column('kinds', sa.String(length=1024), nullable=False),
@@ -50,6 +51,7 @@ def upgrade() -> None:
     sa.CheckConstraint("disabled_because IN ('merchant', 'gone')", name=op.f('ck_webhook_endpoints_disabled_because')),
     sa.CheckConstraint("mode IN ('live', 'sandbox')", name=op.f('ck_webhook_endpoints_mode')),
     sa.CheckConstraint("state IN ('enabled', 'disabled', 'deleted')", name=op.f('ck_webhook_endpoints_state')),
+    sa.CheckConstraint('place BETWEEN 1 AND 20', name=op.f('ck_webhook_endpoints_place')),
     sa.CheckConstraint('version >= 1', name=op.f('ck_webhook_endpoints_version')),
     sa.ForeignKeyConstraint(['tenant_id', 'merchant_id'], ['merchants.tenant_id', 'merchants.merchant_id'], name=op.f('fk_webhook_endpoints_tenant_id_merchant_id_merchants')),
     sa.PrimaryKeyConstraint('tenant_id', 'endpoint_id', name=op.f('pk_webhook_endpoints'))
@@ -57,6 +59,7 @@ def upgrade() -> None:
     with op.batch_alter_table('webhook_endpoints', schema=None) as batch_op:
         batch_op.create_index('ix_webhook_endpoints_enabled', ['endpoint_id'], unique=False, sqlite_where=sa.text("state = 'enabled'"), postgresql_where=sa.text("state = 'enabled'"))
         batch_op.create_index('ix_webhook_endpoints_merchant_id', ['tenant_id', 'merchant_id', 'mode'], unique=False)
+        batch_op.create_index('uq_webhook_endpoints_place', ['tenant_id', 'merchant_id', 'mode', 'place'], unique=True, sqlite_where=sa.text("state <> 'deleted'"), postgresql_where=sa.text("state <> 'deleted'"))
 
     op.create_table('webhook_deliveries',
     sa.Column('tenant_id', sa.String(length=64), nullable=False),
@@ -118,6 +121,7 @@ def downgrade() -> None:
 
     op.drop_table('webhook_deliveries')
     with op.batch_alter_table('webhook_endpoints', schema=None) as batch_op:
+        batch_op.drop_index('uq_webhook_endpoints_place', sqlite_where=sa.text("state <> 'deleted'"), postgresql_where=sa.text("state <> 'deleted'"))
         batch_op.drop_index('ix_webhook_endpoints_merchant_id')
         batch_op.drop_index('ix_webhook_endpoints_enabled', sqlite_where=sa.text("state = 'enabled'"), postgresql_where=sa.text("state = 'enabled'"))
 

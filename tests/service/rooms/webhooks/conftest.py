@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from keys.entropy import CountingEntropy
 from keys.webhooks import SigningKeys
+from service.db.places import Place
 from service.db.statements import Row
 from service.rooms.webhooks import jobs
 from service.rooms.webhooks.contract import CreateEndpoint, Endpoint
@@ -30,8 +30,8 @@ class Hooks:
         source: What the worker sends.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.desk = Desk(folder, mode="sandbox")
+    def __init__(self, place: Place) -> None:
+        self.desk = Desk(place, mode="sandbox")
         self.house = self.desk.house
         self.call = self.desk.call
         self.source = jobs.Deliveries(self.house.spanning, self.desk.sealer)
@@ -114,7 +114,7 @@ def outcome(
 
 
 @pytest.fixture
-def hooks(tmp_path: Path) -> Iterator[Hooks]:
-    made = Hooks(tmp_path)
+def hooks(place: Place) -> Iterator[Hooks]:
+    made = Hooks(place)
     yield made
     made.house.close()

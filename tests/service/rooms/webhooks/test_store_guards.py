@@ -1,17 +1,25 @@
 """What happens once happens once by its statement alone; each guard is known to be needed."""
 
 import datetime as dt
-from pathlib import Path
+import threading
+import time
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 
-from service.db.statements import Bound, Statement
+from service.db import postgres
+from service.db.places import Database, Place
+from service.db.statements import Bound, Compiler, Statement
 from service.rooms.merchants import store as merchants
 from service.rooms.webhooks import store
 from service.rooms.webhooks.contract import ENDPOINTS_MAX
+from service.rooms.webhooks.tables import ENDPOINTS
 from tests.support.guards import RACERS, guards_of, race, run_alone, without
-from tests.support.uow import create_tables
+from tests.support.places import change, create_tables, with_jars
+from tests.support.postgres import Cluster
 
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted"
 NOW = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=1)
 OWNER = {"tenant_id": "ten_1", "merchant_id": "mer_1", "mode": "live"}
@@ -105,10 +113,14 @@ def insert_delivery(delivery_id: str) -> Bound:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Path:
+def database(place: Place) -> Place:
     """An endpoint with its keys, a cursor, and a delivery that waits."""
-    path = tmp_path / "payguard.db"
-    create_tables(path)
+    create_tables(place)
+    fill(place)
+    return place
+
+
+def fill(place: Place) -> None:
     merchant = {
         "tenant_id": "ten_1",
         "merchant_id": "mer_1",
@@ -137,17 +149,16 @@ def database(tmp_path: Path) -> Path:
         store.INSERT_EVENT(**event),
         insert_delivery("whd_1"),
     ):
-        assert run_alone(path, bound) == 1, bound.statement.name
-    return path
+        assert run_alone(place, bound) == 1, bound.statement.name
 
 
 @pytest.mark.parametrize("statement", TAKEN, ids=name)
-def test_of_many_racers_one_wins(database: Path, statement: Statement) -> None:
+def test_of_many_racers_one_wins(database: Place, statement: Statement) -> None:
     assert race(database, [statement(**TAKEN[statement])] * RACERS) == 1
 
 
 @pytest.mark.parametrize("statement", TAKEN, ids=name)
-def test_without_its_guards_more_than_one_wins(database: Path, statement: Statement) -> None:
+def test_without_its_guards_more_than_one_wins(database: Place, statement: Statement) -> None:
     mutant = statement
     for guard in ONCE[statement]:
         mutant = without(mutant, guard)
@@ -157,7 +168,7 @@ def test_without_its_guards_more_than_one_wins(database: Path, statement: Statem
 
 @pytest.mark.parametrize(("statement", "guard", "values"), REFUSED, ids=name)
 def test_a_guard_refuses_what_is_not_its_own(
-    database: Path, statement: Statement, guard: str, values: dict[str, object]
+    database: Place, statement: Statement, guard: str, values: dict[str, object]
 ) -> None:
     given = {**TAKEN[statement], **values}
 
@@ -180,22 +191,86 @@ def test_every_guard_of_every_guarded_statement_is_tried() -> None:
     assert tried == {(one, guard) for one in guarded for guard in guards_of(one)}
 
 
-def test_of_many_racers_at_the_limit_one_gets_the_last_place(database: Path) -> None:
+def fill_but_one(place: Place) -> None:
+    """Take all places for endpoints but the last."""
     for number in range(2, ENDPOINTS_MAX):
-        assert run_alone(database, insert_endpoint(f"whe_{number}")) == 1
+        assert run_alone(place, insert_endpoint(f"whe_{number}")) == 1
+
+
+def test_of_many_racers_at_the_limit_one_gets_the_last_place(database: Place) -> None:
+    fill_but_one(database)
 
     assert race(database, [insert_endpoint(f"whe_x{racer}") for racer in range(RACERS)]) == 1
+    assert run_alone(database, insert_endpoint("whe_y")) == 0
 
 
-def test_a_tenant_has_one_cursor(database: Path) -> None:
+def test_a_place_that_became_free_is_taken_again(database: Place) -> None:
+    fill_but_one(database)
+    run_alone(database, insert_endpoint("whe_last"))
+    run_alone(database, store.UPDATE_ENDPOINT(**TAKEN[store.UPDATE_ENDPOINT]))
+
+    assert run_alone(database, insert_endpoint("whe_x")) == 1
+    assert run_alone(database, insert_endpoint("whe_y")) == 0
+
+
+def in_place(endpoint_id: str, number: int) -> Bound:
+    """Return the insert of an endpoint that says itself which place it takes."""
+    insert = Statement(sa.insert(ENDPOINTS), name="insert endpoint into a place")
+    rest = {"place": number, "state": "enabled", "version": 1}
+    rest |= {"disabled_because": None, "failing_since": None}
+    return insert(**OWNER, **ENDPOINT, **rest, endpoint_id=endpoint_id)
+
+
+@pytest.mark.parametrize("number", [0, 1, ENDPOINTS_MAX + 1])
+def test_a_place_that_is_taken_or_none_is_refused(database: Place, number: int) -> None:
+    assert run_alone(database, in_place("whe_x", number)) == 0
+    assert run_alone(database, in_place("whe_x", ENDPOINTS_MAX)) == 1
+
+
+def late_insert(place: Database) -> int:
+    """Insert two endpoints, the second while the first is not committed; return what it wrote."""
+    first = insert_endpoint("whe_first")
+    compiled = Compiler(postgres.dialect())(first.statement)
+    wrote: list[int] = []
+    late = threading.Thread(
+        target=lambda: wrote.append(run_alone(place, insert_endpoint("whe_late")))
+    )
+    with psycopg.connect(place.writer) as open_one:
+        open_one.execute(compiled.text, compiled.parameters(first.values))
+        late.start()
+        with psycopg.connect(place.owner, autocommit=True) as look:
+            while late.is_alive() and not look.execute(WAITING).fetchone():
+                time.sleep(0.01)
+    late.join()
+    return wrote[0]
+
+
+def test_who_did_not_see_the_other_gets_no_place_too_many(quick_cluster: Cluster) -> None:
+    place = with_jars(quick_cluster)
+    fill(place)
+    fill_but_one(place)
+
+    assert late_insert(place) == 0
+
+
+def test_without_its_index_there_is_one_endpoint_too_many(quick_cluster: Cluster) -> None:
+    place = with_jars(quick_cluster)
+    fill(place)
+    fill_but_one(place)
+    change(place, "DROP INDEX uq_webhook_endpoints_place")
+
+    assert late_insert(place) == 1
+
+
+def test_a_tenant_has_one_cursor(database: Place) -> None:
     assert run_alone(database, store.START_CURSOR(tenant_id="ten_1")) == 0
 
 
-def test_an_endpoint_has_one_newest_key(database: Path) -> None:
+def test_an_endpoint_has_one_newest_key(database: Place) -> None:
     assert run_alone(database, insert_secret("whs_2")) == 0
     run_alone(database, store.EXPIRE_SECRET(**OF, ends_at=LATER))
     assert run_alone(database, insert_secret("whs_2")) == 1
 
 
-def test_an_event_reaches_an_endpoint_by_one_delivery(database: Path) -> None:
+def test_an_event_reaches_an_endpoint_by_one_delivery(database: Place) -> None:
     assert run_alone(database, insert_delivery("whd_2")) == 0
