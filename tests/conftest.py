@@ -48,7 +48,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def shared(quick_cluster: Cluster) -> Shared:  # noqa: F811  the fixture imported above
+def shared_database(quick_cluster: Cluster) -> Shared:  # noqa: F811  the fixture imported above
     """Return the PostgreSQL database that tests use one after the other."""
     return Shared(quick_cluster)
 
@@ -58,7 +58,7 @@ def place(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Pl
     """Return where an empty store is to be, or is; a test that asks runs on both databases."""
     if store_kind == "sqlite":
         return tmp_path / "payguard.sqlite"
-    one: Shared = request.getfixturevalue("shared")
+    one: Shared = request.getfixturevalue("shared_database")
     one.empty()
     return one.place
 
@@ -88,10 +88,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave the long tests to the larger profiles: a newcomer's run stays under five minutes."""
     if os.environ.get("PAYGUARD_TEST_PROFILE", "quick") != "quick":
         return
-    long = [item for item in items if item.get_closest_marker("long")]
+    long = [item for item in items if _is_long(item)]
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    """Say whether a test is left to the larger profiles: real processes run on one store first."""
+    if item.get_closest_marker("long"):
+        return True
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    is_second = given.get("store_kind") == "postgres"
+    return is_second and item.get_closest_marker("servers") is not None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

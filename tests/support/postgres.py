@@ -106,6 +106,13 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self._remove()
 
+    def own(self) -> None:
+        """Give the data folder to the server's user, as the server wants it."""
+        self.data.chmod(0o700)
+        if self._user is not None:
+            for path in (self.data, *self.data.rglob("*")):
+                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
     @property
     def pid(self) -> int:
         """Process of the postmaster."""

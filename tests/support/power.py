@@ -22,7 +22,8 @@ CALLS: Final = (
     *("pwrite64", "pwritev", "write", "writev", "ftruncate", "fallocate"),
     *("fsync", "fdatasync", "sendto"),
 )
-ATTACHED: Final = re.compile(r"Process \d+ attached|attached with \d+ threads")
+# One that has ended since it was listed has nothing more to write.
+ATTACHED: Final = re.compile(r"Process \d+ attached|attached with \d+ threads|No such process")
 _LINE: Final = re.compile(r"(\d+) +(\d+\.\d+) (.*)", re.DOTALL)
 _RESUMED: Final = re.compile(r"<\.\.\. (\w+) resumed>(.*)", re.DOTALL)
 _CALL: Final = re.compile(r"(\w+)\((\d+)<([^>]*)>(.*)\) += (-?\d+)", re.DOTALL)

@@ -22,9 +22,9 @@ MANY = 15_000
 
 
 @pytest.fixture
-def place(shared: Shared) -> Database:
-    shared.empty()
-    return shared.place
+def place(shared_database: Shared) -> Database:
+    shared_database.empty()
+    return shared_database.place
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from service.db.places import Place
 from service.db.reader import Reader
-from service.db.stores import open_reader
+from service.db.stores import open_reader, open_spanning_reader
 from service.rooms.challenges import queries, store
 from service.rooms.challenges.model import asked, held
 from tests.service.rooms.challenges.test_store_guards import CHALLENGE, HOLD
@@ -64,8 +64,9 @@ def test_nobody_else_sees_them(reader: Reader, stranger: dict[str, str]) -> None
         ),
     ],
 )
-def test_commands_read_the_same(reader: Reader, read, found: str) -> None:
-    row = reader.maybe(read)
+def test_commands_read_the_same(reader: Reader, place: Place, read, found: str) -> None:
+    assert reader is not None
+    row = open_spanning_reader(place).maybe(read)
 
     assert row is not None
     assert found in row.values()

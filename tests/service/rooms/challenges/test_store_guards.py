@@ -1,7 +1,6 @@
 """A challenge and a hold end once, by their statements alone; each guard is known to be needed."""
 
 import datetime as dt
-import sqlite3
 
 import msgspec
 import pytest
@@ -11,7 +10,7 @@ from service.db.statements import Statement
 from service.rooms.challenges import store
 from service.rooms.challenges.model import Challenge, Hold
 from tests.support.guards import RACERS, guards_of, race, run_alone, without
-from tests.support.places import create_tables
+from tests.support.places import change, create_tables
 
 NOW = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 END = NOW + dt.timedelta(minutes=5)
@@ -130,10 +129,9 @@ def test_a_subject_has_one_active_hold(database: Place) -> None:
     assert run_alone(database, store.insert_hold(second)) == 1
 
 
-def test_without_its_index_a_subject_has_many_holds(database: Place) -> None:
-    connection = sqlite3.connect(database)
-    connection.execute("DROP INDEX uq_holds_active")
-    connection.close()
+def test_without_its_index_a_subject_has_many_holds(own_place: Place) -> None:
+    create_tables(own_place)
+    change(own_place, "DROP INDEX uq_holds_active")
     many = [msgspec.structs.replace(HOLD, hold_id=f"hld_1{racer}") for racer in range(RACERS)]
 
-    assert race(database, [store.insert_hold(one) for one in many]) == RACERS
+    assert race(own_place, [store.insert_hold(one) for one in many]) == RACERS

@@ -44,11 +44,11 @@ def test_the_same_text_under_another_index_key_is_nobodys(house: House, shop: Sh
 
 
 def test_the_command_line_finds_a_merchant_by_its_id(house: House, shop: Shop) -> None:
-    row = queries.merchant(house.reader, shop.merchant.merchant_id)
+    row = queries.merchant(house.spanning, shop.merchant.merchant_id)
 
     assert row is not None
     assert row["tenant_id"] == shop.merchant.tenant_id
-    assert queries.merchant(house.reader, "mer_none") is None
+    assert queries.merchant(house.spanning, "mer_none") is None
 
 
 def test_a_merchants_keys_are_listed_without_their_hashes(
@@ -57,11 +57,11 @@ def test_a_merchants_keys_are_listed_without_their_hashes(
     first = shop.create_key(shop.text())
     second = shop.create_key(shop.text())
     other.create_key(other.text())
-    row = queries.merchant(house.reader, shop.merchant.merchant_id)
+    row = queries.merchant(house.spanning, shop.merchant.merchant_id)
     assert row is not None
 
-    listed = queries.keys_of(house.reader, row)
-    rest = queries.keys_of(house.reader, row, after=listed[0]["key_id"])
+    listed = queries.keys_of(house.spanning, row)
+    rest = queries.keys_of(house.spanning, row, after=listed[0]["key_id"])
 
     assert {one["key_id"] for one in listed} == {first.key_id, second.key_id}
     assert [one["key_id"] for one in rest] == [listed[1]["key_id"]]

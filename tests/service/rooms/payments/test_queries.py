@@ -10,7 +10,7 @@ import pytest
 
 from service.db.places import Place
 from service.db.reader import Reader
-from service.db.stores import open_reader
+from service.db.stores import open_reader, open_spanning_reader
 from service.rooms.challenges.model import asked, held
 from service.rooms.challenges.store import insert_challenge, insert_hold
 from service.rooms.payments import queries, store
@@ -161,8 +161,9 @@ def test_due_timers_read_their_index_in_its_order(database: Place) -> None:
     assert not set(SORTS) & set(told.split())
 
 
-def test_what_is_due_is_told_to_the_worker(reader: Reader) -> None:
+def test_what_is_due_is_told_to_the_worker(database: Place) -> None:
     due = ROWS[0].timer_at
+    reader = open_spanning_reader(database)
 
     early = reader.fetch(queries.DUE(now=due - MINUTE, limit=100))
     late = reader.fetch(queries.DUE(now=due, limit=100))
