@@ -1,8 +1,6 @@
 """PostgreSQL dies and comes back under load: told at once, back at once, nothing lost."""
 
-import contextlib
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.support.books import Books
-from tests.support.checkout import a_payment
-from tests.support.clients import BUSY, Client, NoAnswer, a_key
+from tests.support.clients import BUSY
 from tests.support.postgres import Cluster
+from tests.support.probe import Probe
 from tests.support.served import Served
 from tests.support.traffic import Traffic
 
@@ -30,30 +28,6 @@ def cluster() -> Iterator[Cluster]:
     """Return a server that this test may kill."""
     with Cluster() as own:
         yield own
-
-
-class Probe:
-    """Asks without pause, and notes what each answer was and how long it took."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self.slowest_s = 0.0
-        self.statuses: set[int] = set()
-
-    def ask(self) -> int:
-        begun = time.perf_counter()
-        status = 0
-        with contextlib.suppress(NoAnswer):
-            status = self._client.post("/v1/payments", a_payment(a_key())).status
-        self.slowest_s = max(self.slowest_s, time.perf_counter() - begun)
-        self.statuses.add(status)
-        return status
-
-    def seconds_until_served(self) -> float:
-        begun = time.perf_counter()
-        while self.ask() != 201:
-            assert time.perf_counter() - begun < 60
-        return time.perf_counter() - begun
 
 
 def test_a_database_that_dies_costs_no_acknowledged_payment_and_little_time(

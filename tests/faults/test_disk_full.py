@@ -1,17 +1,15 @@
 """The disk of the store is full: nothing is lost, nothing takes half effect, and it passes."""
 
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 
 import pytest
 
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create
 from tests.support.clients import BUSY, a_key
+from tests.support.disks import Ballast, small_disk
 from tests.support.servers import Service
 from tests.support.traffic import Traffic
 from tests.support.writer import until
@@ -22,42 +20,10 @@ DISK_MIB = 48
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk() -> Iterator[Path]:
     """Return a small file system of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("root: needed to mount a small file system")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m,mode=0700", "tmpfs", str(place)]
-    subprocess.run(mount, check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
-
-
-class Ballast:
-    """A file that takes all the room that is left."""
-
-    def __init__(self, disk: Path) -> None:
-        self._file = disk / "ballast"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Make room whatever happened, so that clients who ask again come to an end."""
-        self._file.unlink(missing_ok=True)
-
-    def fill(self) -> None:
-        with self._file.open("ab", buffering=0) as file:
-            for size in (1 << 20, 4_096, 1):
-                try:
-                    while True:
-                        file.write(bytes(size))
-                except OSError:
-                    continue
-
-    def drop(self) -> None:
-        self._file.unlink()
+    with small_disk(DISK_MIB) as place:
+        yield place
 
 
 def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(disk: Path) -> None:

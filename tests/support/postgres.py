@@ -46,24 +46,37 @@ class Cluster:
 
     Args:
         fsync: Whether what is committed is waited for; without it nothing survives a power cut.
+        data: An empty folder for its data; None for one in its own folder.
+        wal: An empty folder for its write-ahead log, in small segments; None for one in its own.
         options: Settings of the server beside ours, by name.
     """
 
-    def __init__(self, *, fsync: bool = True, **options: object) -> None:
+    def __init__(
+        self,
+        *,
+        fsync: bool = True,
+        data: Path | None = None,
+        wal: Path | None = None,
+        **options: object,
+    ) -> None:
         self._programs = programs()
         self._user = pwd.getpwnam(SUPERUSER) if os.geteuid() == 0 else None
         self.folder = Path(tempfile.mkdtemp(prefix="payguard-postgres-"))
-        self.data = self.folder / "data"
+        self.data = data or self.folder / "data"
+        segments = () if wal is None else ("--wal-segsize", "1")
         self.port = _free_port()
         self._server: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count(1)
         self._templates: set[str] = set()
         if self._user is not None:
-            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+            for folder in (self.folder, data, wal):
+                if folder is not None:
+                    os.chown(folder, self._user.pw_uid, self._user.pw_gid)
         self._run(
             "initdb",
             *("--pgdata", str(self.data), "--username", SUPERUSER, "--auth", "trust"),
             *("--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"),
+            *("--waldir", str(wal or self.folder / "wal"), *segments),
         )
         chosen = {
             "listen_addresses": "127.0.0.1",
@@ -106,6 +119,11 @@ class Cluster:
         assert self._server is not None
         return self._server.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server has ended by itself."""
+        return self._server is not None and self._server.poll() is not None
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         with (self.folder / "server.log").open("ab") as log:
@@ -136,6 +154,10 @@ class Cluster:
     def url(self, role: str, database: str) -> str:
         """Return a database's address in a role, by the Unix socket."""
         return f"postgresql://{role}@/{database}?host={self.folder}&port={self.port}"
+
+    def log(self) -> str:
+        """Return what the server has said."""
+        return (self.folder / "server.log").read_text(errors="replace")
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """Return a connection as the superuser, on which every statement stands alone."""
