@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from bench import stores
-from bench.mix import BURST
 from bench.plot import latencies
 from bench.sides import RIVAL, WORKERS, Side, floor
 from bench.tables import at, held, rewrite, table, versions, writing
@@ -116,7 +115,7 @@ def main() -> None:
                 full = f"{name}, {store}"
                 side = stack.enter_context(stores.side(full, store=store, **options))
                 # From here on those who send far too many are declined.
-                side.load(seconds=BURST / 40, rate=40, kind="burst")
+                stores.burst(side)
                 run.sides[full] = side
                 tell(f"started: {full}")
         run.peaks()

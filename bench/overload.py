@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator
 
 from bench import stores
-from bench.mix import BURST
 from bench.processes import memory_mib
 from bench.sides import Side
 from bench.tables import at, rewrite, table, versions, writing
@@ -48,7 +47,7 @@ def main() -> None:
 
 
 def measured(given: argparse.Namespace, side: Side) -> tuple[str, ...]:
-    side.load(seconds=BURST / 40, rate=40, kind="burst")
+    stores.burst(side)
     calm = {"seconds": given.calm_seconds, "connections": 64}
     peaks = [side.load(seconds=given.calm_seconds / 2, connections=64) for _ in range(2)]
     peak = max(len(one["latencies_ms"]) / one["wall"] for one in peaks)

@@ -15,7 +15,6 @@ from typing import Any
 
 from bench import stores
 from bench.decision import over, tell
-from bench.mix import BURST
 from bench.processes import family
 from bench.sides import Side, tuned
 from bench.tables import at, rewrite, table, versions, writing
@@ -75,7 +74,7 @@ def candidate(name: str, store: str) -> Iterator[Side]:
     other = tuned(environment) if environment else None
     with stores.side(name, store=store, settings=settings, other=other) as side:
         pin(side, pinned)
-        side.load(seconds=BURST / 40, rate=40, kind="burst")
+        stores.burst(side)
         tell(f"started: {name}")
         yield side
 

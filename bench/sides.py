@@ -32,6 +32,7 @@ class Side:
         port: Where it listens.
         roots: Processes whose CPU, with their children's, is counted.
         key: API key that it knows.
+        owner: Address of its PostgreSQL database in the owner's role, if it stands on one.
         runs: How many loads it was sent; each load's requests are new.
     """
 
@@ -39,6 +40,7 @@ class Side:
     port: int
     roots: tuple[int, ...]
     key: str = "none"
+    owner: str = ""
     runs: int = field(default=0)
 
     def load(self, **given: object) -> dict[str, Any]:
@@ -117,7 +119,9 @@ def payguard(
                 for one in (service.writer, service.worker, service.front_end)
                 if one.is_running
             ]
-            yield Side(name=name, port=service.port, roots=(*running, *server), key=key)
+            owner = getattr(place_of, "owner", None) or ""
+            roots = (*running, *server)
+            yield Side(name=name, port=service.port, roots=roots, key=key, owner=owner)
 
 
 def _exchange(service: Service, other: Other) -> None:

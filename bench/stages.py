@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import stores
-from bench.mix import BURST
 from bench.processes import cpu_s
 from bench.sides import Side, staged
 from bench.staged import FRONT_END, LOOP, WRITER
@@ -47,7 +46,7 @@ def measured(given: argparse.Namespace, store: str) -> str:
             stores.side(store, store=store, other=staged(folder), settings=settings)
         )
         roles = dict(zip(("writer", "worker", "front_end", "database"), side.roots, strict=False))
-        burst = side.load(seconds=BURST / 40, rate=40, kind="burst")
+        burst = stores.burst(side)
         before = {role: cpu_s([pid]) for role, pid in roles.items()}
         told = run(given, side)
         used = {role: cpu_s([pid]) - before[role] for role, pid in roles.items()}

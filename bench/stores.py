@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from bench.mix import BURST
 from bench.sides import MEMORY, Side, payguard
 from tests.support.postgres import Cluster, programs
 
@@ -40,6 +42,19 @@ def side(name: str, *, store: str, in_memory: bool = False, **given: Any) -> Ite
             cluster = stack.enter_context(_cluster(folder))
             given |= {"database": (cluster.database(), cluster.pid)}
         yield stack.enter_context(payguard(name, folder=folder, **given))
+
+
+def burst(side: Side) -> dict[str, Any]:
+    """Have some payers send far too many, so that they are declined from here on.
+
+    Then statistics are taken, as PostgreSQL does by itself in its first minute. Without any it
+    picks among indexes by chance, and a read by key goes through all rows of the tenant.
+    """
+    taken = side.load(seconds=BURST / 40, rate=40, kind="burst")
+    if side.owner:
+        with psycopg.connect(side.owner, autocommit=True) as connection:
+            connection.execute("ANALYZE")
+    return taken
 
 
 @contextlib.contextmanager

@@ -136,7 +136,23 @@ def test_it_is_restored_into_an_empty_database(
     assert result.exit_code == 0, result.output
     assert there.facts() == was
     assert migrate.differences(there.place) == []
-    assert there("doctor").exit_code == 0
+    doctor = there("doctor")
+    assert doctor.exit_code == 0, doctor.output
+
+
+def test_the_restored_store_has_statistics_from_its_first_read_on(
+    shop: Shop, kept: Path, quick_cluster: Cluster
+) -> None:
+    there = shop.moved_to(quick_cluster.database())
+    assert there("restore", kept).exit_code == 0
+
+    with quick_cluster.connect(str(conninfo_to_dict(there.place.owner)["dbname"])) as superuser:
+        counted = superuser.execute(
+            "SELECT count(*) FROM pg_statistic WHERE starelid = 'public.api_keys'::regclass"
+        ).fetchone()
+
+    assert counted is not None
+    assert counted[0] > 0
 
 
 def test_the_restored_store_takes_commands_under_a_new_epoch(
