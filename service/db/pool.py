@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from psycopg.pq import TransactionStatus
-
-from service.db.postgres_wire import Connection
+from service.db.postgres_wire import Wire
 from service.db.store import StoreUnavailable
 
 CONNECTIONS_MAX: Final = 8
@@ -27,7 +25,7 @@ class Pool:
 
     def __init__(
         self,
-        connect: Callable[[], Connection],
+        connect: Callable[[], Wire],
         *,
         connections_max: int = CONNECTIONS_MAX,
         timeout_s: float = CHECKOUT_TIMEOUT_S,
@@ -35,12 +33,12 @@ class Pool:
         self._connect = connect
         self._timeout_s = timeout_s
         self._free = threading.BoundedSemaphore(connections_max)
-        self._idle: list[Connection] = []
+        self._idle: list[Wire] = []
         # With the pool its connections end, but not a parent's in a child that was forked.
         weakref.finalize(self, _close, self._idle, os.getpid())
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Wire]:
         """Lend a connection; one that comes back in the middle of anything is closed.
 
         Raises:
@@ -61,17 +59,17 @@ class Pool:
         """Close the connections that nobody uses."""
         _close(self._idle, os.getpid())
 
-    def _give_back(self, connection: Connection) -> None:
-        if connection.closed:
+    def _give_back(self, connection: Wire) -> None:
+        if not connection.is_open:
             # Where one was lost the others were: a server that comes back costs one error, not
             # one for each.
             self.close()
-        elif connection.info.transaction_status is TransactionStatus.IDLE:
+        elif connection.is_idle:
             self._idle.append(connection)
         else:
             connection.close()
 
 
-def _close(idle: list[Connection], process: int) -> None:
+def _close(idle: list[Wire], process: int) -> None:
     while idle and os.getpid() == process:
         idle.pop().close()

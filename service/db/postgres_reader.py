@@ -1,42 +1,46 @@
 """Reads of a PostgreSQL database in a role that cannot write, one round trip each.
 
 A read goes with the tenant and the merchant that its values name; row-level security shows the
-front ends' role what belongs to them and nothing else. What was named ends with the transaction.
+front ends' role what belongs to them and nothing else. What was named ends with the transaction:
+what a pipeline sends between two syncs is one, so that it needs no BEGIN and no COMMIT.
 """
 
 import os
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import psycopg
-from psycopg import errors
+import sqlalchemy as sa
 from typing_extensions import override
 
 from service.db.guard import KEY_HASH, MERCHANT, TENANT
 from service.db.pool import CHECKOUT_TIMEOUT_S, CONNECTIONS_MAX, Pool
-from service.db.postgres import dialect
-from service.db.postgres_wire import Connection, cause, connect
+from service.db.postgres import OPTIONS, dialect, try_values
+from service.db.postgres_codec import NOT_ENCODABLE
+from service.db.postgres_wire import (
+    STATEMENT_TIMEOUT_MS,
+    Lost,
+    Refused,
+    Wire,
+    check,
+    connect,
+)
 from service.db.reader import Reader
-from service.db.statements import Bound, Compiler, Row
+from service.db.statements import Bound, Compiler, Row, Statement
 from service.db.store import NotReadable, StoreUnavailable
 
-READ_ONLY: Final = ("default_transaction_read_only=on",)
-_BEGIN: Final = b"BEGIN READ ONLY"
-_SCOPE: Final = (
-    f"SELECT set_config('{TENANT}', %(tenant)s::text, true),"
-    f" set_config('{MERCHANT}', %(merchant)s::text, true),"
-    f" set_config('{KEY_HASH}', %(key_hash)s::text, true)"
-).encode()
-_COMMIT: Final = b"COMMIT"
-# What the values of one read can do wrong. The message is left out: it may hold values.
-_NOT_BINDABLE: Final = (
-    psycopg.DataError,
-    errors.IndeterminateDatatype,
-    ValueError,
-    TypeError,
-    AttributeError,
-    KeyError,
+READ_ONLY: Final = ("default_transaction_read_only=on", *OPTIONS)
+# Beyond what the server itself allows a statement: it is the network that is away then.
+ANSWER_S: Final = STATEMENT_TIMEOUT_MS / 1_000 + 0.5
+_SCOPE: Final = Statement(
+    sa.text(
+        "SELECT set_config('transaction_read_only', 'on', true),"
+        f" set_config('{TENANT}', :tenant, true),"
+        f" set_config('{MERCHANT}', :merchant, true),"
+        f" set_config('{KEY_HASH}', :key_hash, true)"
+    ),
+    name="what is named",
 )
+_NOT_FITTING: Final = "22"
 
 
 class PostgresReader(Reader):
@@ -66,52 +70,43 @@ class PostgresReader(Reader):
 
     @override
     def fetch(self, read: Bound) -> list[Row]:
-        compiled = self._compiler(read.statement)
         try:
-            raw = self._run(compiled.text, compiled.parameters(read.values), read.values)
-            return compiled.rows(raw)
-        except _NOT_BINDABLE as error:
+            with self._pool().connection() as wire:
+                return self._fetched(wire, read)
+        except (KeyError, *NOT_ENCODABLE) as error:
             raise NotReadable({0: f"{read.statement.name}: {type(error).__name__}"}) from error
+        except Refused as error:
+            if error.sqlstate.startswith(_NOT_FITTING):
+                raise NotReadable({0: f"{read.statement.name}: {error.sqlstate}"}) from error
+            raise StoreUnavailable(_named(error)) from error
+        except Lost as error:
+            raise StoreUnavailable(str(error)) from error
 
     @override
     def try_values(self, change: Bound) -> None:
-        compiled = self._compiler(change.statement)
         try:
-            parameters = compiled.parameters(change.values)
-            self._run(f"EXPLAIN {compiled.text}", parameters, change.values)
-        except _NOT_BINDABLE as error:
-            raise NotReadable({0: f"{change.statement.name}: {type(error).__name__}"}) from error
+            with self._pool().connection() as wire:
+                try_values(wire, self._compiler, change)
+        except Lost as error:
+            raise StoreUnavailable(str(error)) from error
 
     def close(self) -> None:
         """Close the connections that nobody uses."""
         self._pool().close()
 
-    def _run(
-        self, text: str, parameters: Mapping[str, Any], values: Mapping[str, Any]
-    ) -> list[tuple[Any, ...]]:
+    def _fetched(self, wire: Wire, read: Bound) -> list[Row]:
+        values = read.values
         scope = {
             "tenant": str(values.get("tenant_id", "")),
             "merchant": str(values.get("merchant_id", "")),
             "key_hash": bytes(values.get("secret_hash", b"")).hex(),
         }
-        with self._pool().connection() as connection:
-            try:
-                with connection.pipeline():
-                    connection.execute(_BEGIN, prepare=True)
-                    connection.execute(_SCOPE, scope, prepare=True)
-                    cursor = connection.execute(text.encode(), parameters, prepare=True)
-                    connection.execute(_COMMIT, prepare=True)
-                return cursor.fetchall()
-            except _NOT_BINDABLE:
-                _roll_back(connection)
-                raise
-            except psycopg.Error as error:
-                _roll_back(connection)
-                # Without a code it is the driver's own: a value that the statement asks for is
-                # missing.
-                if isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None:
-                    raise KeyError("a value is missing") from error
-                raise StoreUnavailable(cause(error)) from error
+        named, compiled = self._compiler(_SCOPE), self._compiler(read.statement)
+        wire.prepare((named, compiled))
+        commands = (wire.bound(named, scope), wire.bound(compiled, values))
+        for result in (results := wire.exchange(commands, wait_s=ANSWER_S)):
+            check(result)
+        return compiled.rows(wire.rows(compiled, results[1]))
 
     def _pool(self) -> Pool:
         process = os.getpid()
@@ -124,12 +119,13 @@ class PostgresReader(Reader):
     def _made(self) -> Pool:
         return Pool(self._opened, connections_max=self._connections_max, timeout_s=self._timeout_s)
 
-    def _opened(self) -> Connection:
-        return connect(self._url, purpose=self._purpose, options=READ_ONLY)
+    def _opened(self) -> Wire:
+        return Wire(connect(self._url, purpose=self._purpose, options=READ_ONLY))
 
 
-def _roll_back(connection: Connection) -> None:
+def _named(refused: Refused) -> str:
+    """Return what went wrong, by the driver's name for it."""
     try:
-        connection.rollback()
-    except psycopg.Error:
-        connection.close()
+        return f"{psycopg.errors.lookup(refused.sqlstate).__name__} {refused.sqlstate}"
+    except KeyError:
+        return refused.sqlstate

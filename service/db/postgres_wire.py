@@ -109,6 +109,10 @@ class Wire:
 
     Args:
         connection: Open and idle; from here on it is the wire's alone.
+
+    Attributes:
+        is_idle: Whether every answer has come; false for ever where a wait was cut short.
+        notices: The server's five letters of what it warned of in the last exchange.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -118,6 +122,7 @@ class Wire:
         self._pg.enter_pipeline_mode()
         self._poll = select.poll()
         self._file = self._pg.socket
+        self.is_idle = True
         self._prepared: dict[Compiled, Prepared] = {}
         self.notices: list[str] = []
         # Knows the list and not the wire: a circle would keep a session open.
@@ -209,6 +214,7 @@ class Wire:
         """
         self.notices.clear()
         pg = self._pg
+        self.is_idle = False
         try:
             for command in commands:
                 command(pg)
@@ -223,6 +229,7 @@ class Wire:
         if pg.status != pq.ConnStatus.OK or len(results) != len(commands):
             self.close()
             raise Lost("the session ended")
+        self.is_idle = True
         return results
 
     def _received(self, syncs: int, *, wait_s: float) -> list[pq.abc.PGresult]:

@@ -4,28 +4,19 @@ Handing a read to a thread costs as much CPU again as the read, and waits for th
 lock behind everything else that the loop does. Only connecting, which is rare, goes to the pool.
 """
 
-import select
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
+from typing import Any
 
 import psycopg
-from psycopg.abc import PQGen
 from typing_extensions import override
 
 from service.db.pool import CHECKOUT_TIMEOUT_S, CONNECTIONS_MAX, Pool
-from service.db.postgres import CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_MS, Connection
-from service.db.postgres_reader import PostgresReader
+from service.db.postgres_reader import READ_ONLY, PostgresReader
+from service.db.postgres_wire import CONNECT_TIMEOUT_S, Connection, Wire, connect
 from service.db.store import StoreUnavailable
 from service.front.hub import Hub, NotInTime, Wait
-
-Made = TypeVar("Made")
-
-# Beyond what the server itself allows a statement: it is the network that is away then.
-ANSWER_S: Final = STATEMENT_TIMEOUT_MS / 1_000 + 0.5
-READABLE: Final = 1
-WRITABLE: Final = 2
 
 
 class CooperativePostgresReader(PostgresReader):
@@ -52,13 +43,15 @@ class CooperativePostgresReader(PostgresReader):
         )
 
     @override
-    def _opened(self) -> Connection:
+    def _opened(self) -> Wire:
         try:
-            opened = self._hub.offload(super()._opened, timeout_s=CONNECT_TIMEOUT_S + 1)
+            opened = self._hub.offload(self._connected, timeout_s=CONNECT_TIMEOUT_S + 1)
         except NotInTime:
             raise StoreUnavailable("no connection in time") from None
-        opened.wait = _Waiting(opened, self._hub).wait  # type: ignore[method-assign]  # as is meant
-        return opened
+        return _ParkingWire(opened, self._hub)
+
+    def _connected(self) -> Connection:
+        return connect(self._url, purpose=self._purpose, options=READ_ONLY)
 
 
 class _Lent(Pool):
@@ -72,7 +65,7 @@ class _Lent(Pool):
 
     @override
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self) -> Iterator[Wire]:
         self._enter()
         try:
             connection = self._idle.pop() if self._idle else self._connect()
@@ -103,53 +96,47 @@ class _Lent(Pool):
             self._left += 1
 
 
-class _Waiting:
-    """How one connection waits for its socket."""
+class _ParkingWire(Wire):
+    """A session whose waits park their greenlet."""
 
     def __init__(self, connection: Connection, hub: Hub) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._hub = hub
-        self._fd = connection.pgconn.socket
-        self._poll = select.poll()
+        self._is_watched = False
+        self._waiting: Wait[None] | None = None
 
-    def wait(self, gen: PQGen[Made], *_: Any, **__: Any) -> Made:
-        """Run what psycopg does on the connection, parked whenever the socket is not ready.
+    @override
+    def close(self) -> None:
+        self._unwatch()
+        super().close()
 
-        Raises:
-            psycopg.Error: It failed, or the server says nothing; the connection is closed then.
-        """
-        try:
-            wanted = next(gen)
-            while True:
-                wanted = gen.send(self._ready(int(wanted)))
-        except StopIteration as end:
-            made: Made = end.value
-            return made
-        except NotInTime:
-            gen.close()
-            self._connection.pgconn.finish()
-            raise psycopg.OperationalError("no answer in time") from None
-
-    def _ready(self, wanted: int) -> Any:
-        """Return what the socket is ready for, of what is wanted."""
-        mask = (select.POLLIN if wanted & READABLE else 0) | (
-            select.POLLOUT if wanted & WRITABLE else 0
-        )
-        self._poll.register(self._fd, mask)
-        if found := self._poll.poll(0):
-            events = found[0][1]
-            ready = (READABLE if events & ~select.POLLOUT else 0) | (
-                WRITABLE if events & select.POLLOUT else 0
-            )
-            return ready & wanted or wanted
-        wait: Wait[int] = Wait(self._hub)
+    @override
+    def _wait(self, *, is_sending: bool, left_s: float) -> None:
         loop = self._hub.loop
-        if wanted & READABLE:
-            loop.add_reader(self._fd, wait.fill, READABLE)
-        if wanted & WRITABLE:
-            loop.add_writer(self._fd, wait.fill, WRITABLE)
+        if not self._is_watched:
+            # It stays so: to be watched anew for each answer costs two calls of the system.
+            self._is_watched = True
+            loop.add_reader(self._file, self._arrived)
+        if is_sending:
+            loop.add_writer(self._file, self._arrived)
+        self._waiting = Wait(self._hub)
         try:
-            return wait.result(timeout_s=ANSWER_S)
+            self._waiting.result(timeout_s=left_s)
+        except NotInTime:
+            raise psycopg.OperationalError("no answer in time") from None
         finally:
-            loop.remove_reader(self._fd)
-            loop.remove_writer(self._fd)
+            self._waiting = None
+            if is_sending:
+                loop.remove_writer(self._file)
+
+    def _arrived(self) -> None:
+        if self._waiting is None:
+            # Nobody asked: the server ends the session, which its next user finds out.
+            self._unwatch()
+        else:
+            self._waiting.fill(None)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._hub.loop.remove_reader(self._file)

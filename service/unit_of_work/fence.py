@@ -13,7 +13,13 @@ from service.unit_of_work.tables import WRITER
 
 PASS_FENCE: Final = Statement(
     sa.update(WRITER)
-    .where(WRITER.c.shard == sa.bindparam("of_shard"), WRITER.c.epoch == sa.bindparam("of_epoch"))
+    .where(
+        WRITER.c.shard == sa.bindparam("of_shard"),
+        WRITER.c.epoch == sa.bindparam("of_epoch"),
+        # A store that lost commits, as a standby that took over too early does, is not the one
+        # that this writer's memory was made from.
+        WRITER.c.sequence == sa.bindparam("after"),
+    )
     .values(
         sequence=WRITER.c.sequence + sa.bindparam("commands"),
         entries=WRITER.c.entries + sa.bindparam("written"),

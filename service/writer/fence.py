@@ -63,6 +63,7 @@ class MemoryFence(Fence):
         return PASS_FENCE(
             of_shard=self.shard,
             of_epoch=self._epoch,
+            after=self._base.sequence,
             commands=commands,
             written=written,
             folded_to=folded,

@@ -44,11 +44,12 @@ class NoFence(Fence):
     def __init__(self, row: Row) -> None:
         self.shard: int = row["shard"]
         self._epoch: int = row["epoch"]
+        self._after: int = row["sequence"]
 
     @override
     def base(self, transaction: Transaction) -> Base:
         [row] = transaction.fetch(LOCKED_ROW(shard=self.shard))
-        self._epoch = row["epoch"]
+        self._epoch, self._after = row["epoch"], row["sequence"]
         return Base(sequence=row["sequence"], entries=row["entries"])
 
     @override
@@ -58,10 +59,11 @@ class NoFence(Fence):
 
     @override
     def step(self, *, commands: int, written: int, folded: int, now: dt.datetime) -> Bound:
-        # The epoch that this very transaction has read: it fences nobody off.
+        # The row that this very transaction has read: it fences nobody off.
         return PASS_FENCE(
             of_shard=self.shard,
             of_epoch=self._epoch,
+            after=self._after,
             commands=commands,
             written=written,
             folded_to=folded,

@@ -81,7 +81,8 @@ def test_a_front_end_connects_anew_when_the_writer_came_back(running: Running, s
     submit = running.submit("socket")
     submit(Drop(jar="a", coins=1), call=a_call(), deadline_ns=soon())
     running.stop()
-    with pytest.raises(Overloaded):
+    # Sent before the end of the connection was seen, it is unknown; after it, it was not taken.
+    with pytest.raises((Overloaded, ResultUnknown)):
         submit(Drop(jar="a", coins=1), call=a_call(), deadline_ns=soon())
     running.start()
 

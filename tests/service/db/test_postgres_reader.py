@@ -10,11 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
-from psycopg.pq import TransactionStatus
 
 from service.db.places import Database
 from service.db.postgres_reader import PostgresReader
-from service.db.postgres_wire import STATEMENT_TIMEOUT_MS, Connection
+from service.db.postgres_wire import STATEMENT_TIMEOUT_MS, text_command
+from service.db.postgres_wire import Wire as Session
 from service.db.reader import Reader
 from service.db.statements import Statement
 from service.db.store import NotReadable, StoreUnavailable
@@ -72,8 +72,13 @@ def ids(reader: Reader, statement: Statement, **values: Any) -> list[str]:
     return [row["merchant_id"] for row in reader.fetch(statement(**values))]
 
 
-def idle(reader: PostgresReader) -> list[Connection]:
+def idle(reader: PostgresReader) -> list[Session]:
     return reader._pool()._idle
+
+
+def backend(session: Session) -> int:
+    """Return the server's process that serves a session."""
+    return session._pg.backend_pid
 
 
 def test_a_read_sees_its_tenants_rows(reader: PostgresReader) -> None:
@@ -90,9 +95,10 @@ def test_nothing_that_was_named_stays_for_the_next_read(reader: PostgresReader) 
     ids(reader, OF_TENANT, **OWN)
     [connection] = idle(reader)
     # Asked past the reader, which names what it wants anew each time.
-    left = connection.execute("SELECT current_setting('payguard.tenant', true)").fetchone()
+    text = b"SELECT current_setting('payguard.tenant', true)"
+    [left] = connection.exchange([text_command(text)])
 
-    assert left == ("",)
+    assert left.get_value(0, 0) == b""
     assert reader.fetch(SETTINGS()) == [{"scope": ""}]
     assert idle(reader) == [connection]
     assert ids(reader, UNBOUND) == []
@@ -107,13 +113,21 @@ def test_nothing_stays_after_a_read_that_failed(reader: PostgresReader) -> None:
         reader.fetch(SLEEP(s="no number", **OWN))
 
     assert reader.fetch(SETTINGS()) == [{"scope": ""}]
-    assert all(one.info.transaction_status is TransactionStatus.IDLE for one in idle(reader))
+    assert all(one.is_idle and one.is_open for one in idle(reader))
 
 
 def test_the_spanning_reader_sees_all_and_writes_nothing(place: Database) -> None:
     reader = open_spanning_reader(place)
 
     assert sorted(ids(reader, UNBOUND)) == ["mer_1", "mer_2"]
+    with pytest.raises(StoreUnavailable, match="ReadOnlySqlTransaction"):
+        reader.fetch(ADD(**a_row_of(TENANTS, "ten_9", "", 1)))
+
+
+def test_an_address_that_asks_for_writing_gets_reads_all_the_same(place: Database) -> None:
+    chosen = "&options=-c%20default_transaction_read_only%3Doff"
+    reader = open_spanning_reader(Database(writer=place.writer + chosen))
+
     with pytest.raises(StoreUnavailable, match="ReadOnlySqlTransaction"):
         reader.fetch(ADD(**a_row_of(TENANTS, "ten_9", "", 1)))
 
@@ -207,17 +221,17 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
 def test_a_forked_child_opens_its_own_connections(reader: PostgresReader) -> None:
     ids(reader, OF_TENANT, **OWN)
     [parents] = idle(reader)
-    process = parents.info.backend_pid
+    process = backend(parents)
 
     child = os.fork()
     if child == 0:
         is_own = ids(reader, OF_TENANT, **OWN) == ["mer_1"]
-        is_own = is_own and process not in {one.info.backend_pid for one in idle(reader)}
+        is_own = is_own and process not in {backend(one) for one in idle(reader)}
         os._exit(0 if is_own else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert ids(reader, OF_TENANT, **OWN) == ["mer_1"]
-    assert [one.info.backend_pid for one in idle(reader)] == [process]
+    assert [backend(one) for one in idle(reader)] == [process]
 
 
 def test_a_read_is_one_round_trip(quick_cluster: Cluster, place: Database) -> None:

@@ -58,6 +58,24 @@ def test_a_writer_whose_epoch_was_raised_writes_no_state_back(bench: Bench) -> N
     assert bench.dump() == before
 
 
+def test_a_store_that_lost_commits_takes_none_of_a_writer_that_remembers_them(
+    bench: Bench,
+) -> None:
+    for jar in ("a", "b"):
+        bench.one(Drop(jar=jar, coins=1))
+    # As after a failover to a standby that had not received the last commit.
+    transaction = bench.store.begin()
+    back = sa.update(tables.WRITER).values(sequence=1)
+    transaction.run([Statement(back, name="lose a commit")()])
+    transaction.commit()
+    before = bench.dump()
+
+    with pytest.raises(WriterStops):
+        bench.one(Drop(jar="c", coins=1))
+
+    assert bench.dump() == before
+
+
 def test_each_start_raises_the_epoch_and_counts_on(bench: Bench) -> None:
     bench.one(Drop(jar="a", coins=1))
     bench.restart()
