@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from service.db.places import Database
 from tests.support.books import Books
 from tests.support.checkout import a_payment, an_execution, create, execute
 from tests.support.clients import Answer, Client, a_key
@@ -47,10 +48,10 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> Wall:
 
 
 @pytest.fixture
-def service(tmp_path: Path, wall: Wall) -> Iterator[Service]:
+def service(tmp_path: Path, wall: Wall, own_database: Database | None) -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("LD_PRELOAD", str(wall.library))
-        running = Service(tmp_path / "data", seams={"wall": wall.file})
+        running = Service(tmp_path / "data", seams={"wall": wall.file}, database=own_database)
     with running:
         yield running
 
@@ -116,7 +117,7 @@ def test_a_clock_that_is_set_revives_nothing_and_stops_nothing(
         wall.set(0)
         shopper.executes(shopper.approved())
         shopper.check_expired()
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     books.check()
 
 

@@ -31,7 +31,7 @@ def test_front_ends_killed_under_load_lose_nothing(service: Service, sized: Size
             until(lambda: len(service.front_end.children()) == 2, tries=2_000)
         pause.wait(0.2)
 
-    books = Books(service.settings.database_file)
+    books = Books(service.settings.database)
     traffic.check(books)
     traffic.check_replays()
     books.check()

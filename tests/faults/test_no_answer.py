@@ -1,6 +1,7 @@
 """What a caller is told while the writer is late, full, stopped or away; and what is true then."""
 
 import contextlib
+import os
 import signal
 import sqlite3
 import threading
@@ -11,11 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
+from service.db.places import Database
+from service.db.postgres import SESSIONS
 from tests.faults.conftest import QUEUE
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create
 from tests.support.clients import BUSY, Answer, Client, a_key, at_once
+from tests.support.places import owning
 from tests.support.servers import Service, stopped
 
 pytestmark = pytest.mark.servers
@@ -25,13 +30,30 @@ CLIENTS = 2 * QUEUE
 # The deadline of a request, and what a busy machine may add to it.
 DEADLINE_S = 2.0
 SLACK_S = 1.0
+# The session that commits holds this lock, shared.
+WRITERS_SESSION = """
+    SELECT a.pid FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.classid = :one AND l.objid = :two
+      AND a.datname = current_database()
+"""
 
 
 @contextlib.contextmanager
 def locked(service: Service) -> Iterator[None]:
-    """Hold the database's write lock, so that no commit can begin."""
-    file = service.settings.database_file
-    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+    """Keep every commit from beginning: SQLite's write lock, or PostgreSQL's own process, held."""
+    place = service.settings.database
+    if isinstance(place, Database):
+        with owning(place) as connection:
+            one, two = SESSIONS
+            found = connection.execute(sa.text(WRITERS_SESSION), {"one": one, "two": two})
+            [session] = found.scalars()
+        os.kill(session, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(session, signal.SIGCONT)
+        return
+    with contextlib.closing(sqlite3.connect(place, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -44,7 +66,7 @@ def wait(seconds: float) -> None:
 
 
 def references(service: Service) -> Counter[str]:
-    return Counter(row["reference"] for row in Books(service.settings.database_file).payments)
+    return Counter(row["reference"] for row in Books(service.settings.database).payments)
 
 
 def timed(client: Client, reference: str) -> tuple[Answer, float]:
@@ -74,10 +96,16 @@ def test_a_front_end_stops_waiting_and_a_retry_tells_the_truth(service: Service)
 
 
 @pytest.mark.long
-def test_what_was_committed_without_an_answer_is_told_by_a_retry(tmp_path: Path) -> None:
+def test_what_was_committed_without_an_answer_is_told_by_a_retry(
+    tmp_path: Path, own_database: Database | None
+) -> None:
     seams = {"DIES_AT": "committed", "DIES_AFTER": 6, "DIES_BY": signal.SIGSTOP.value}
     with Service(
-        tmp_path / "data", writer="tests.support.mortal_writer", seams=seams, timers=False
+        tmp_path / "data",
+        writer="tests.support.mortal_writer",
+        seams=seams,
+        timers=False,
+        database=own_database,
     ) as service:
         shop = service.shop()
         with service.client(shop) as client:
@@ -122,7 +150,7 @@ def test_a_full_queue_answers_at_once_and_takes_nothing(service: Service) -> Non
     assert {answer.headers["retry-after"] for answer, _ in refused} == {"1"}
     assert max(took_s for _, took_s in refused) < DEADLINE_S
     assert sum(references(service)[name] for name in names) == made
-    Books(service.settings.database_file).check()
+    Books(service.settings.database).check()
 
 
 def test_a_writer_that_is_away_is_told_within_the_deadline(service: Service) -> None:
@@ -152,7 +180,8 @@ def test_a_store_that_takes_no_commit_is_told_and_leaves_no_effect(service: Serv
     with service.client(shop) as client:
         with locked(service):
             answer = client.post("/v1/payments", body, once=once)
-            # SQLite itself gives up waiting for the lock after two seconds.
+            # SQLite itself gives up waiting for the lock after two seconds; PostgreSQL's session,
+            # woken before the writer gives it up, does what it was asked, late.
             wait(0.5)
 
         assert answer.status == BUSY
