@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +30,13 @@ WITH_JARS: Final = "payguard_with_jars"
 assert service.tables
 
 
+_OTHERS: Final = """
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend'
+    AND pid <> pg_backend_pid()
+"""
+
+
 class Shared:
     """One database of a cluster, emptied between tests: far cheaper than one for each."""
 
@@ -45,10 +53,11 @@ class Shared:
     def empty(self) -> None:
         """End every session of the last test, and delete all rows."""
         with self._cluster.connect(self._name or "") as one:
-            one.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            one.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
+            # Told to wait itself, the server looks every 100 ms only, at one after the other.
+            pause = threading.Event()
+            while one.execute(f"SELECT 1 {_OTHERS} LIMIT 1").fetchone() is not None:
+                pause.wait(0.001)
             with one.transaction():
                 one.execute(self._empty)
 

@@ -16,6 +16,7 @@ from typing_extensions import override
 from service.db.statements import Bound, Row, Statement
 from service.db.store import Transaction
 from service.rooms.assessments import store as assessments
+from service.rooms.assessments.tables import EXEMPTION_COUNTERS
 from service.rooms.payments import store as payments
 from service.unit_of_work.entries import NUMBER_OF
 from service.unit_of_work.fence import PASS_FENCE, WRITER_ROW, Base, Fence
@@ -32,7 +33,7 @@ LOCKED_ROW: Final = Statement(WRITER_ROW.construct.with_for_update(), name="writ
 COUNTS_ON: Final = Statement(
     sa.text(
         assessments.COUNT_EXEMPTION.construct.text.partition(" WHERE exemption_counters.count")[0]
-    ),
+    ).bindparams(*assessments._typed(EXEMPTION_COUNTERS, "count", "amount_minor")),
     rows=1,
     name="count exemption without count",
 )
