@@ -74,7 +74,7 @@ def test_an_upgrade_killed_anywhere_is_finished_by_another(tmp_path: Path, sized
     after = backup_sqlite.facts(whole.database)
     assert after is not None
 
-    for point in spread(points, sized(quick=3, ci=12, full=200)):
+    for point in spread(points, sized(quick=3, ci=5, full=200)):
         golden = Golden(tmp_path / f"killed-{point}" / "home")
         golden.home.parent.mkdir()
         golden.unpack()
@@ -112,7 +112,7 @@ def test_a_restore_killed_anywhere_leaves_the_old_store_or_the_new(
     shutil.copytree(template, golden.home)
     points = Killed(golden.home, *arguments).run()
 
-    for point in spread(points, sized(quick=4, ci=12, full=200)):
+    for point in spread(points, sized(quick=4, ci=5, full=200)):
         shutil.rmtree(golden.home)
         shutil.copytree(template, golden.home)
         Killed(golden.home, *arguments).run(dies_after=point)
@@ -163,7 +163,7 @@ def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
     points = Killed(tmp_path / "whole" / "home", "upgrade", **addresses(place)).run()
     after = open_keeper(place).facts()
 
-    for point in spread(points, sized(quick=3, ci=10, full=100)):
+    for point in spread(points, sized(quick=3, ci=4, full=100)):
         home = tmp_path / f"killed-{point}" / "home"
         place = older(quick_cluster, home)
         before = open_keeper(place).facts()

@@ -65,7 +65,7 @@ def kill_one(service: Service, chance: np.random.Generator) -> None:
 def test_processes_killed_at_random_under_load_lose_and_double_nothing(
     tmp_path: Path, sized: Sized, own_database: Database | None
 ) -> None:
-    kills = sized(quick=4, ci=20, full=300)
+    kills = sized(quick=4, ci=12, full=300)
     chance = np.random.default_rng(20_261_124)
     pause = threading.Event()
     with Service(tmp_path / "data", database=own_database) as service:

@@ -79,7 +79,7 @@ def test_a_silent_network_is_told_within_the_deadline_and_passes(
     back: list[float] = []
     shop = served.shop()
     with Traffic(served, shop, clients=3) as traffic, served.client(shop) as client:
-        for _ in range(sized(quick=1, ci=2, full=10)):
+        for _ in range(sized(quick=1, ci=1, full=10)):
             Probe(client).ask_for(0.5)
             network.silence()
             # What was under way when it fell silent may still have been answered.
@@ -103,7 +103,7 @@ def test_connections_torn_under_load_lose_and_double_nothing(
     torn = 0
     shop = served.shop()
     with Traffic(served, shop, clients=3) as traffic, served.client(shop) as client:
-        for _ in range(sized(quick=10, ci=10, full=100)):
+        for _ in range(sized(quick=4, ci=4, full=100)):
             pause.wait(float(chance.uniform(0.1, 0.5)))
             torn += network.reset()
             back.append(Probe(client).seconds_until_served())

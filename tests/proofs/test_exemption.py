@@ -112,7 +112,7 @@ def test_racing_small_payments_never_exceed_their_counters_and_use_them_up(
     service: Service, sized: Sized
 ) -> None:
     shop = service.shop(preset="CN")
-    pairs = registered(service, shop, sized(quick=6, ci=25, full=25), prefix="racer")
+    pairs = registered(service, shop, sized(quick=6, ci=12, full=25), prefix="racer")
 
     answers = race(service, shop, pairs, TRIES_EACH)
 
@@ -131,7 +131,7 @@ def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
     service: Service, sized: Sized
 ) -> None:
     shop = service.shop(preset="CN")
-    pairs = registered(service, shop, sized(quick=3, ci=12, full=24), prefix="returner")
+    pairs = registered(service, shop, sized(quick=3, ci=6, full=24), prefix="returner")
     first = race(service, shop, pairs, COUNT_MAX + 3)
     approved = [answer for answer in first if answer.body["outcome"] == "approve"]
 
@@ -155,7 +155,7 @@ def test_what_was_counted_is_given_back_by_a_cancel_and_only_once(
 def test_two_writers_without_lock_and_fence_never_exceed_a_counter(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:
-    counted = race_unfenced(pair, sized(quick=10, ci=20, full=42), without="")
+    counted = race_unfenced(pair, sized(quick=10, ci=12, full=42), without="")
 
     assert max(counted) == COUNT_MAX
 
@@ -164,6 +164,6 @@ def test_two_writers_without_lock_and_fence_never_exceed_a_counter(
 def test_without_its_guard_two_writers_do_exceed_a_counter(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:
-    counted = race_unfenced(pair, sized(quick=10, ci=20, full=42), without="count exemption.count")
+    counted = race_unfenced(pair, sized(quick=10, ci=12, full=42), without="count exemption.count")
 
     assert max(counted) > COUNT_MAX

@@ -70,7 +70,7 @@ def entries(service: Service, kind: str, subject: str) -> int:
 def test_racers_at_the_limit_get_what_is_free_and_no_more(
     service: Service, sized: Sized, free: int
 ) -> None:
-    for _ in range(sized(quick=1, ci=5, full=50)):
+    for _ in range(sized(quick=1, ci=2, full=50)):
         shop = service.shop(modes=["sandbox"])
         with service.client(shop, "sandbox") as client:
             for _ in range(ENDPOINTS_MAX - free):
@@ -96,7 +96,7 @@ def test_racers_that_rotate_leave_two_keys(service: Service, sized: Sized) -> No
     with service.client(shop, "sandbox") as client:
         made = endpoint(client, URL)
         path = f"/v1/webhook_endpoints/{made['id']}"
-        for _ in range(sized(quick=2, ci=10, full=100)):
+        for _ in range(sized(quick=2, ci=4, full=100)):
             answers = race(service, shop, f"{path}/rotate")
 
             assert statuses(answers) == {200: RACERS}
@@ -130,7 +130,7 @@ def test_racers_that_replay_one_delivery_send_no_more_than_they_asked_for(
     service: Service, sized: Sized
 ) -> None:
     shop = service.shop(modes=["sandbox"])
-    rounds = sized(quick=2, ci=5, full=50)
+    rounds = sized(quick=2, ci=2, full=50)
     with StubReceiver() as receiver, service.client(shop, "sandbox") as client:
         made = endpoint(client, receiver.url)
         create(client, a_payment("replayed"))

@@ -87,7 +87,7 @@ def test_state_is_the_fold_of_all_events_whatever_happened(
 ) -> None:
     chance = random.Random(seed)  # noqa: S311  seeded on purpose
     bench.seed()
-    for _ in range(sized(quick=3, ci=20, full=100)):
+    for _ in range(sized(quick=3, ci=8, full=100)):
         load(bench, chance, batches=8)
         assert bench.states() == bench.folded()
         bench.restart()
