@@ -29,6 +29,12 @@ def own_database(store_kind: str, request: pytest.FixtureRequest) -> Database | 
     return _database(store_kind, request)
 
 
+@pytest.fixture
+def fresh_database(store_kind: str, request: pytest.FixtureRequest) -> Database | None:
+    """Return one for a service of the test's own, whose root key opens no other's keys."""
+    return _database(store_kind, request)
+
+
 @pytest.fixture(scope="session")
 def service(
     tmp_path_factory: pytest.TempPathFactory, database: Database | None
