@@ -28,7 +28,7 @@ pytestmark = [
 ]
 
 Sized = Callable[..., int]
-SEGMENT = re.compile(r"/pg_wal/[0-9A-F]{24}$")
+SEGMENT = re.compile(r"/(?:pg_)?wal/[0-9A-F]{24}$")
 SEGMENT_BYTES = 16 << 20
 
 
