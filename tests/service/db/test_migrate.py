@@ -5,13 +5,13 @@ import stat
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 
 from service.db import migrate
 from service.db.metadata import METADATA
 from service.db.sqlite import connect
 from service.tables import load_tables
-from tests.support.uow import create_tables
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,9 @@ def test_migrations_and_tables_agree(path: Path) -> None:
 
 def test_checks_and_partial_indexes_agree_too(path: Path, tmp_path: Path) -> None:
     direct = tmp_path / "direct.db"
-    create_tables(direct)
+    engine = sa.create_engine(f"sqlite:///{direct}")
+    METADATA.create_all(engine)
+    engine.dispose()
 
     migrate.upgrade(path)
 

@@ -36,6 +36,7 @@ OVER_ALL_TENANTS = {
     "trim replies": "the house trims every tenant's stored replies",
     "delete hashes": "the house trims every tenant's stored replies",
     "tenants with messages to fan out": "the worker serves every tenant's webhooks",
+    "lowest message that is not fanned out": "a range is dropped when every tenant has read it",
     "endpoints with deliveries due": "the worker serves every tenant's webhooks",
     "a webhook delivery that is over": "the house trims every tenant's deliveries",
     "webhook deliveries that are over": "the house trims every tenant's deliveries",
