@@ -202,7 +202,7 @@ def test_garbage_ends_the_connection_and_all_who_wait_hear_it(
 
 @pytest.fixture
 def other_process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    with writer_process(tmp_path) as process:
+    with writer_process(tmp_path, tmp_path / "payguard.sqlite") as process:
         yield process
 
 

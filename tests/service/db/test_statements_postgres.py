@@ -23,6 +23,7 @@ NOT_BY_OWNER = {
     "merchant by id alone": "the command line reads over all tenants",
     "payments whose timer is due": "the worker reads over all tenants",
     "tenants with messages to fan out": "the worker reads over all tenants",
+    "lowest message that is not fanned out": "the worker reads over all tenants",
     "endpoints with deliveries due": "the worker reads over all tenants",
     "places of messages to fan out": "the worker reads a tenant's outbox, over its merchants",
     "deliveries due at an endpoint": "the worker reads an endpoint's queue, by its id",
