@@ -28,7 +28,7 @@ def disk() -> Iterator[Path]:
 
 @pytest.mark.xfail(
     strict=False,
-    reason="once in six runs a client is still told 503 when its patience ends; not understood",
+    reason="often a client is still told 503 when its patience ends; not understood yet",
 )
 def test_a_full_disk_refuses_loses_nothing_and_recovers_by_itself(disk: Path) -> None:
     pause = threading.Event()
