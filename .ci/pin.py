@@ -64,7 +64,6 @@ def write_requirements(pins: list[str]) -> None:
             "pip", "compile", "--quiet", "pyproject.toml", "--all-extras", "--no-config",
             "--constraints", constraints.name, "--universal", "--python-version", "3.11",
             "--generate-hashes", "--no-header", "--no-annotate",
-            "--no-emit-index-url", "--no-emit-find-links",
         )  # fmt: skip  # one option with its value after another reads best in rows
     (ROOT / "requirements.txt").write_text(HEADER + compiled)
 

@@ -1,6 +1,5 @@
 """`payguard key`: creates, rotates, revokes and lists API keys. Shows a key's text once."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -14,6 +13,7 @@ from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
 from service.cli.screen import Failure, Screen, reporting, table
+from service.cli.secret_files import kept
 from service.cli.writers import ask, checked, merchant_call, writer_at_hand
 from service.db.statements import Row
 from service.db.stores import open_spanning_reader
@@ -34,7 +34,6 @@ from service.unit_of_work.commands import Mode
 
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 OVERLAP_S_USUAL: Final = 24 * 3_600
-_FILE_MODE: Final = 0o600
 
 _merchant = click.option("--merchant", "merchant_id", required=True, metavar="MERCHANT_ID")
 _key_file = click.option(
@@ -76,7 +75,10 @@ def create(
         label=label,
     )
     call = merchant_call(row["tenant_id"], merchant_id, mode=mode)
-    with _kept(key_file, text), writer_at_hand(settings) as submit:
+    with (
+        kept(key_file, text.reveal(), code="key_file_unusable"),
+        writer_at_hand(settings) as submit,
+    ):
         made = ask(submit, command, call=call).read(Key)
     _show_new(screen, made, text, key_file)
 
@@ -103,7 +105,10 @@ def rotate(
     text, index = _new_text(settings, found["mode"])
     command = checked(RotateKey, key_id=key_id, secret_hash=index, overlap_s=overlap_s)
     call = merchant_call(row["tenant_id"], merchant_id, mode=found["mode"])
-    with _kept(key_file, text), writer_at_hand(settings) as submit:
+    with (
+        kept(key_file, text.reveal(), code="key_file_unusable"),
+        writer_at_hand(settings) as submit,
+    ):
         made = ask(submit, command, call=call).read(Rotated)
     screen.note(f"{key_id} works until {made.replaced.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     _show_new(screen, made.successor, text, key_file)
@@ -157,32 +162,6 @@ def _new_text(settings: Settings, mode: Mode) -> tuple[ApiKeyText, bytes]:
         ) from error
     text = new_api_key(mode, entropy.system)
     return text, text.index(secrets.api_key_index)
-
-
-class _kept:  # noqa: N801  reads as what it does: `with _kept(file, text):`
-    """Makes a key's file before the key exists, so that no key is lost to a full disk."""
-
-    def __init__(self, path: Path | None, text: ApiKeyText) -> None:
-        self._path = path
-        self._text = text
-
-    def __enter__(self) -> None:
-        if self._path is None:
-            return
-        try:
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-            with os.fdopen(file, "w") as opened:
-                opened.write(f"{self._text.reveal()}\n")
-        except OSError as error:
-            raise Failure(
-                "key_file_unusable",
-                f"{self._path} cannot be made: {error.strerror}",
-                then="name a file that is not there yet, in a folder this user may write in",
-            ) from error
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._path is not None:
-            self._path.unlink()
 
 
 def _show_new(screen: Screen, made: Key, text: ApiKeyText, key_file: Path | None) -> None:

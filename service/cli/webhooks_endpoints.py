@@ -5,7 +5,6 @@ A secret is shown by the command that makes it, once, or written to a file and n
 
 import datetime as dt
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
@@ -20,6 +19,7 @@ from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
 from service.cli.screen import Failure, Screen, reporting, table
+from service.cli.secret_files import kept
 from service.cli.writers import ask, checked, merchant_call, writer_at_hand
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
@@ -51,7 +51,6 @@ from service.unit_of_work.commands import Call, Command, Mode
 
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 STATES: Final[tuple[str, ...]] = get_args(DeliveryState)
-_FILE_MODE: Final = 0o600
 
 AnyReply = TypeVar("AnyReply", bound=msgspec.Struct)
 
@@ -119,7 +118,7 @@ def create(
         kinds=tuple(one.strip() for one in kinds.split(",") if one.strip()),
         **keys.sealed,
     )
-    with _kept(secret_file, keys):
+    with kept(secret_file, keys.text, code="secret_file_unusable"):
         made = _ask(whose, command, Endpoint)
     _show_new(screen, made, keys, secret_file)
 
@@ -170,7 +169,7 @@ def rotate(
     """Give ENDPOINT_ID new keys; each delivery is signed with old and new for a while."""
     keys = _new_keys(whose)
     command = checked(RotateSecret, endpoint_id=endpoint_id, overlap_s=overlap_s, **keys.sealed)
-    with _kept(secret_file, keys):
+    with kept(secret_file, keys.text, code="secret_file_unusable"):
         made = _ask(whose, command, Endpoint)
     _show_new(screen, made, keys, secret_file)
 
@@ -290,32 +289,6 @@ def _new_keys(whose: Whose) -> NewKeys:
         sealer=secrets.sealer,
         entropy=entropy.system,
     )
-
-
-class _kept:  # noqa: N801  reads as what it does: `with _kept(file, keys):`
-    """Makes a secret's file before the secret is in use, so that none is lost to a full disk."""
-
-    def __init__(self, path: Path | None, keys: NewKeys) -> None:
-        self._path = path
-        self._keys = keys
-
-    def __enter__(self) -> None:
-        if self._path is None:
-            return
-        try:
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-            with os.fdopen(file, "w") as opened:
-                opened.write(f"{self._keys.text}\n")
-        except OSError as error:
-            raise Failure(
-                "secret_file_unusable",
-                f"{self._path} cannot be made: {error.strerror}",
-                then="name a file that is not there yet, in a folder this user may write in",
-            ) from error
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None and self._path is not None:
-            self._path.unlink()
 
 
 def _show_new(screen: Screen, made: Endpoint, keys: NewKeys, secret_file: Path | None) -> None:

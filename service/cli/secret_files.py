@@ -1,0 +1,43 @@
+"""A secret that is shown once, put into a file of its owner's instead."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from service.cli.screen import Failure
+
+_FILE_MODE: Final = 0o600
+
+
+@contextlib.contextmanager
+def kept(path: Path | None, text: str, *, code: str) -> Iterator[None]:
+    """Make the file before the secret is in use, so that none is lost to a full disk.
+
+    Args:
+        path: A file that is not there yet; None where the secret is shown.
+        text: The secret.
+        code: Of the failure.
+
+    Raises:
+        Failure: The file cannot be made.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+        with os.fdopen(file, "w") as opened:
+            opened.write(f"{text}\n")
+    except OSError as error:
+        raise Failure(
+            code,
+            f"{path} cannot be made: {error.strerror}",
+            then="name a file that is not there yet, in a folder this user may write in",
+        ) from error
+    try:
+        yield
+    except BaseException:
+        path.unlink()
+        raise
