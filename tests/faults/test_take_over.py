@@ -27,14 +27,20 @@ def service(cluster: Cluster, tmp_path: Path) -> Service:
 def replaced(service: Service) -> Process:
     """Start a writer that takes over, and wait until it listens."""
     process = service.another(WRITER, TAKE_OVER)
-    before = service.settings.socket_file.stat().st_ino
+    before = service.settings.socket_file.stat()
     process.start()
 
     def listens() -> bool:
         assert process.is_running, process.tail()
-        return service.settings.socket_file.stat().st_ino != before
+        try:
+            now = service.settings.socket_file.stat()
+        except FileNotFoundError:
+            # The old socket is away, the new one not there yet.
+            return False
+        # A file system may give the number of a removed file out again.
+        return (now.st_ino, now.st_ctime_ns) != (before.st_ino, before.st_ctime_ns)
 
-    until(lambda: service.settings.socket_file.exists() and listens(), tries=POLLS)
+    until(listens, tries=POLLS)
     return process
 
 
