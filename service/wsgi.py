@@ -111,7 +111,9 @@ def create_app(front: FrontEnd) -> flask.Flask:
         version=version("payguard"),
     )
     metrics = Metrics(front.registry, folder=front.metrics_folder)
-    door = Door(ports, log=front.log, watchers=(metrics.watch, request_line(front.log)))
+    door = Door(
+        ports, log=front.log, watchers=(metrics.watch, request_line(front.log, front.clock))
+    )
     door.mount(app, ROUTES)
     app.extensions[OVERLOADED_APP] = door.overloaded
     mount_operations(

@@ -1,5 +1,6 @@
 """Health, metrics and the line per request. Tells nothing about merchants, bodies or paths."""
 
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,9 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from service.http import faults
+from service.http.problems import OVERLOADED
 from service.http.watchers import Answered, Log, Watcher
+from service.kernel.clock import Clock
 
 Probe = Callable[[], bool]
 
@@ -78,10 +81,18 @@ class Metrics:
         return generate_latest(whole)
 
 
-def request_line(log: Log) -> Watcher:
-    """Return a watcher that writes one line per answer: template, never path or query."""
+def request_line(log: Log, clock: Clock) -> Watcher:
+    """Return a watcher that writes one line per answer: template, never path or query.
+
+    Those that were turned away for want of room are counted, and told of once a second: under
+    too much load their lines would cost what is left to answer the others with.
+    """
+    turned_away = _TurnedAway(log, clock)
 
     def watch(answered: Answered) -> None:
+        if answered.code == OVERLOADED.code:
+            turned_away.one_more()
+            return
         log.info(
             "request_answered",
             method=answered.method,
@@ -95,6 +106,26 @@ def request_line(log: Log) -> Watcher:
         )
 
     return watch
+
+
+class _TurnedAway:
+    """Counts requests of any thread; the first of a second writes what was counted before it."""
+
+    def __init__(self, log: Log, clock: Clock) -> None:
+        self._log: Final = log
+        self._clock: Final = clock
+        self._guard: Final = threading.Lock()
+        self._count = 0
+        self._told_at_ns: int | None = None
+
+    def one_more(self) -> None:
+        now = self._clock.monotonic_ns()
+        with self._guard:
+            self._count += 1
+            if self._told_at_ns is not None and now - self._told_at_ns < _NANOSECONDS:
+                return
+            count, self._count, self._told_at_ns = self._count, 0, now
+        self._log.info("requests_turned_away", requests=count)
 
 
 def mount_operations(

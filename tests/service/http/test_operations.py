@@ -1,3 +1,4 @@
+import datetime as dt
 import io
 import json
 import os
@@ -6,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -123,7 +125,7 @@ def test_processes_that_share_a_folder_count_together(tmp_path: Path) -> None:
 
 
 def test_one_line_is_written_per_answer(house: Any) -> None:
-    request_line(house.log)(ANSWERED)
+    request_line(house.log, house.clock)(ANSWERED)
 
     assert house.log_lines() == [
         {
@@ -143,10 +145,22 @@ def test_one_line_is_written_per_answer(house: Any) -> None:
 
 
 def test_lines_are_json_one_by_one(house: Any) -> None:
-    request_line(house.log)(ANSWERED)
-    request_line(house.log)(ANSWERED)
+    request_line(house.log, house.clock)(ANSWERED)
+    request_line(house.log, house.clock)(ANSWERED)
 
     lines = io.BytesIO(house.lines.getvalue()).readlines()
 
     assert len(lines) == 2
     assert all(json.loads(line) for line in lines)
+
+
+def test_those_turned_away_are_told_of_once_a_second_with_their_number(house: Any) -> None:
+    watch = request_line(house.log, house.clock)
+    turned_away = msgspec.structs.replace(ANSWERED, status=503, code="overloaded", batch=None)
+    for _ in range(3):
+        watch(turned_away)
+    house.clock.advance(dt.timedelta(seconds=1))
+    watch(turned_away)
+
+    told = [(line["event"], line.get("requests")) for line in house.log_lines()]
+    assert told == [("requests_turned_away", 1), ("requests_turned_away", 3)]
