@@ -256,6 +256,8 @@ class EntityState:
             return sum(series.counts[first:end])
         if aggregate in {"sum", "max"}:
             return self._of_money(series, span, aggregate == "sum", asked.currency)
+        if of is not None and of not in series.values:
+            return "not_loaded"
         if of is not None and aggregate == "distinct":
             return series.distinct(of, span)
         return self._of_parts(series, span, want, asked)
@@ -287,12 +289,20 @@ class EntityState:
     ) -> int | Unknown:
         first, end = span
         column = (series.sums if is_sum else series.maxes).get(currency)
+        if column is None and not self._keeps_money(series, is_sum):
+            return "not_loaded"
         if column is None and self._has_other_currencies and currency not in self._currencies:
             return "outside_kept_range"
         if is_sum:
             return 0 if column is None else sum(column[first:end])
         most = NONE_SEEN if column is None else max(column[first:end], default=NONE_SEEN)
         return "no_history" if most == NONE_SEEN else most
+
+    def _keeps_money(self, series: Series, is_sum: bool) -> bool:  # noqa: FBT001  as above
+        for tier, one in zip(self._plan.tiers, self._series, strict=True):
+            if one is series:
+                return tier.has_sums if is_sum else tier.has_maxes
+        return False
 
     def _scalar(self, want: Want, asked: "Asked") -> int | Unknown:
         if want.aggregate in {"since_last", "since_first"}:
