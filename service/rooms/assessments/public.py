@@ -11,6 +11,7 @@ from keys.translog import commitment
 from risk.assessment import Assessment, ExemptionUse
 from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Forced
+from risk.lists import ListHit
 from risk.strategy import Strategy
 from risk.vectors import COUNTED_AT, FeatureVector, entities, observations, vector
 from service.db.statements import Bound
@@ -59,6 +60,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     forced: Forced | None = None
     small_limit_minor: int | None = None
     merchant_limit_minor: int | None = None
+    lists: tuple[ListHit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,10 @@ class Judge:
         if facts.stage not in COUNTED_AT:
             # After its creation a payment spends nothing more; what it was approved with stands.
             return Circumstances(
-                preset=known.preset, exemption=known.exemption, payee_is_new=known.payee_is_new
+                preset=known.preset,
+                exemption=known.exemption,
+                payee_is_new=known.payee_is_new,
+                lists=known.lists,
             )
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
         for row in view.rows(_counters(facts, ctx.call)):
@@ -188,6 +193,7 @@ class Judge:
             forced=known.forced,
             small_limit_minor=known.small_limit_minor,
             merchant_limit_minor=known.merchant_limit_minor,
+            lists=known.lists,
         )
 
     def _spends(

@@ -18,6 +18,8 @@ Scope = Literal[
     "assessments:explain",
     "webhooks:write",
     "webhooks:read",
+    "lists:write",
+    "lists:read",
     "replay",
 ]
 
@@ -42,6 +44,8 @@ SCOPES: Final[dict[Scope, str]] = {
     "assessments:explain": "read why a payment was judged as it was; never for a payer's device",
     "webhooks:write": "create, change and delete webhook endpoints, replay deliveries",
     "webhooks:read": "read webhook endpoints and what became of deliveries",
+    "lists:write": "put entries on block, allow and watch lists and take them off",
+    "lists:read": "read the entries of block, allow and watch lists",
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})
