@@ -33,6 +33,7 @@ from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
+from service.rooms.labels import api as labels
 from service.rooms.lists import api as lists
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.payers import api as payers
@@ -48,6 +49,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *challenges.ROUTES,
     *payers.ROUTES,
     *lists.ROUTES,
+    *labels.ROUTES,
     *webhooks.ROUTES,
     *custody.ROUTES,
 )

@@ -18,7 +18,7 @@ FLOORS: Final = (
     ("challenges",),
     ("assessments",),
     ("payments",),
-    ("webhooks", "notices", "cases"),
+    ("webhooks", "notices", "cases", "labels"),
     ("recovery",),
     ("safety", "audit", "console"),
 )

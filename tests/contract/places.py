@@ -251,6 +251,22 @@ def _of_entry(action: str, body: Any) -> Any:
     return make
 
 
+def _labelled(house: House, key: Holder) -> tuple[str, Any]:
+    told = {
+        "payment_id": house.create(key)["id"],
+        "intent": "scam",
+        "source": "bank",
+        "external_id": f"case-{house.next()}",
+    }
+    return "/v1/labels", told
+
+
+def _labels(house: House, key: Holder) -> tuple[str, Any]:
+    path, told = _labelled(house, key)
+    house.post(path, key, told, status=201)
+    return f"{path}?payment_id={told['payment_id']}", None
+
+
 def _another(house: House, key: Holder) -> tuple[str, Any]:
     endpoint(house, key)
     return "/v1/webhook_endpoints", {"url": "https://hooks.example/other"}
@@ -269,6 +285,8 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "get_hold": _of_part("held", "hold", ""),
     "cancel_hold": _of_part("held", "hold", "/cancel"),
     "register_payer": lambda house, _: ("/v1/payers", {"payer_id": f"c_{house.next()}"}),
+    "record_label": _labelled,
+    "list_labels": _labels,
     "add_list_entry": lambda house, _: ("/v1/lists/entries", list_entry(house)),
     "list_list_entries": lambda _house, _: ("/v1/lists/entries", None),
     "get_list_entry": _of_entry("", None),

@@ -20,6 +20,8 @@ Scope = Literal[
     "webhooks:read",
     "lists:write",
     "lists:read",
+    "labels:write",
+    "labels:read",
     "replay",
 ]
 
@@ -46,6 +48,8 @@ SCOPES: Final[dict[Scope, str]] = {
     "webhooks:read": "read webhook endpoints and what became of deliveries",
     "lists:write": "put entries on block, allow and watch lists and take them off",
     "lists:read": "read the entries of block, allow and watch lists",
+    "labels:write": "tell what payments turned out to be",
+    "labels:read": "read what payments turned out to be",
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})
