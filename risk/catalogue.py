@@ -1,7 +1,7 @@
 """Features and policy as Markdown, rendered from what the engine runs. Writes no file."""
 
 from risk.assessment import Amount
-from risk.feature import FeatureSet, Text
+from risk.feature import EVERY_STAGE, Feature, FeatureSet, Text
 from risk.policy.shapes import CurrencyLimits, Preset
 from risk.reasons import money_text
 from risk.strategy import Strategy
@@ -14,17 +14,26 @@ def features_markdown(features: FeatureSet) -> str:
         "",
         "Generated from `risk/features`; a test compares.",
         "Values are as of the payment's own time, from what was counted before it.",
-        "A value that is not known carries its reason.",
+        "A value that is not known carries its reason, and is never 0: no such entity given",
+        "(`no_device`, `no_instrument`, ...), too little seen of it yet (`no_history`),",
+        "a stage at which it is not read (`not_at_stage`), or what was let go to keep the state",
+        "small (`outside_kept_range`).",
+        "A pair of entities is counted in the state of the first. Thousandths are rounded down.",
         "",
-        "| name | of | window | unit | version | meaning | 含义 |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| name | of | window | unit | stages | source | version | meaning | 含义 |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| `{f.name}` | {f.entity} | {f.window_s:,} s | {f.unit} | {f.version}"
-        f" | {f.meaning.en} | {f.meaning.zh} |"
+        f"| `{f.name}` | {f.entity}{f' with {f.of}' if f.of else ''} | {_window(f)} | {f.unit}"
+        f" | {'all' if f.stages == EVERY_STAGE else ', '.join(f.stages)} | {f.source}"
+        f" | {f.version} | {f.meaning.en} | {f.meaning.zh} |"
         for f in features.features
     ]
     return "\n".join([*lines, ""])
+
+
+def _window(feature: Feature) -> str:
+    return f"{feature.window_s:,} s" if feature.window_s else "-"
 
 
 def policy_markdown(strategy: Strategy) -> str:

@@ -4,6 +4,7 @@ from typing import Literal
 
 from risk.assessment import Assessment, DegradedCode, Reason, RuleResult, Slots
 from risk.facts import Circumstances, Facts
+from risk.feature import COUNTED_AT
 from risk.policy.asking import Ask, Setting, ask
 from risk.policy.settling import (
     Verdict,
@@ -16,7 +17,7 @@ from risk.policy.settling import (
 )
 from risk.policy.shapes import Liability, Velocity, VelocityAt
 from risk.strategy import Strategy
-from risk.vectors import COUNTED_AT, FeatureVector, Missing, is_sound
+from risk.vectors import FeatureVector, Missing, is_sound
 
 
 def assess(

@@ -89,6 +89,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     entry: str | None = None
     channel: str | None = None
     mcc: str | None = None
+    merchant_id: str | None = None
 
 
 class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

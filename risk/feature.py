@@ -3,16 +3,53 @@
 import hashlib
 import importlib
 import pkgutil
+from functools import cached_property
 from typing import Final, Literal, get_args
 
 import msgspec
 
 import risk.features
 from risk.facts import Stage
+from risk.plan import WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
 from risk.windows import LATE_S, TIERS, tier_of
 
-Entity = Literal["payer", "device"]
+Entity = Literal[
+    "payer",
+    "email",
+    "phone",
+    "payee",
+    "instrument",
+    "device",
+    "address",
+    "ip",
+    "ip_24",
+    "bin",
+    "merchant",
+]
+Unit = Literal["payments", "minor", "values", "thousandths", "seconds"]
 EVERY_STAGE: Final[tuple[Stage, ...]] = get_args(Stage)
+# A payment is counted once, by the assessment that creates it; its later stages add nothing.
+COUNTED_AT: Final[frozenset[Stage]] = frozenset({"pre_payment", "payout"})
+AT_CREATION: Final[tuple[Stage, ...]] = tuple(one for one in EVERY_STAGE if one in COUNTED_AT)
+# Whom a token names: their state can be read at every stage. All others only when a payment is
+# made, because a later command says which entities it needs before its payment is looked up.
+AT_EVERY_STAGE: Final[frozenset[Entity]] = frozenset({"payer", "device"})
+_UNITS: Final[dict[Aggregate, Unit]] = {
+    "count": "payments",
+    "distinct": "values",
+    "declined_share": "thousandths",
+    "share": "thousandths",
+    "to_normal": "thousandths",
+    "since_last": "seconds",
+    "since_first": "seconds",
+}
+WINDOWS: Final[dict[str, int]] = {
+    "1m": 60,
+    "1h": 3_600,
+    "24h": 86_400,
+    "7d": 7 * 86_400,
+    "30d": 30 * 86_400,
+}
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,11 +63,12 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One feature: declared once, computed the same way online and offline.
 
     Attributes:
-        name: Entity, what, aggregate, window: `payer_payment_count_1h`.
+        name: Entity, what, aggregate, window: `payer_payment_count_1h`, see `name_of`.
         entity: Whose state it reads.
-        aggregate: `count` of payments, or `sum` of their amounts in this payment's currency.
-        window_s: Whole buckets, see risk/windows.py.
-        unit: `payments`, or `minor` units of the payment's currency.
+        aggregate: See risk/plan.py. Amounts are of this payment's currency alone.
+        window_s: Whole buckets, see risk/windows.py; 0 for what has no window.
+        unit: `minor` units of the payment's currency; shares and ratios are in thousandths.
+        of: The other entity: whose different values are counted, or with whom, for a pair.
         stages: Where it may be known.
         source: The events it is a function of.
         version: Grows when the value's meaning changes.
@@ -39,16 +77,17 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     name: str
     entity: Entity
-    aggregate: Literal["count", "sum"]
+    aggregate: Aggregate
     window_s: int
-    unit: Literal["payments", "minor"]
+    unit: Unit
     stages: tuple[Stage, ...]
     source: str
     version: int
     meaning: Text
+    of: Entity | None = None
 
 
-class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """All features of a strategy, by name.
 
     Attributes:
@@ -59,7 +98,7 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     features: tuple[Feature, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Return the names, in the order of a vector."""
         return tuple(feature.name for feature in self.features)
@@ -72,20 +111,109 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         return self.features[self.names.index(name)]
 
+    @cached_property
+    def plans(self) -> dict[Entity, Plan]:
+        """Return what each entity has to keep; one without features keeps nothing."""
+        return {entity: make_plan(wants) for entity, wants in self._wants().items()}
+
+    @cached_property
+    def reads(self) -> dict[Stage, dict[Entity, Reads]]:
+        """Return what is read at each stage."""
+        return {
+            stage: {entity: make_reads(wants) for entity, wants in self._wants(stage).items()}
+            for stage in EVERY_STAGE
+        }
+
+    @cached_property
+    def others(self) -> tuple[Entity, ...]:
+        """Return the entities that take part in features of another one."""
+        return tuple(sorted({one.of for one in self.features if one.of is not None}))
+
+    @cached_property
+    def state_id(self) -> str:
+        """Return the name of what entities keep: states of another name are built anew."""
+        content = [LATE_S, TIERS, sorted(self.plans.items())]
+        return f"st_{hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:12]}"
+
+    def _wants(self, stage: Stage | None = None) -> dict[Entity, list[Want]]:
+        found: dict[Entity, list[Want]] = {}
+        for slot, one in enumerate(self.features):
+            if stage is None or stage in one.stages:
+                want = Want(slot, one.aggregate, one.window_s, one.of)
+                found.setdefault(one.entity, []).append(want)
+        return found
+
+
+def name_of(
+    entity: Entity, aggregate: Aggregate, window: str | None = None, of: Entity | None = None
+) -> str:
+    """Return a feature's name: entity, what or with whom, aggregate, window.
+
+    Example:
+        >>> name_of("payer", "count", "30d", "payee")
+        'payer_payee_payment_count_30d'
+        >>> name_of("payer", "to_normal"), name_of("payer", "since_last")
+        ('payer_amount_to_normal', 'payer_since_last_s')
+    """
+    what = {
+        "count": "payment_count",
+        "sum": "amount_sum",
+        "max": "amount_max",
+        "mean": "amount_mean",
+        "deviation": "amount_deviation",
+        "to_normal": "amount_to_normal",
+        "since_last": "since_last_s",
+        "since_first": "since_first_s",
+    }.get(aggregate, aggregate)
+    return "_".join(part for part in (entity, of, what, window) if part is not None)
+
+
+def declare(
+    entity: Entity,
+    aggregate: Aggregate,
+    window: str | None = None,
+    *,
+    en: str,
+    zh: str,
+    of: Entity | None = None,
+) -> Feature:
+    """Return a feature of version 1 whose name, unit and stages follow from the rest."""
+    return Feature(
+        name=name_of(entity, aggregate, window, of),
+        entity=entity,
+        aggregate=aggregate,
+        window_s=WINDOWS[window] if window else 0,
+        unit=_UNITS.get(aggregate, "minor"),
+        stages=EVERY_STAGE if entity in AT_EVERY_STAGE else AT_CREATION,
+        source=f"payments created, by {entity}" + (f" and {of}" if of else ""),
+        version=1,
+        meaning=Text(en=en, zh=zh),
+        of=of,
+    )
+
 
 def load_features() -> FeatureSet:
-    """Return the set of every `FEATURE` in the files of `risk.features`.
+    """Return the set of every `FEATURE` and all `FEATURES` in the files of `risk.features`.
+
+    A file holds one feature and has its name, or all further features of one entity and has the
+    entity's name.
 
     Raises:
-        ValueError: Two features share a name, or one is not named after its file.
-        AttributeError: A file has no `FEATURE`.
+        ValueError: Two features share a name, or one is not in the file of its name.
+        AttributeError: A file has neither.
     """
-    found = []
+    found: list[Feature] = []
     for module in pkgutil.iter_modules(risk.features.__path__):
-        feature: Feature = importlib.import_module(f"risk.features.{module.name}").FEATURE
-        if feature.name != module.name:
-            raise ValueError(f"feature {feature.name} is not named after its file {module.name}")
-        found.append(feature)
+        file = importlib.import_module(f"risk.features.{module.name}")
+        if module.name in get_args(Entity):
+            features: tuple[Feature, ...] = file.FEATURES
+            misplaced = [one.name for one in features if one.entity != module.name]
+        else:
+            features = (file.FEATURE,)
+            misplaced = [one.name for one in features if one.name != module.name]
+        if misplaced:
+            raise ValueError(f"feature {misplaced[0]} is not named after its file {module.name}")
+        found += features
     return make_feature_set(found)
 
 
@@ -99,9 +227,10 @@ def make_feature_set(features: list[Feature]) -> FeatureSet:
     if len({feature.name for feature in ordered}) != len(ordered):
         raise ValueError("two features share a name")
     for feature in ordered:
-        tier_of(feature.window_s)
+        if feature.aggregate in WINDOWED:
+            tier_of(feature.window_s)
     content = [
-        [f.name, f.entity, f.aggregate, f.window_s, f.unit, f.stages, f.source, f.version]
+        [f.name, f.entity, f.aggregate, f.window_s, f.unit, f.stages, f.source, f.version, f.of]
         for f in ordered
     ]
     digest = hashlib.sha256(msgspec.json.encode([LATE_S, TIERS, content])).hexdigest()

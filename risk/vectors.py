@@ -3,17 +3,31 @@
 import datetime as dt
 import math
 from collections.abc import Mapping
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
+from risk.entity_state import Asked, EntityState, Unknown
 from risk.facts import Facts, Stage
-from risk.feature import Entity, Feature, FeatureSet
-from risk.windows import EntityState
+from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
+from risk.plan import Reads
+from risk.series import keyed
+from risk.windows import second_of
 
-# A payment is counted once, by the assessment that creates it; its later stages add nothing.
-COUNTED_AT: Final[frozenset[Stage]] = frozenset({"pre_payment", "payout"})
-MissingReason = Literal["no_device", "not_at_stage", "not_loaded", "outside_kept_range"]
+MissingReason = Literal[
+    "no_email",
+    "no_phone",
+    "no_instrument",
+    "no_device",
+    "no_address",
+    "no_ip",
+    "no_bin",
+    "no_merchant",
+    "no_history",
+    "not_at_stage",
+    "not_loaded",
+    "outside_kept_range",
+]
 
 
 class Missing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,18 +58,47 @@ class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.values[self.names.index(name)]
 
 
+_NOT_AT_STAGE: Final = Missing("not_at_stage")
+_NOT_LOADED: Final = Missing("not_loaded")
+_UNKNOWN: Final[dict[Unknown, Missing]] = {why: Missing(why) for why in get_args(Unknown)}
+# What a value says whose entity the payment does not have.
+_ABSENT: Final[dict[str, Missing]] = {
+    "email": Missing("no_email"),
+    "phone": Missing("no_phone"),
+    "instrument": Missing("no_instrument"),
+    "device": Missing("no_device"),
+    "address": Missing("no_address"),
+    "ip": Missing("no_ip"),
+    "ip_24": Missing("no_ip"),
+    "bin": Missing("no_bin"),
+    "merchant": Missing("no_merchant"),
+}
+
+
 class Observation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one payment adds to the state of one entity, after it was judged."""
+    """What one payment adds to the state of one entity, after it was judged.
+
+    Attributes:
+        is_declined: What we said of it; None where that is not known.
+        others: Kind -> key of every entity of the payment, this one too.
+    """
 
     kind: Entity
     key: str
     at: dt.datetime
     amount_minor: int
     currency: str
+    is_declined: bool | None = None
+    others: dict[str, str] = {}
 
 
 class Involves(Protocol):
     """What says which entities a payment involves; `Facts` does."""
+
+    @property
+    def stage(self) -> Stage:
+        """When it is judged."""
+        ...
 
     @property
     def payer_key(self) -> str:
@@ -63,29 +106,92 @@ class Involves(Protocol):
         ...
 
     @property
+    def payee_id(self) -> str:
+        """Who is paid."""
+        ...
+
+    @property
+    def email_key(self) -> str | None:
+        """The payer's e-mail address, as a pseudonym."""
+        ...
+
+    @property
+    def phone_key(self) -> str | None:
+        """The payer's phone number, as a pseudonym."""
+        ...
+
+    @property
+    def instrument_id(self) -> str | None:
+        """What pays."""
+        ...
+
+    @property
+    def instrument_bin(self) -> str | None:
+        """The card's first digits."""
+        ...
+
+    @property
     def device_id(self) -> str | None:
         """The payer's device."""
         ...
 
+    @property
+    def shipping_address_id(self) -> str | None:
+        """Where the order goes."""
+        ...
+
+    @property
+    def ip_keys(self) -> tuple[str, ...]:
+        """Pseudonyms of networks and address, widest first."""
+        ...
+
+    @property
+    def merchant_id(self) -> str | None:
+        """Who asks."""
+        ...
+
+
+def _involved(facts: Involves) -> dict[Entity, str]:
+    networks = facts.ip_keys
+    found: dict[Entity, str | None] = {
+        "payer": facts.payer_key,
+        "device": facts.device_id,
+        "instrument": facts.instrument_id,
+        "payee": facts.payee_id,
+        "email": facts.email_key,
+        "phone": facts.phone_key,
+        "address": facts.shipping_address_id,
+        "ip": networks[-1] if networks else None,
+        # The next wider network: a /24, or a /64 of IPv6.
+        "ip_24": networks[-2] if len(networks) > 1 else None,
+        "bin": facts.instrument_bin,
+        "merchant": facts.merchant_id,
+    }
+    return {kind: key for kind, key in found.items() if key is not None}
+
 
 def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
-    """Return the kind and key of every entity whose state this payment reads."""
-    payer: tuple[Entity, str] = ("payer", facts.payer_key)
-    if facts.device_id is None:
-        return (payer,)
-    return (payer, ("device", facts.device_id))
+    """Return the kind and key of every entity whose state this payment reads at its stage."""
+    found = _involved(facts)
+    if facts.stage in COUNTED_AT:
+        return tuple(found.items())
+    return tuple((kind, key) for kind, key in found.items() if kind in AT_EVERY_STAGE)
 
 
-def observations(facts: Facts) -> tuple[Observation, ...]:
+def observations(facts: Facts, *, is_declined: bool | None = None) -> tuple[Observation, ...]:
     """Return what to add to entity states once this payment was judged, whatever the outcome.
 
     Refused payments count as well: a run of them is what card testing looks like.
     """
     if facts.stage not in COUNTED_AT:
         return ()
+    found = _involved(facts)
+    others: dict[str, str] = {str(kind): key for kind, key in found.items()}
     return tuple(
-        Observation(kind, key, facts.occurred_at, facts.amount_minor, facts.currency)
-        for kind, key in entities(facts)
+        Observation(
+            kind, key, facts.occurred_at, facts.amount_minor, facts.currency, is_declined, others
+        )
+        for kind, key in found.items()
     )
 
 
@@ -100,29 +206,32 @@ def vector(
             One that is absent makes its features missing, not 0.
         features: The set, in whose order the values stand.
     """
-    by_kind = {kind: states.get((kind, key)) for kind, key in entities(facts)}
-    return FeatureVector(
-        feature_set=features.id,
-        names=features.names,
-        values=tuple(_value(feature, facts, by_kind) for feature in features.features),
+    found = _involved(facts)
+    asked = Asked(
+        second=second_of(facts.occurred_at),
+        currency=facts.currency,
+        amount_minor=facts.amount_minor,
+        others={kind: keyed(found[kind]) for kind in features.others if kind in found},
     )
+    values: list[int | float | Missing] = [_NOT_AT_STAGE] * len(features.features)
+    for kind, reads in features.reads[facts.stage].items():
+        key = found.get(kind)
+        if key is None:
+            _fill(values, reads, _ABSENT[kind])
+            continue
+        state = states.get((kind, key))
+        if state is None:
+            _fill(values, reads, _NOT_LOADED)
+            continue
+        for slot, of in reads.pairs:
+            values[slot] = _ABSENT.get(of, _NOT_LOADED)
+        state.read(reads, asked, values, _UNKNOWN)
+    return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
-def _value(
-    feature: Feature, facts: Facts, by_kind: dict[Entity, EntityState | None]
-) -> int | Missing:
-    if facts.stage not in feature.stages:
-        return Missing("not_at_stage")
-    if feature.entity not in by_kind:
-        return Missing("no_device")
-    state = by_kind[feature.entity]
-    if state is None:
-        return Missing("not_loaded")
-    if feature.aggregate == "count":
-        value = state.count(facts.occurred_at, feature.window_s)
-    else:
-        value = state.sum(facts.occurred_at, feature.window_s, facts.currency)
-    return Missing("outside_kept_range") if value is None else value
+def _fill(values: list[int | float | Missing], reads: Reads, why: Missing) -> None:
+    for slot in reads.slots:
+        values[slot] = why
 
 
 def is_sound(found: FeatureVector, features: FeatureSet) -> bool:

@@ -6,6 +6,7 @@ import msgspec
 
 from risk.assessment import Amount, ExemptionUse, Reason, Slots
 from risk.facts import Circumstances, Facts
+from risk.feature import COUNTED_AT
 from risk.policy.shapes import (
     CurrencyLimits,
     ExemptionPolicy,
@@ -14,7 +15,6 @@ from risk.policy.shapes import (
     PresetLevels,
     RiskLevel,
 )
-from risk.vectors import COUNTED_AT
 
 # The weakest proof there is; only the counted exemption goes below it.
 WEAKEST = 1

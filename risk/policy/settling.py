@@ -4,9 +4,9 @@ import msgspec
 
 from risk.assessment import STRENGTH, ExemptionUse, Hold, Reason
 from risk.facts import Outcome
+from risk.feature import COUNTED_AT
 from risk.policy.asking import WEAKEST, Ask, Setting
 from risk.policy.shapes import Grounds, HoldEnd
-from risk.vectors import COUNTED_AT
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,7 +57,14 @@ def entity_row(key: EntityKey) -> Bound:
 class State(Protocol):
     """One entity's feature state; risk defines what is in it."""
 
-    def add(self, at: Any, amount_minor: int, currency: str) -> None:
+    def add(
+        self,
+        at: Any,
+        amount_minor: int,
+        currency: str,
+        is_declined: bool | None = None,  # noqa: FBT001  as risk takes it
+        others: Mapping[str, str] = ...,
+    ) -> None:
         """Add one observation."""
         ...
 
@@ -80,11 +87,11 @@ class StateCodec(Protocol):
 
     feature_set: str
 
-    def new(self) -> State:
-        """Return an empty state."""
+    def new(self, kind: str) -> State:
+        """Return an empty state of a kind of entity."""
         ...
 
-    def unpack(self, packed: bytes) -> State:
+    def unpack(self, kind: str, packed: bytes) -> State:
         """Return the state of a stored row."""
         ...
 
@@ -141,12 +148,12 @@ class EntityCache:
                 the log before the writer works (`service.state.rebuild`), never counted anew.
         """
         if not rows:
-            self._put(key, self._codec.new(), 0)
+            self._put(key, self._codec.new(key.kind), 0)
             return
         [row] = rows
         if (row["feature_set"], row["schema"]) != (self._codec.feature_set, STATE_SCHEMA):
             raise ValueError("an entity row of another feature set")
-        self._put(key, self._codec.unpack(row["state"]), row["sequence"])
+        self._put(key, self._codec.unpack(key.kind, row["state"]), row["sequence"])
 
     def get(self, key: EntityKey) -> State:
         """Return an entity's state; the caller must not change it.
@@ -271,7 +278,13 @@ class Overlay:
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = self._below.get(key).copy()
-        state.add(observation.at, observation.amount_minor, observation.currency)
+        state.add(
+            observation.at,
+            observation.amount_minor,
+            observation.currency,
+            observation.is_declined,
+            observation.others,
+        )
 
     def join(self, above: "Overlay") -> None:
         """Take what was added to an overlay over this one."""

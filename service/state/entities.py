@@ -1,8 +1,9 @@
 """Whose feature state it is, what a fact adds to it, and the table that keeps it. Pure."""
 
 import datetime as dt
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -43,6 +44,9 @@ class Observation:
         at: Event time.
         amount_minor: Minor units, 0 or more.
         currency: ISO 4217 code.
+        is_declined: What was said of the payment; None where that is not known.
+        others: Kind -> key of every entity of the same fact; told by the observations beside it,
+            so it is not stored.
     """
 
     kind: str
@@ -50,23 +54,80 @@ class Observation:
     at: dt.datetime
     amount_minor: int
     currency: str
+    is_declined: bool | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+
+
+# The first form is a list of one row for each observation, and begins with a list; every later one
+# begins with its number. Both are read for ever.
+FORM: Final = 2
+_First = tuple[str, str, dt.datetime, int, str]
+# One fact: time, amount, currency, whether it was declined, and kind and key in turn.
+_Fact = tuple[dt.datetime, int, str, bool | None, list[str]]
 
 
 def pack(observations: tuple[Observation, ...]) -> bytes | None:
-    """Return observations as msgpack, or None where there are none."""
+    """Return observations as msgpack, or None where there are none.
+
+    What neighbours share is written once: one payment is seen by a dozen entities.
+    """
     if not observations:
         return None
-    return msgspec.msgpack.encode(
-        [(one.kind, one.key, one.at, one.amount_minor, one.currency) for one in observations]
-    )
+    facts: list[_Fact] = []
+    last: Observation | None = None
+    for one in observations:
+        if last is None or not _is_same_fact(last, one):
+            facts.append((one.at, one.amount_minor, one.currency, one.is_declined, []))
+        facts[-1][-1].extend((one.kind, one.key))
+        last = one
+    return msgspec.msgpack.encode((FORM, facts))
 
 
 def unpack(packed: bytes | None) -> tuple[Observation, ...]:
-    """Return the observations of a stored event."""
+    """Return the observations of a stored event, in whichever form it was written.
+
+    Raises:
+        ValueError: The form is a later one.
+    """
     if packed is None:
         return ()
-    rows = msgspec.msgpack.decode(packed, type=list[tuple[str, str, dt.datetime, int, str]])
+    facts = _facts(packed)
     return tuple(
-        Observation(kind=kind, key=key, at=at, amount_minor=minor, currency=currency)
-        for kind, key, at, minor, currency in rows
+        Observation(
+            kind=kind,
+            key=key,
+            at=at,
+            amount_minor=minor,
+            currency=currency,
+            is_declined=is_declined,
+            others=others,
+        )
+        for at, minor, currency, is_declined, named in facts
+        for others in (dict(zip(named[::2], named[1::2], strict=True)),)
+        for kind, key in zip(named[::2], named[1::2], strict=True)
+    )
+
+
+def _facts(packed: bytes) -> list[_Fact]:
+    head = msgspec.msgpack.decode(packed, type=list[Any])[:1]
+    if head == [FORM]:
+        return msgspec.msgpack.decode(packed, type=tuple[int, list[_Fact]])[1]
+    if head and isinstance(head[0], int):
+        raise ValueError(f"observations of form {head[0]}")
+    facts: list[_Fact] = []
+    for kind, key, at, minor, currency in msgspec.msgpack.decode(packed, type=list[_First]):
+        shared = (at, minor, currency)
+        if facts and facts[-1][:3] == shared:
+            facts[-1][-1].extend((kind, key))
+        else:
+            facts.append((*shared, None, [kind, key]))
+    return facts
+
+
+def _is_same_fact(one: Observation, other: Observation) -> bool:
+    return (
+        one.at == other.at
+        and one.amount_minor == other.amount_minor
+        and one.currency == other.currency
+        and one.is_declined == other.is_declined
     )

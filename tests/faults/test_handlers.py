@@ -149,8 +149,10 @@ class FaultyDesk(Desk):
     def states(self, command: Command) -> list[bytes]:
         """Return the feature state of everything that a command observes."""
         keys = self.sound.of(command).entities(command, self.call)
-        cache, nothing = self.house.cache, WindowStates().new()
-        return [(nothing if cache.missing([key]) else cache.get(key)).pack() for key in keys]
+        cache, codec = self.house.cache, WindowStates()
+        return [
+            (codec.new(key.kind) if cache.missing([key]) else cache.get(key)).pack() for key in keys
+        ]
 
     def rerun(self, row: Row, handlers: Handlers) -> Outcome | str:
         return rerun(

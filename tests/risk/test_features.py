@@ -2,6 +2,7 @@
 
 import datetime as dt
 import inspect
+import math
 import re
 
 import msgspec
@@ -9,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk.entity_state import EntityState
 from risk.facts import Facts
-from risk.feature import Feature, load_features, make_feature_set
-from risk.vectors import FeatureVector, Observation, entities, observations, vector
-from risk.windows import EntityState
+from risk.feature import Feature, declare, load_features, make_feature_set, name_of
+from risk.plan import WINDOWED
+from risk.vectors import FeatureVector, Missing, Observation, entities, observations, vector
 
 FEATURES = load_features()
 EACH = pytest.mark.parametrize("feature", FEATURES.features, ids=FEATURES.names)
@@ -21,27 +23,56 @@ WINDOW_WORDS = {"1m": 60, "1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 3
 BUCKETS = {60: 1, 3_600: 60, 86_400: 3_600, 7 * 86_400: 3_600, 30 * 86_400: 86_400}
 
 
+OWN = {
+    "payer": lambda facts: facts.payer_key,
+    "device": lambda facts: facts.device_id,
+    "instrument": lambda facts: facts.instrument_id,
+    "payee": lambda facts: facts.payee_id,
+    "email": lambda facts: facts.email_key,
+    "phone": lambda facts: facts.phone_key,
+    "address": lambda facts: facts.shipping_address_id,
+    "ip": lambda facts: facts.ip_keys[-1] if facts.ip_keys else None,
+    "ip_24": lambda facts: facts.ip_keys[-2] if facts.ip_keys else None,
+    "bin": lambda facts: facts.instrument_bin,
+    "merchant": lambda facts: facts.merchant_id,
+}
+ABSENT = {"ip_24": "no_ip"}
+
+
 def payments() -> st.SearchStrategy[list[Facts]]:
-    """Histories of a few payers and devices, within the permitted lateness, in any order."""
+    """Histories of a few of each entity, within the permitted lateness, in any order."""
     day_s = 86_400
+    some = st.sampled_from([None, "a", "b"])
     one = st.builds(
-        lambda back, payer, device, amount, currency: Facts(
+        lambda back, ip, **given: Facts(
             stage="pre_payment",
             occurred_at=NOON - dt.timedelta(seconds=back),
             kind="purchase",
-            amount_minor=amount,
-            currency=currency,
-            payer_key=payer,
-            payee_id="p",
-            device_id=device,
+            ip_keys=() if ip is None else ("8", "16", "24", ip),
+            **given,
         ),
-        st.one_of(st.integers(-120, 200), st.integers(0, day_s), st.sampled_from([59, 60, 3_600])),
-        st.sampled_from(["a", "b"]),
-        st.sampled_from([None, "a", "d"]),
-        st.integers(0, 10**6),
-        st.sampled_from(["CNY", "USD"]),
+        back=st.one_of(
+            st.integers(-120, 200), st.integers(0, day_s), st.sampled_from([59, 60, 3_600])
+        ),
+        ip=some,
+        payer_key=st.sampled_from(["a", "b"]),
+        payee_id=st.sampled_from(["a", "p"]),
+        device_id=some,
+        instrument_id=some,
+        email_key=some,
+        phone_key=some,
+        shipping_address_id=some,
+        instrument_bin=some,
+        merchant_id=st.just("m"),
+        amount_minor=st.integers(0, 10**6),
+        currency=st.sampled_from(["CNY", "USD"]),
     )
     return st.lists(one, min_size=1, max_size=25)
+
+
+def is_declined(facts: Facts) -> bool:
+    """An outcome that every history can tell again."""
+    return facts.amount_minor % 3 == 0
 
 
 def online(history: list[Facts]) -> list[FeatureVector]:
@@ -50,26 +81,72 @@ def online(history: list[Facts]) -> list[FeatureVector]:
     vectors = []
     for facts in history:
         for entity in entities(facts):
-            states.setdefault(entity, EntityState())
+            states.setdefault(entity, EntityState(FEATURES.plans[entity[0]]))
         vectors.append(vector(facts, states, FEATURES))
-        for seen in observations(facts):
-            states[seen.kind, seen.key].add(seen.at, seen.amount_minor, seen.currency)
+        for seen in observations(facts, is_declined=is_declined(facts)):
+            states[seen.kind, seen.key].add(
+                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+            )
     return vectors
 
 
-def by_definition(feature: Feature, facts: Facts, before: list[Facts]) -> int:
+def by_definition(feature: Feature, facts: Facts, before: list[Facts]) -> int | str:
+    """Return a feature's value, or why it is missing, from the whole history."""
+    own = OWN[feature.entity]
+    if own(facts) is None:
+        return ABSENT.get(feature.entity, f"no_{feature.entity}")
+    found = [other for other in before if own(other) == own(facts)]
+    if feature.window_s:
+        return _in_window(feature, facts, found)
+    if feature.aggregate in {"since_last", "since_first"}:
+        pick = max if feature.aggregate == "since_last" else min
+        times = [other.occurred_at for other in found]
+        if not times:
+            return "no_history"
+        return max(int((facts.occurred_at - pick(times)).total_seconds()), 0)
+    return _of_amounts(feature, facts, found)
+
+
+def _in_window(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
     size = BUCKETS[feature.window_s]
     end = (int(facts.occurred_at.timestamp()) // size + 1) * size
-    who = "payer_key" if feature.entity == "payer" else "device_id"
-    found = [
-        other
-        for other in before
-        if getattr(other, who) == getattr(facts, who)
-        and end - feature.window_s <= other.occurred_at.timestamp() < end
-    ]
+    start = end - feature.window_s
+    found = [other for other in found if start <= other.occurred_at.timestamp() < end]
+    money = [other.amount_minor for other in found if other.currency == facts.currency]
+    if feature.aggregate == "sum":
+        return sum(money)
+    if feature.aggregate == "max":
+        return max(money, default="no_history")
+    if feature.aggregate == "declined_share":
+        return 1_000 * sum(map(is_declined, found)) // len(found) if found else "no_history"
+    return len(found) if feature.of is None else _with_others(feature, facts, found)
+
+
+def _with_others(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
+    of = OWN[feature.of]
+    if feature.aggregate == "distinct":
+        return len({of(other) for other in found} - {None})
+    if of(facts) is None:
+        return ABSENT.get(feature.of, f"no_{feature.of}")
+    together = sum(of(other) == of(facts) for other in found)
     if feature.aggregate == "count":
-        return len(found)
-    return sum(other.amount_minor for other in found if other.currency == facts.currency)
+        return together
+    return 1_000 * together // len(found) if found else "no_history"
+
+
+def _of_amounts(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
+    money = [other.amount_minor for other in found if other.currency == facts.currency]
+    if len(money) < 3:
+        return "no_history"
+    mean, variance = float(money[0]), 0.0
+    for amount in money[1:]:
+        by = amount - mean
+        mean, variance = mean + 0.125 * by, 0.875 * (variance + 0.125 * by * by)
+    if mean <= 0:
+        return "no_history"
+    if feature.aggregate == "to_normal":
+        return int(min(1_000.0 * facts.amount_minor / mean, 1_000_000))
+    return int((mean if feature.aggregate == "mean" else math.sqrt(variance)) + 0.5)
 
 
 @EACH
@@ -82,19 +159,16 @@ def test_online_equals_the_definition_over_any_history(
 
     for place, facts in enumerate(history):
         value = found[place].value(feature.name)
-        if feature.entity == "device" and facts.device_id is None:
-            assert msgspec.to_builtins(value) == {"missing": "no_device"}
-        else:
-            assert value == by_definition(feature, facts, history[:place])
+        expected = by_definition(feature, facts, history[:place])
+        assert value == (Missing(expected) if isinstance(expected, str) else expected)
 
 
 @EACH
 def test_a_name_says_entity_what_aggregate_and_window(feature: Feature) -> None:
-    entity, _, aggregate, window = feature.name.split("_")
+    word = next((word for word, s in WINDOW_WORDS.items() if s == feature.window_s), None)
 
-    assert entity == feature.entity
-    assert aggregate == feature.aggregate
-    assert WINDOW_WORDS[window] == feature.window_s
+    assert feature.name == name_of(feature.entity, feature.aggregate, word, feature.of)
+    assert (word is None) == (feature.aggregate not in WINDOWED)
 
 
 @EACH
@@ -108,8 +182,10 @@ def test_a_feature_is_documented_in_both_languages(feature: Feature) -> None:
 
 
 @EACH
-def test_a_count_is_of_payments_and_a_sum_of_money(feature: Feature) -> None:
-    assert feature.unit == {"count": "payments", "sum": "minor"}[feature.aggregate]
+def test_a_unit_follows_from_the_aggregate(feature: Feature) -> None:
+    other = declare(feature.entity, feature.aggregate, en="", zh="")
+
+    assert feature.unit == other.unit
 
 
 @settings(deadline=None)
@@ -121,7 +197,7 @@ def test_vectors_are_deterministic(history: list[Facts]) -> None:
 @settings(deadline=None)
 @given(history=payments())
 def test_reading_changes_no_state(history: list[Facts]) -> None:
-    state = EntityState()
+    state = EntityState(FEATURES.plans["payer"])
     for facts in history:
         state.add(facts.occurred_at, facts.amount_minor, facts.currency)
     before = state.pack()
@@ -177,13 +253,24 @@ def test_prose_does_not_change_the_set_s_id() -> None:
     assert make_feature_set([changed]).id == make_feature_set([feature]).id
 
 
-def test_a_feature_file_holds_one_constant_and_no_function() -> None:
-    import risk.features.payer_payment_count_1h as module  # noqa: PLC0415  the file is the subject
+def test_a_feature_file_declares_and_holds_no_function() -> None:
+    import risk.features.payee as of_entity  # noqa: PLC0415  the file is the subject
+    import risk.features.payer_payment_count_1h as of_one  # noqa: PLC0415  the file is the subject
 
-    own = [name for name, value in vars(module).items() if isinstance(value, Feature)]
+    assert [name for name, value in vars(of_one).items() if isinstance(value, Feature)] == [
+        "FEATURE"
+    ]
+    for module in (of_entity, of_one):
+        own = [f for f in vars(module).values() if inspect.isfunction(f)]
+        assert not [f for f in own if f.__module__ == module.__name__]
 
-    assert own == ["FEATURE"]
-    assert not [f for f in vars(module).values() if inspect.isfunction(f)]
+
+def test_the_state_s_name_is_that_of_what_is_kept() -> None:
+    fewer = [one for one in FEATURES.features if one.name != "payer_payment_count_1h"]
+    none_of_bins = [one for one in FEATURES.features if one.entity != "bin"]
+
+    assert make_feature_set(fewer).state_id == FEATURES.state_id
+    assert make_feature_set(none_of_bins).state_id != FEATURES.state_id
 
 
 def test_an_observation_carries_what_a_state_adds() -> None:
@@ -198,7 +285,9 @@ def test_an_observation_carries_what_a_state_adds() -> None:
         device_id="d",
     )
 
-    assert observations(facts) == (
-        Observation("payer", "a", NOON, 5, "CNY"),
-        Observation("device", "d", NOON, 5, "CNY"),
+    others = {"payer": "a", "device": "d", "payee": "p"}
+    assert observations(facts, is_declined=True) == (
+        Observation("payer", "a", NOON, 5, "CNY", True, others),
+        Observation("device", "d", NOON, 5, "CNY", True, others),
+        Observation("payee", "p", NOON, 5, "CNY", True, others),
     )

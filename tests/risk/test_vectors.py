@@ -5,6 +5,8 @@ import math
 import msgspec
 import pytest
 
+from risk.entity_state import EntityState
+from risk.feature import load_features
 from risk.vectors import (
     FeatureVector,
     Missing,
@@ -13,7 +15,13 @@ from risk.vectors import (
     observations,
     vector,
 )
-from risk.windows import EntityState
+
+PLANS = load_features().plans
+
+
+def empty(kind):
+    return EntityState(PLANS[kind])
+
 
 DEVICE_COUNT = "device_payment_count_1h"
 PAYER_COUNT = "payer_payment_count_1h"
@@ -22,14 +30,14 @@ PAYER_COUNT = "payer_payment_count_1h"
 def test_without_a_device_its_features_are_missing_and_not_zero(payment, strategy) -> None:
     facts = payment(device_id=None)
 
-    found = vector(facts, {("payer", "c_17"): EntityState()}, strategy.features)
+    found = vector(facts, {("payer", "c_17"): empty("payer")}, strategy.features)
 
     assert found.value(DEVICE_COUNT) == Missing("no_device")
     assert found.value(PAYER_COUNT) == 0
 
 
 def test_a_state_that_was_not_loaded_is_missing_and_not_zero(payment, strategy) -> None:
-    found = vector(payment(), {("device", "d_5"): EntityState()}, strategy.features)
+    found = vector(payment(), {("device", "d_5"): empty("device")}, strategy.features)
 
     assert found.value(PAYER_COUNT) == Missing("not_loaded")
 
@@ -41,13 +49,13 @@ def test_a_stage_at_which_a_feature_may_not_be_known_is_missing(payment, strateg
     ]
     features = msgspec.structs.replace(strategy.features, features=tuple(only_later))
 
-    found = vector(payment(), {("payer", "c_17"): EntityState()}, features)
+    found = vector(payment(), {("payer", "c_17"): empty("payer")}, features)
 
     assert set(found.values) == {Missing("not_at_stage")}
 
 
 def test_what_a_state_let_go_is_missing(payment, strategy) -> None:
-    state = EntityState()
+    state = empty("payer")
     late = payment().occurred_at
     state.add(late, 1, "CNY")
     state.add(late.replace(day=27), 1, "CNY")
@@ -60,7 +68,64 @@ def test_what_a_state_let_go_is_missing(payment, strategy) -> None:
 def test_a_payer_and_a_device_of_one_key_are_two_entities(payment) -> None:
     facts = payment(payer_key="x", device_id="x")
 
-    assert entities(facts) == (("payer", "x"), ("device", "x"))
+    assert entities(facts)[:2] == (("payer", "x"), ("device", "x"))
+
+
+def test_a_payment_names_every_entity_that_it_has(payment) -> None:
+    facts = payment(
+        email_key="e",
+        phone_key="f",
+        shipping_address_id="a",
+        ip_keys=("8", "16", "24", "32"),
+        instrument_bin="411111",
+        merchant_id="m",
+    )
+
+    assert dict(entities(facts)) == {
+        "payer": "c_17",
+        "device": "d_5",
+        "instrument": "ins_1",
+        "payee": "p_77",
+        "email": "e",
+        "phone": "f",
+        "address": "a",
+        "ip": "32",
+        "ip_24": "24",
+        "bin": "411111",
+        "merchant": "m",
+    }
+
+
+def test_a_later_stage_reads_whom_its_token_names(payment) -> None:
+    facts = payment(stage="in_flight", merchant_id="m")
+
+    assert entities(facts) == (("payer", "c_17"), ("device", "d_5"))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("email_payment_count_24h", "no_email"),
+        ("phone_payment_count_24h", "no_phone"),
+        ("address_payment_count_24h", "no_address"),
+        ("ip_payment_count_1h", "no_ip"),
+        ("ip_24_payment_count_1h", "no_ip"),
+        ("bin_payment_count_1h", "no_bin"),
+        ("merchant_payment_count_1h", "no_merchant"),
+        ("instrument_payment_count_1h", "no_instrument"),
+        ("payer_instrument_payment_count_30d", "no_instrument"),
+        ("payer_device_payment_count_30d", "no_device"),
+        ("payer_amount_mean", "no_history"),
+        ("payer_since_last_s", "no_history"),
+        ("payer_amount_max_30d", "no_history"),
+        ("payer_declined_share_24h", "no_history"),
+    ],
+)
+def test_what_is_missing_says_why(payment, strategy, name, why) -> None:
+    facts = payment(instrument_id=None, device_id=None)
+    states = {entity: empty(entity[0]) for entity in entities(facts)}
+
+    assert vector(facts, states, strategy.features).value(name) == Missing(why)
 
 
 @pytest.mark.parametrize("stage", ["in_flight", "post_payment"])
@@ -70,7 +135,12 @@ def test_a_later_stage_of_a_payment_counts_nothing(payment, stage) -> None:
 
 @pytest.mark.parametrize("stage", ["pre_payment", "payout"])
 def test_the_stage_that_creates_a_payment_counts_it(payment, stage) -> None:
-    assert len(observations(payment(stage=stage))) == 2
+    assert [one.kind for one in observations(payment(stage=stage))] == [
+        "payer",
+        "device",
+        "instrument",
+        "payee",
+    ]
 
 
 def test_missing_values_with_their_reasons_are_sound(features, strategy) -> None:

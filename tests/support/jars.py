@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -125,7 +127,14 @@ class Tally(State):
         self.count, self.total, self.digest = count, total, digest
 
     @override
-    def add(self, at: Any, amount_minor: int, currency: str) -> None:
+    def add(
+        self,
+        at: Any,
+        amount_minor: int,
+        currency: str,
+        is_declined: bool | None = None,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.count += 1
         self.total += amount_minor
         if currency == "XXX":
@@ -152,11 +161,11 @@ class TallyCodec(StateCodec):
         self.feature_set = feature_set
 
     @override
-    def new(self) -> Tally:
+    def new(self, kind: str) -> Tally:
         return Tally()
 
     @override
-    def unpack(self, packed: bytes) -> Tally:
+    def unpack(self, kind: str, packed: bytes) -> Tally:
         return Tally(*json.loads(packed))
 
 

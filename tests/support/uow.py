@@ -4,6 +4,7 @@ import datetime as dt
 import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -42,7 +43,14 @@ class Tally(State):
         self.amount_minor = amount_minor
 
     @override
-    def add(self, at: Any, amount_minor: int, currency: str) -> None:
+    def add(
+        self,
+        at: Any,
+        amount_minor: int,
+        currency: str,
+        is_declined: bool | None = None,
+        others: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.count += 1
         self.amount_minor += amount_minor
 
@@ -64,11 +72,11 @@ class TallyCodec(StateCodec):
     feature_set = "tally"
 
     @override
-    def new(self) -> Tally:
+    def new(self, kind: str) -> Tally:
         return Tally()
 
     @override
-    def unpack(self, packed: bytes) -> Tally:
+    def unpack(self, kind: str, packed: bytes) -> Tally:
         return Tally(*json.loads(packed))
 
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from risk.assessment import Amount, Assessment, Slots
-from risk.facts import Facts, Scope
+from risk.facts import Facts, Scope, Stage
 from risk.policy.shapes import Preset
 from service.kernel import answers
 
@@ -41,16 +41,28 @@ class Touched(NamedTuple):
     """What a judgement will read and spend from; enough to declare it before it is made.
 
     Attributes:
+        stage: When it will be made.
         payer_key: What stands for the payer.
         instrument_id: What pays.
         device_id: Where it is paid from.
         currency: ISO 4217 code.
+        payee_id: Who is paid.
+        merchant_id: Who asks.
+        email_key, phone_key, instrument_bin, shipping_address_id, ip_keys: See risk.facts.Facts.
     """
 
+    stage: Stage
     payer_key: str
     instrument_id: str | None
     device_id: str | None
     currency: str
+    payee_id: str
+    merchant_id: str | None
+    email_key: str | None = None
+    phone_key: str | None = None
+    instrument_bin: str | None = None
+    shipping_address_id: str | None = None
+    ip_keys: tuple[str, ...] = ()
 
 
 def scopes_of(facts: Facts | Touched) -> dict[Scope, str]:

@@ -11,9 +11,10 @@ from keys.translog import commitment
 from risk.assessment import Assessment, ExemptionUse
 from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Forced
+from risk.feature import COUNTED_AT
 from risk.lists import ListHit
 from risk.strategy import Strategy
-from risk.vectors import COUNTED_AT, FeatureVector, entities, observations, vector
+from risk.vectors import FeatureVector, entities, observations, vector
 from service.db.statements import Bound
 from service.rooms.assessments import store
 from service.rooms.assessments.model import (
@@ -144,8 +145,10 @@ class Judge:
                     at=one.at,
                     amount_minor=one.amount_minor,
                     currency=one.currency,
+                    is_declined=one.is_declined,
+                    others=one.others,
                 )
-                for one in observations(facts)
+                for one in observations(facts, is_declined=assessment.outcome == "decline")
             ),
             counted=counted,
             changes=(Change(bound=self._row(record, ctx)), *spends),

@@ -52,7 +52,7 @@ def _create_payment(
         return refusal
     assert settings is not None
     payment_id = ctx.new_id("pay")
-    facts = _facts(told)
+    facts = _facts(told, ctx.call)
     judged = judge.judge(
         view,
         facts,
@@ -118,9 +118,18 @@ def _created(
     )
 
 
-def _facts(told: PaymentFacts) -> Facts:
-    stage: Stage = "payout" if told.kind == "payout" else "pre_payment"
-    return judged_facts(told, stage=stage, occurred_at=told.occurred_at, amount=told.amount)
+def _stage(told: PaymentFacts) -> Stage:
+    return "payout" if told.kind == "payout" else "pre_payment"
+
+
+def _facts(told: PaymentFacts, call: Call) -> Facts:
+    return judged_facts(
+        told,
+        stage=_stage(told),
+        occurred_at=told.occurred_at,
+        amount=told.amount,
+        merchant_id=call.merchant_id,
+    )
 
 
 def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings) -> Known:
@@ -224,18 +233,28 @@ def _reference_read(call: Call, reference: str) -> Bound:
     )
 
 
-def _touched(told: PaymentFacts) -> Touched:
+def _touched(told: PaymentFacts, call: Call) -> Touched:
+    instrument, device = told.instrument, told.device
+    shipping = told.order.shipping if told.order else None
     return Touched(
+        stage=_stage(told),
         payer_key=told.payer.payer_key,
-        instrument_id=told.instrument.instrument_id if told.instrument else None,
-        device_id=told.device.device_id if told.device else None,
+        instrument_id=instrument.instrument_id if instrument else None,
+        device_id=device.device_id if device else None,
         currency=told.amount.currency,
+        payee_id=told.payee.payee_id,
+        merchant_id=call.merchant_id,
+        email_key=told.payer.email_key,
+        phone_key=told.payer.phone_key,
+        instrument_bin=instrument.bin if instrument else None,
+        shipping_address_id=shipping.address_id if shipping else None,
+        ip_keys=device.ip_keys if device else (),
     )
 
 
 def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
     told = command.facts
-    keys = judge.keys(_touched(told), call)
+    keys = judge.keys(_touched(told, call), call)
     if told.reference is not None:
         keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
     if told.payer.payer_id is not None:
@@ -248,7 +267,7 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     reads = [
         merchants.settings_read(call),
         lists.hits_read(call, _facts(told)),
-        *judge.reads(_touched(told), call),
+        *judge.reads(_touched(told, call), call),
     ]
     if told.reference is not None:
         reads.append(_reference_read(call, told.reference))
@@ -261,4 +280,4 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
 
 
 def _entities(judge: Judge, command: CreatePayment, call: Call) -> Sequence[EntityKey]:
-    return judge.entities(_touched(command.facts), call)
+    return judge.entities(_touched(command.facts, call), call)

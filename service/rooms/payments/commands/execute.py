@@ -98,7 +98,13 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     # What the device says now counts: since the payment was made, a call may have begun.
     device = command.device or payment.facts.device
     told = msgspec.structs.replace(payment.facts, device=device)
-    facts = judged_facts(told, stage="in_flight", occurred_at=ctx.now, amount=command.amount)
+    facts = judged_facts(
+        told,
+        stage="in_flight",
+        occurred_at=ctx.now,
+        amount=command.amount,
+        merchant_id=ctx.call.merchant_id,
+    )
     known = Known(
         preset=settings.preset,
         exemption=payment.exemption.code if payment.exemption else None,

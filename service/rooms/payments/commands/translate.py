@@ -18,7 +18,12 @@ FORCED: dict[str, Forced] = {
 
 
 def judged_facts(
-    told: PaymentFacts, *, stage: Stage, occurred_at: dt.datetime, amount: Amount
+    told: PaymentFacts,
+    *,
+    stage: Stage,
+    occurred_at: dt.datetime,
+    amount: Amount,
+    merchant_id: str | None,
 ) -> Facts:
     """Return a payment's facts at a stage, flattened, as risk takes them.
 
@@ -27,6 +32,7 @@ def judged_facts(
         stage: When it is judged.
         occurred_at: Event time of that stage.
         amount: What is judged: what was requested, or what is really executed.
+        merchant_id: Who asks.
     """
     return Facts(
         stage=stage,
@@ -43,6 +49,7 @@ def judged_facts(
         entry=told.entry,
         channel=told.channel,
         mcc=told.mcc,
+        merchant_id=merchant_id,
         **_people(told),
         **_means(told),
         **_purchase(told),

@@ -1,0 +1,62 @@
+"""Features of one instrument. A declaration: computes nothing itself."""
+
+from typing import Final
+
+from risk.feature import Feature, declare
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    declare(
+        "instrument",
+        "count",
+        "1h",
+        en="How many payments involved this instrument in the last hour.",
+        zh="过去一小时内涉及该支付工具的付款笔数。",
+    ),
+    declare(
+        "instrument",
+        "count",
+        "24h",
+        en="How many payments involved this instrument in the last 24 hours.",
+        zh="过去24小时内涉及该支付工具的付款笔数。",
+    ),
+    declare(
+        "instrument",
+        "sum",
+        "24h",
+        en="Sum of payments that involved this instrument in the last 24 hours,"
+        " in this payment's currency.",
+        zh="过去24小时内涉及该支付工具、以本次付款币种计的付款总额。",
+    ),
+    declare(
+        "instrument",
+        "distinct",
+        "30d",
+        of="payer",
+        en="How many different payers appeared with this instrument in the last"
+        " 30 days; 65 stands for more than 64.",
+        zh="过去30天内与该支付工具一同出现的不同付款人数量。65表示超过64个。",
+    ),
+    declare(
+        "instrument",
+        "distinct",
+        "24h",
+        of="device",
+        en="How many different devices appeared with this instrument in the last"
+        " 24 hours; 65 stands for more than 64.",
+        zh="过去24小时内与该支付工具一同出现的不同设备数量。65表示超过64个。",
+    ),
+    declare(
+        "instrument",
+        "since_last",
+        en="Seconds since the newest payment that involved this instrument.",
+        zh="距该支付工具最近一笔付款的秒数。",
+    ),
+    declare(
+        "instrument",
+        "declined_share",
+        "24h",
+        en="Thousandths of the judged payments with this instrument in the last"
+        " 24 hours that we declined.",
+        zh="过去24小时内涉及该支付工具且已作判断的付款中被拒绝的千分比。",
+    ),
+)

@@ -1,0 +1,15 @@
+"""Features of one network of the address. A declaration: computes nothing itself."""
+
+from typing import Final
+
+from risk.feature import Feature, declare
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    declare(
+        "ip_24",
+        "count",
+        "1h",
+        en="How many payments involved this network of the address in the last hour.",
+        zh="过去一小时内涉及该IP网段的付款笔数。",
+    ),
+)

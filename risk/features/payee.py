@@ -1,0 +1,45 @@
+"""Features of one payee. A declaration: computes nothing itself."""
+
+from typing import Final
+
+from risk.feature import Feature, declare
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    declare(
+        "payee",
+        "count",
+        "1h",
+        en="How many payments involved this payee in the last hour.",
+        zh="过去一小时内涉及该收款人的付款笔数。",
+    ),
+    declare(
+        "payee",
+        "count",
+        "24h",
+        en="How many payments involved this payee in the last 24 hours.",
+        zh="过去24小时内涉及该收款人的付款笔数。",
+    ),
+    declare(
+        "payee",
+        "sum",
+        "24h",
+        en="Sum of payments that involved this payee in the last 24 hours, in"
+        " this payment's currency.",
+        zh="过去24小时内涉及该收款人、以本次付款币种计的付款总额。",
+    ),
+    declare(
+        "payee",
+        "distinct",
+        "24h",
+        of="payer",
+        en="How many different payers appeared with this payee in the last 24"
+        " hours; 65 stands for more than 64.",
+        zh="过去24小时内与该收款人一同出现的不同付款人数量。65表示超过64个。",
+    ),
+    declare(
+        "payee",
+        "to_normal",
+        en="This amount in thousandths of the weighted mean of amounts with this payee.",
+        zh="本次金额相对于该收款人金额加权均值的千分比。",
+    ),
+)

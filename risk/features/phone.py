@@ -1,0 +1,24 @@
+"""Features of one phone number. A declaration: computes nothing itself."""
+
+from typing import Final
+
+from risk.feature import Feature, declare
+
+FEATURES: Final[tuple[Feature, ...]] = (
+    declare(
+        "phone",
+        "count",
+        "24h",
+        en="How many payments involved this phone number in the last 24 hours.",
+        zh="过去24小时内涉及该电话号码的付款笔数。",
+    ),
+    declare(
+        "phone",
+        "distinct",
+        "24h",
+        of="instrument",
+        en="How many different instruments appeared with this phone number in the"
+        " last 24 hours; 65 stands for more than 64.",
+        zh="过去24小时内与该电话号码一同出现的不同支付工具数量。65表示超过64个。",
+    ),
+)

@@ -1,0 +1,144 @@
+"""Online and offline are one definition: a history through both, no mismatch."""
+
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risk.entity_state import EntityState
+from risk.facts import Facts
+from risk.feature import load_features
+from risk.offline.columns import ABSENT, MISSING, Columns, compute
+from risk.vectors import Missing, entities, observations, vector
+
+FEATURES = load_features()
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+KINDS = {
+    "payer": "payer_key",
+    "payee": "payee_id",
+    "device": "device_id",
+    "instrument": "instrument_id",
+    "email": "email_key",
+    "phone": "phone_key",
+    "address": "shipping_address_id",
+    "bin": "instrument_bin",
+    "merchant": "merchant_id",
+}
+
+
+def columns_of(rows: int, *, seed: int) -> Columns:
+    """Return a history of few enough keys that all of them come often."""
+    random = np.random.default_rng(seed)
+
+    def keys(most: int, absent: float) -> np.ndarray:
+        return np.where(random.random(rows) < absent, ABSENT, random.integers(0, most, rows))
+
+    network = keys(6, 0.2)
+    step = random.choice([0, 1, 30, 600, 20_000], rows)
+    return Columns(
+        second=1_700_000_000 + np.cumsum(step),
+        amount_minor=random.integers(0, 100_000, rows),
+        currency=random.integers(0, 2, rows),
+        is_declined=random.integers(-1, 2, rows),
+        keys={
+            **{kind: keys(12, 0.0 if kind in {"payer", "payee"} else 0.3) for kind in KINDS},
+            "merchant": np.zeros(rows, np.int64),
+            "ip": np.where(network == ABSENT, ABSENT, network * 3 + random.integers(0, 3, rows)),
+            "ip_24": network,
+        },
+    )
+
+
+def facts_of(columns: Columns, row: int) -> Facts:
+    keys = {kind: int(column[row]) for kind, column in columns.keys.items()}
+    named = {
+        field: None if keys.get(kind, ABSENT) == ABSENT else str(keys[kind])
+        for kind, field in KINDS.items()
+    }
+    has_network = keys.get("ip", ABSENT) != ABSENT
+    return Facts(
+        stage="pre_payment",
+        occurred_at=EPOCH + dt.timedelta(seconds=int(columns.second[row])),
+        kind="purchase",
+        amount_minor=int(columns.amount_minor[row]),
+        currency=("CNY", "USD")[columns.currency[row]],
+        ip_keys=("8", "16", str(keys["ip_24"]), str(keys["ip"])) if has_network else (),
+        **named,
+    )
+
+
+def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
+    """Return row, feature, and both values, wherever online and offline differ."""
+    offline = compute(columns, FEATURES)
+    states: dict[tuple[str, str], EntityState] = {}
+    found = []
+    for row in range(len(columns.second)):
+        facts = facts_of(columns, row)
+        for entity in entities(facts):
+            if entity not in states:
+                states[entity] = EntityState(FEATURES.plans[entity[0]])
+        online = vector(facts, states, FEATURES)
+        for name, value in zip(online.names, online.values, strict=True):
+            other = int(offline[name][row])
+            if (MISSING if isinstance(value, Missing) else value) != other:
+                found.append((row, name, value, other))
+        said = int(columns.is_declined[row])
+        for seen in observations(facts, is_declined=None if said < 0 else bool(said)):
+            states[seen.kind, seen.key].add(
+                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+            )
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_history_of_every_entity_has_no_mismatch(sized: Callable[..., int], seed: int) -> None:
+    rows = sized(quick=150, ci=600, full=3_000)
+
+    assert mismatches(columns_of(rows, seed=seed)) == []
+
+
+def test_published_transactions_have_no_mismatch(sized: Callable[..., int], material: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    place = material / "data" / "handbook" / "transactions.parquet"
+    if not place.exists():
+        pytest.skip(f"{place} is absent")
+    rows = sized(quick=300, ci=3_000, full=20_000)
+    # Few enough payers and terminals that each of them comes often.
+    group = next(parquet.ParquetFile(place).iter_batches(batch_size=rows * 25))
+    payer = group["CUSTOMER_ID"].to_numpy(zero_copy_only=False).astype(np.int64)
+    chosen = np.flatnonzero(payer % 25 == 3)[:rows]
+    time = group["TX_DATETIME"].to_numpy(zero_copy_only=False).astype("datetime64[s]")
+    second = time.astype(np.int64)[chosen]
+    order = np.argsort(second, kind="stable")
+    chosen = chosen[order]
+    terminal = group["TERMINAL_ID"].to_numpy(zero_copy_only=False).astype(np.int64)[chosen]
+    amount = group["TX_AMOUNT"].to_numpy(zero_copy_only=False)[chosen]
+    fraud = group["TX_FRAUD"].to_numpy(zero_copy_only=False).astype(np.int64)[chosen]
+    size = len(chosen)
+    none = np.full(size, ABSENT)
+    columns = Columns(
+        second=second[order],
+        amount_minor=np.round(amount * 100).astype(np.int64),
+        currency=np.zeros(size, np.int64),
+        is_declined=fraud,
+        keys={
+            **dict.fromkeys((*KINDS, "ip", "ip_24"), none),
+            "payer": payer[chosen],
+            "instrument": payer[chosen],
+            "payee": terminal % 500,
+            "device": payer[chosen] // 50,
+            "merchant": np.zeros(size, np.int64),
+        },
+    )
+
+    assert size > rows // 2
+    assert mismatches(columns) == []
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    columns = columns_of(3, seed=1)
+
+    with pytest.raises(ValueError, match="order of their times"):
+        compute(columns._replace(second=columns.second[::-1] - np.arange(3)), FEATURES)

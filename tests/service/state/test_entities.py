@@ -1,0 +1,66 @@
+"""Observations in stored events: every form that was ever written is read."""
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from service.state.entities import FORM, Observation, pack, unpack
+
+NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
+
+
+def one(kind: str, key: str, *, declined: bool | None = None, minor: int = 5) -> Observation:
+    others = {"payer": "c_17", "device": "d_5"}
+    return Observation(
+        kind=kind,
+        key=key,
+        at=NOON,
+        amount_minor=minor,
+        currency="CNY",
+        is_declined=declined,
+        others=others,
+    )
+
+
+def test_what_is_packed_is_unpacked() -> None:
+    seen = (one("payer", "c_17", declined=True), one("device", "d_5", declined=True))
+
+    assert unpack(pack(seen)) == seen
+
+
+def test_facts_of_one_event_are_kept_apart() -> None:
+    seen = (one("payer", "c_17"), one("payer", "c_18", minor=6))
+
+    found = unpack(pack(seen))
+
+    assert [(each.key, each.amount_minor, each.others) for each in found] == [
+        ("c_17", 5, {"payer": "c_17"}),
+        ("c_18", 6, {"payer": "c_18"}),
+    ]
+
+
+def test_nothing_is_none() -> None:
+    assert pack(()) is None
+    assert unpack(None) == ()
+
+
+def test_what_neighbours_share_is_written_once() -> None:
+    alone, both = pack((one("payer", "c_17"),)), pack((one("payer", "c_17"), one("bin", "411111")))
+
+    assert alone is not None
+    assert both is not None
+    assert len(both) - len(alone) == len("bin") + len("411111") + 2
+
+
+def test_the_first_form_is_read() -> None:
+    rows = [("payer", "c_17", NOON, 5, "CNY"), ("device", "d_5", NOON, 5, "CNY")]
+
+    found = unpack(msgspec.msgpack.encode(rows))
+
+    assert found == (one("payer", "c_17"), one("device", "d_5"))
+
+
+def test_a_later_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="form 3"):
+        unpack(msgspec.msgpack.encode([FORM + 1, []]))
