@@ -133,7 +133,7 @@ def test_a_full_queue_answers_at_once_and_takes_nothing(service: Service) -> Non
 
     with service.client(shop) as client, ThreadPoolExecutor(2) as pool, locked(service):
         # The writer takes this one and waits with it for the lock; the rest fills the queue.
-        first = pool.submit(client.post, "/v1/payments", a_payment("first"))
+        first = pool.submit(client.post_for_sure, "/v1/payments", a_payment("first"), once=a_key())
         wait(0.2)
         asked = pool.submit(at_once, lambda: service.client(shop), timed, names, clients=CLIENTS)
         wait(0.8)
