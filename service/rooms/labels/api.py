@@ -7,10 +7,9 @@ import msgspec
 from service.http.paging import after, cursor_after, link_to_next
 from service.http.ports import Ports
 from service.http.routes import Answer, Request, answer_of, op, settle
-from service.kernel.errors import Refusal
+from service.kernel.errors import PAYMENT_NOT_FOUND, Refusal
 from service.rooms.labels import contract, model, queries
 from service.rooms.labels.contract import Label, LabelPage, LabelQuery, LabelRequest, RecordLabel
-from service.rooms.payments.contract import PAYMENT_NOT_FOUND
 
 
 def _record(request: Request, ports: Ports) -> Answer:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from service.db.statements import Bound
-from service.kernel.errors import FieldError, Problem
+from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
 from service.rooms.labels import model, store
 from service.rooms.labels.contract import KNOWN_AT_OUT_OF_RANGE, LABEL_TAKEN, Label, RecordLabel
 from service.rooms.payments import public as payments
-from service.rooms.payments.contract import PAYMENT_NOT_FOUND
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View, handles
 from service.unit_of_work.outcome import Accepted, Change, Entry, Event, Outcome, Refused
