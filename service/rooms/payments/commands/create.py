@@ -10,6 +10,7 @@ from service.db.statements import Bound
 from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
 from service.rooms.assessments.public import Judge, Judged, Known, Touched, as_answered
 from service.rooms.challenges import public as challenges
+from service.rooms.lists import public as lists
 from service.rooms.merchants import public as merchants
 from service.rooms.merchants.public import MerchantSettings
 from service.rooms.payers import public as payers
@@ -145,6 +146,7 @@ def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSetti
         "small_limit_minor": limits.small_minor if limits else None,
         "merchant_limit_minor": limits.challenge_minor if limits else None,
         "payee_is_new": not is_settled,
+        "lists": lists.hits(view, ctx.call, _facts(told), now=ctx.now),
     }
     payer_id = told.payer.payer_id
     if payer_id is None:
@@ -262,7 +264,11 @@ def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
 
 def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     told = command.facts
-    reads = [merchants.settings_read(call), *judge.reads(_touched(told, call), call)]
+    reads = [
+        merchants.settings_read(call),
+        lists.hits_read(call, _facts(told)),
+        *judge.reads(_touched(told, call), call),
+    ]
     if told.reference is not None:
         reads.append(_reference_read(call, told.reference))
     reads += [payment_read(call, other) for _, other in _others(told)]
