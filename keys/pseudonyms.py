@@ -84,6 +84,30 @@ def ip_pseudonyms(key: bytes, value: str, *, tenant_id: str) -> tuple[str, str, 
     return widest, wide, narrow, whole
 
 
+def network_pseudonym(key: bytes, value: str, *, tenant_id: str) -> tuple[str, int]:
+    """Return the pseudonym of an address, or of a network `address/length`, and its length.
+
+    Raises:
+        ValueError: The value is neither, its length is none that `ip_pseudonyms` gives, or the
+            address has bits behind it; the sentence never repeats it.
+    """
+    text, slash, digits = value.partition("/")
+    address = _address(text)
+    lengths = _IPV4_LENGTHS if address.version == 4 else _IPV6_LENGTHS  # noqa: PLR2004  the name
+    length = lengths[-1]
+    if slash:
+        # The length of an IPv4 network inside IPv6 could be read in two ways.
+        is_mapped = ":" in text and lengths is _IPV4_LENGTHS
+        known = {} if is_mapped else {str(one): one for one in lengths}
+        if digits not in known:
+            raise ValueError("a network has /8, /16, /24 or /32; of IPv6 /32, /48, /64 or /128")
+        length = known[digits]
+    if int(address) & ((1 << address.max_prefixlen - length) - 1):
+        raise ValueError("the address has bits behind the network's length")
+    found = ip_pseudonyms(key, text, tenant_id=tenant_id)
+    return found[lengths.index(length)], length
+
+
 def _hashed(key: bytes, kind: Kind, plain: str, tenant_id: str) -> str:
     if not tenant_id:
         raise ValueError("a pseudonym belongs to a tenant")

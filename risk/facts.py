@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from risk.lists import ListHit
+
 Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 Minor = Annotated[int, msgspec.Meta(ge=0)]
 Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
@@ -124,6 +126,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         forced: What a sandbox payee forces; None elsewhere.
         small_limit_minor, merchant_limit_minor: The merchant's own limits while the scorer is
             down; the first can only lower the preset's.
+        lists: Entries of the merchant's lists that the payment matches and that are not over.
     """
 
     preset: str
@@ -142,3 +145,4 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     forced: Forced | None = None
     small_limit_minor: Minor | None = None
     merchant_limit_minor: Minor | None = None
+    lists: tuple[ListHit, ...] = ()

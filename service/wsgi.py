@@ -33,6 +33,8 @@ from service.kernel.memory import settle
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
+from service.rooms.labels import api as labels
+from service.rooms.lists import api as lists
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
@@ -46,6 +48,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
     *payers.ROUTES,
+    *lists.ROUTES,
+    *labels.ROUTES,
     *webhooks.ROUTES,
     *custody.ROUTES,
 )

@@ -34,6 +34,8 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
 
 # Two rooms refuse for it: merchants, and payments on the merchant's behalf.
 MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
+# And for a payment that is unknown, or another's: payments, and whoever is told about one.
+PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
 
 
 class Refusal(Exception):  # noqa: N818  it is the noun of the trade; not every no is an error

@@ -3,6 +3,8 @@
 from service.rooms.assessments.public import Judge
 from service.rooms.challenges import commands as challenges
 from service.rooms.custody import commands as custody
+from service.rooms.labels import commands as labels
+from service.rooms.lists import commands as lists
 from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
@@ -25,8 +27,10 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *custody.HANDLERS,
             *merchants.HANDLERS,
             *payers.HANDLERS,
+            *lists.HANDLERS,
             *challenges.handlers({"payment": payments.PaymentSubject()}),
             *payments.handlers(judge, issuer=issuer),
+            *labels.HANDLERS,
             *webhooks.handlers(issuer=issuer),
         )
     )

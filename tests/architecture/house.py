@@ -13,12 +13,12 @@ PACKAGES: Final = ("keys", "risk", "service")
 
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS: Final = (
-    ("merchants", "staff", "custody", "instruments", "payers"),
+    ("merchants", "staff", "custody", "instruments", "payers", "lists"),
     ("factors", "strategies"),
     ("challenges",),
     ("assessments",),
     ("payments",),
-    ("webhooks", "notices", "cases"),
+    ("webhooks", "notices", "cases", "labels"),
     ("recovery",),
     ("safety", "audit", "console"),
 )

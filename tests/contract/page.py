@@ -129,6 +129,8 @@ def _examples(house: House) -> Examples:
     known = {"device_id": "d_5", "since": "2026-08-01T00:00:00Z"}
     payer = {"payer_id": "c_17", "consent": {"small_payments": True}, "known_devices": [known]}
     record.ask("register_payer", "POST", "/v1/payers", payer)
+    _labels(house, record)
+    _lists(record)
     _webhooks(house, record)
     record.ask("get_public_keys", "GET", "/.well-known/jwks.json")
     wrong = PAYMENT | {"amount": {"value": "380.00", "currency": "CNY"}, "payee": {}}
@@ -150,6 +152,36 @@ def _other_ends(house: House, record: _Recorder) -> None:
     path = f"/v1/holds/{judged('hold')['hold']['id']}"
     record.ask("get_hold", "GET", path)
     record.ask("cancel_hold", "POST", f"{path}/cancel", {})
+
+
+def _labels(house: House, record: _Recorder) -> None:
+    payment_id = house.create(record._key)["id"]
+    told = {
+        "payment_id": payment_id,
+        "intent": "scam",
+        "source": "bank",
+        "external_id": "case-2231",
+        "known_at": house.clock.now().isoformat(timespec="milliseconds"),
+    }
+    record.ask("record_label", "POST", "/v1/labels", told)
+    record.ask("list_labels", "GET", f"/v1/labels?payment_id={payment_id}")
+
+
+def _lists(record: _Recorder) -> None:
+    told = {
+        "kind": "block",
+        "strength": "absolute",
+        "entity": "ip",
+        "value": "198.51.100.0/24",
+        "reason": "card testing from a rented range",
+        "owner": "risk team",
+        "expires_at": "2026-12-24T00:00:00Z",
+    }
+    made = record.ask("add_list_entry", "POST", "/v1/lists/entries", told)
+    path = f"/v1/lists/entries/{made['id']}"
+    record.ask("get_list_entry", "GET", path)
+    record.ask("list_list_entries", "GET", "/v1/lists/entries?kind=block&limit=1")
+    record.ask("remove_list_entry", "POST", f"{path}/remove", {})
 
 
 def _webhooks(house: House, record: _Recorder) -> None:

@@ -232,6 +232,41 @@ def _listed(house: House, key: Holder) -> tuple[str, Any]:
     return f"/v1/webhook_endpoints/{found['endpoint_id']}/deliveries", None
 
 
+def list_entry(house: House) -> dict[str, Any]:
+    """Return a body that puts a payee on a list that no test has put there."""
+    return {
+        "kind": "block",
+        "entity": "payee",
+        "value": f"mule_{house.next()}",
+        "reason": "payers said that they never got anything",
+        "owner": "risk team",
+    }
+
+
+def _of_entry(action: str, body: Any) -> Any:
+    def make(house: House, key: Holder) -> tuple[str, Any]:
+        made = house.post("/v1/lists/entries", key, list_entry(house), status=201)
+        return f"/v1/lists/entries/{made['id']}{action}", body
+
+    return make
+
+
+def _labelled(house: House, key: Holder) -> tuple[str, Any]:
+    told = {
+        "payment_id": house.create(key)["id"],
+        "intent": "scam",
+        "source": "bank",
+        "external_id": f"case-{house.next()}",
+    }
+    return "/v1/labels", told
+
+
+def _labels(house: House, key: Holder) -> tuple[str, Any]:
+    path, told = _labelled(house, key)
+    house.post(path, key, told, status=201)
+    return f"{path}?payment_id={told['payment_id']}", None
+
+
 def _another(house: House, key: Holder) -> tuple[str, Any]:
     endpoint(house, key)
     return "/v1/webhook_endpoints", {"url": "https://hooks.example/other"}
@@ -250,6 +285,12 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "get_hold": _of_part("held", "hold", ""),
     "cancel_hold": _of_part("held", "hold", "/cancel"),
     "register_payer": lambda house, _: ("/v1/payers", {"payer_id": f"c_{house.next()}"}),
+    "record_label": _labelled,
+    "list_labels": _labels,
+    "add_list_entry": lambda house, _: ("/v1/lists/entries", list_entry(house)),
+    "list_list_entries": lambda _house, _: ("/v1/lists/entries", None),
+    "get_list_entry": _of_entry("", None),
+    "remove_list_entry": _of_entry("/remove", {}),
     "create_webhook_endpoint": _another,
     "list_webhook_endpoints": lambda _house, _: ("/v1/webhook_endpoints", None),
     "get_webhook_endpoint": _of_endpoint("", None),

@@ -12,6 +12,7 @@ from risk.assessment import Assessment, ExemptionUse
 from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
+from risk.lists import ListHit
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, entities, observations, vector
 from service.db.statements import Bound
@@ -60,6 +61,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     forced: Forced | None = None
     small_limit_minor: int | None = None
     merchant_limit_minor: int | None = None
+    lists: tuple[ListHit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,10 @@ class Judge:
         if facts.stage not in COUNTED_AT:
             # After its creation a payment spends nothing more; what it was approved with stands.
             return Circumstances(
-                preset=known.preset, exemption=known.exemption, payee_is_new=known.payee_is_new
+                preset=known.preset,
+                exemption=known.exemption,
+                payee_is_new=known.payee_is_new,
+                lists=known.lists,
             )
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
         for row in view.rows(_counters(facts, ctx.call)):
@@ -191,6 +196,7 @@ class Judge:
             forced=known.forced,
             small_limit_minor=known.small_limit_minor,
             merchant_limit_minor=known.merchant_limit_minor,
+            lists=known.lists,
         )
 
     def _spends(

@@ -18,6 +18,10 @@ Scope = Literal[
     "assessments:explain",
     "webhooks:write",
     "webhooks:read",
+    "lists:write",
+    "lists:read",
+    "labels:write",
+    "labels:read",
     "replay",
 ]
 
@@ -42,6 +46,10 @@ SCOPES: Final[dict[Scope, str]] = {
     "assessments:explain": "read why a payment was judged as it was; never for a payer's device",
     "webhooks:write": "create, change and delete webhook endpoints, replay deliveries",
     "webhooks:read": "read webhook endpoints and what became of deliveries",
+    "lists:write": "put entries on block, allow and watch lists and take them off",
+    "lists:read": "read the entries of block, allow and watch lists",
+    "labels:write": "tell what payments turned out to be",
+    "labels:read": "read what payments turned out to be",
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})

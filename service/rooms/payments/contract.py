@@ -45,7 +45,6 @@ Status = Literal[
 TokenState = Literal["active", "spent", "voided", "expired"]
 Decision = Literal["go", "hold", "stop"]
 
-PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
 REFERENCE_TAKEN: Final = Problem("reference_taken", 409)
 PAYMENT_NOT_IN_STATE: Final = Problem("payment_not_in_state", 409)
 PAYMENT_TOKEN_INVALID: Final = Problem("payment_token_invalid", 422)

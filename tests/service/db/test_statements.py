@@ -55,6 +55,7 @@ MAY_TOUCH_NONE = {
     "delete old webhook secrets": "there may have been no rotation",
     "delete webhook secrets": "one or two, by whether a rotation is under way",
     "replay webhook deliveries of a time": "those that were counted in the same transaction",
+    "delete expired list entry": "its value may stand on no list yet",
     "trim webhook deliveries": "a bounded number of those that are over",
     "trim webhook events": "those that no delivery needs any more",
 }

@@ -9,7 +9,7 @@ from service.http.paging import after, cursor_after, link_to_next
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
-from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Refusal
+from service.kernel.errors import MERCHANT_SUSPENDED, PAYMENT_NOT_FOUND, FieldError, Refusal
 from service.rooms.payments import contract, model, queries
 from service.rooms.payments.api.answers import (
     execute_answer,
@@ -78,7 +78,7 @@ def _payment(request: Request, ports: Ports) -> Payment:
         )
     )
     if row is None:
-        raise Refusal(contract.PAYMENT_NOT_FOUND)
+        raise Refusal(PAYMENT_NOT_FOUND)
     return model.from_row(row)
 
 
@@ -165,7 +165,7 @@ ROUTES: Final = (
         name="get_payment",
         summary="A payment with its judgements, challenge, hold, amounts and events.",
         gives=(200, contract.PaymentDetail),
-        refuses=(contract.PAYMENT_NOT_FOUND,),
+        refuses=(PAYMENT_NOT_FOUND,),
         scope="payments:read",
         writes=False,
         run=_get,
@@ -178,7 +178,7 @@ ROUTES: Final = (
         takes=ExecuteRequest,
         gives=(200, contract.ExecuteAnswer),
         refuses=(
-            contract.PAYMENT_NOT_FOUND,
+            PAYMENT_NOT_FOUND,
             contract.PAYMENT_NOT_IN_STATE,
             contract.PAYMENT_TOKEN_INVALID,
             contract.PAYMENT_TOKEN_SPENT,
@@ -199,7 +199,7 @@ ROUTES: Final = (
         takes=contract.TokenRequest,
         gives=(200, contract.PaymentAnswer),
         refuses=(
-            contract.PAYMENT_NOT_FOUND,
+            PAYMENT_NOT_FOUND,
             contract.PAYMENT_NOT_IN_STATE,
             MERCHANT_SUSPENDED,
         ),
@@ -214,7 +214,7 @@ ROUTES: Final = (
         summary="Report what happened to a payment; never refused for its order.",
         takes=contract.EventRequest,
         gives=(200, EventAnswer),
-        refuses=(contract.PAYMENT_NOT_FOUND, contract.CURRENCY_MISMATCH),
+        refuses=(PAYMENT_NOT_FOUND, contract.CURRENCY_MISMATCH),
         scope="payments:write",
         writes=True,
         run=_report,
@@ -226,7 +226,7 @@ ROUTES: Final = (
         summary="Cancel a payment that is not under way; challenge, hold and token are void.",
         takes=contract.CancelRequest,
         gives=(200, contract.PaymentAnswer),
-        refuses=(contract.PAYMENT_NOT_FOUND, contract.PAYMENT_NOT_IN_STATE),
+        refuses=(PAYMENT_NOT_FOUND, contract.PAYMENT_NOT_IN_STATE),
         scope="payments:write",
         writes=True,
         run=_cancel,

@@ -10,6 +10,7 @@ from service.db.statements import Bound
 from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
 from service.rooms.assessments.public import Judge, Judged, Known, Touched, as_answered
 from service.rooms.challenges import public as challenges
+from service.rooms.lists import public as lists
 from service.rooms.merchants import public as merchants
 from service.rooms.merchants.public import MerchantSettings
 from service.rooms.payers import public as payers
@@ -55,7 +56,7 @@ def _create_payment(
     judged = judge.judge(
         view,
         facts,
-        _known(view, told, ctx, settings),
+        _known(view, told, facts, ctx, settings),
         subject_id=payment_id,
         ctx=ctx,
     )
@@ -131,7 +132,9 @@ def _facts(told: PaymentFacts, call: Call) -> Facts:
     )
 
 
-def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSettings) -> Known:
+def _known(
+    view: View, told: PaymentFacts, facts: Facts, ctx: Context, settings: MerchantSettings
+) -> Known:
     """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
     limits = settings.limits.get(told.amount.currency)
     forced: Forced | None = None
@@ -145,6 +148,7 @@ def _known(view: View, told: PaymentFacts, ctx: Context, settings: MerchantSetti
         "small_limit_minor": limits.small_minor if limits else None,
         "merchant_limit_minor": limits.challenge_minor if limits else None,
         "payee_is_new": not is_settled,
+        "lists": lists.hits(view, ctx.call, facts, now=ctx.now),
     }
     payer_id = told.payer.payer_id
     if payer_id is None:
@@ -262,7 +266,11 @@ def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
 
 def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     told = command.facts
-    reads = [merchants.settings_read(call), *judge.reads(_touched(told, call), call)]
+    reads = [
+        merchants.settings_read(call),
+        lists.hits_read(call, _facts(told, call)),
+        *judge.reads(_touched(told, call), call),
+    ]
     if told.reference is not None:
         reads.append(_reference_read(call, told.reference))
     reads += [payment_read(call, other) for _, other in _others(told)]

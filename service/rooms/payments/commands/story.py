@@ -5,10 +5,10 @@ from typing import Any, Literal
 import msgspec
 
 from service.db.statements import Bound
-from service.kernel.errors import FieldError, Problem
+from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
 from service.rooms.assessments.public import Counted, give_back
 from service.rooms.payments import model, moves, store
-from service.rooms.payments.contract import PAYMENT_NOT_FOUND, PAYMENT_NOT_IN_STATE
+from service.rooms.payments.contract import PAYMENT_NOT_IN_STATE
 from service.rooms.payments.model import Body, ExemptionCount, Payment
 from service.state.entities import Observation
 from service.unit_of_work.commands import Call

@@ -1,0 +1,25 @@
+"""Entries of block, allow and watch lists that a payment matched. Plain values; decides nothing."""
+
+from typing import Literal
+
+import msgspec
+
+ListKind = Literal["block", "allow", "watch"]
+Strength = Literal["absolute", "overridable", "override"]
+
+
+class ListHit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry that matched.
+
+    Attributes:
+        list_id: Id of the entry.
+        strength: Of a block; an allow or watch entry has `overridable`.
+        entity: What of the payment matched, e.g. `payee`.
+        reason: Why the entry is there, in the words of who made it.
+    """
+
+    list_id: str
+    kind: ListKind
+    strength: Strength
+    entity: str
+    reason: str

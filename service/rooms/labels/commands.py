@@ -1,0 +1,113 @@
+"""RecordLabel: what a payment turned out to be, kept once for each name of a source. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from service.db.statements import Bound
+from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
+from service.rooms.labels import model, store
+from service.rooms.labels.contract import KNOWN_AT_OUT_OF_RANGE, LABEL_TAKEN, Label, RecordLabel
+from service.rooms.payments import public as payments
+from service.unit_of_work.commands import Call
+from service.unit_of_work.handlers import Context, View, handles
+from service.unit_of_work.outcome import Accepted, Change, Entry, Event, Outcome, Refused
+
+
+def _keys(command: RecordLabel, call: Call) -> Sequence[str]:
+    owner = f"{call.tenant_id}:{call.merchant_id}:{call.mode}"
+    return (f"label:{owner}:{command.source}:{command.external_id}",)
+
+
+def _name_read(command: RecordLabel, call: Call) -> Bound:
+    return store.LABEL_BY_NAME(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        source=command.source,
+        external_id=command.external_id,
+    )
+
+
+def _reads(command: RecordLabel, call: Call) -> Sequence[Bound]:
+    return _name_read(command, call), payments.payment_read(call, command.payment_id)
+
+
+@handles(RecordLabel, keys=_keys, reads=_reads)
+def record_label(view: View, command: RecordLabel, ctx: Context) -> Outcome:
+    """Keep a label, unless its name says something else already."""
+    row = view.maybe(_name_read(command, ctx.call))
+    if row is not None:
+        return _again(model.shown(row), command)
+    payment = payments.told(view, ctx.call, command.payment_id)
+    if payment is None:
+        return _refused(PAYMENT_NOT_FOUND, command.payment_id)
+    known_at = command.known_at or ctx.now
+    if not payment.occurred_at <= known_at <= ctx.now:
+        detail = "Give a time from the payment's own until now."
+        error = FieldError("/known_at", KNOWN_AT_OUT_OF_RANGE.code, detail)
+        return _refused(KNOWN_AT_OUT_OF_RANGE, command.payment_id, errors=(error,))
+    told: dict[str, Any] = {
+        "payment_id": command.payment_id,
+        "intent": command.intent,
+        "source": command.source,
+        "external_id": command.external_id,
+        "known_at": known_at,
+    }
+    row = {
+        "tenant_id": ctx.call.tenant_id,
+        "label_id": ctx.new_id("lab"),
+        "merchant_id": ctx.call.merchant_id,
+        "mode": ctx.call.mode,
+        **told,
+        "recorded_at": ctx.now,
+    }
+    shown = model.shown(row)
+    event = Event(
+        type=model.EVENT_TYPE,
+        subject_id=shown.id,
+        occurred_at=known_at,
+        body=model.Labelled(**told),
+    )
+    return Accepted(
+        reply=shown,
+        entries=(_entry("label.recorded", shown),),
+        changes=(Change(bound=store.INSERT_LABEL(**row)),),
+        events=(event,),
+    )
+
+
+def _again(first: Label, command: RecordLabel) -> Outcome:
+    """Return the answer of the first label of a name, if this one says the same."""
+    same = (first.payment_id, first.intent) == (command.payment_id, command.intent)
+    if not same or command.known_at not in {None, first.known_at}:
+        return _refused(LABEL_TAKEN, first.payment_id, fields={"label_id": first.id})
+    return Accepted(reply=first, entries=(_entry("label.repeated", first),))
+
+
+def _entry(kind: str, label: Label) -> Entry:
+    fields = {
+        "intent": label.intent,
+        "source": label.source,
+        "external_id": label.external_id,
+        "known_at": label.known_at.isoformat(),
+    }
+    return Entry(kind=kind, subject=label.id, payment=label.payment_id, fields=fields)
+
+
+def _refused(
+    problem: Problem,
+    payment_id: str,
+    *,
+    fields: dict[str, Any] | None = None,
+    errors: tuple[FieldError, ...] = (),
+) -> Refused:
+    entry = Entry(
+        kind="label.refused",
+        subject=payment_id,
+        outcome="failure",
+        fields={"problem": problem.code},
+    )
+    return Refused(problem=problem, fields=fields or {}, errors=errors, entries=(entry,))
+
+
+HANDLERS: Final = (record_label,)

@@ -1,0 +1,1 @@
+"""Block, allow and watch lists: their entries, and which of them a payment matches."""

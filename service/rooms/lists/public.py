@@ -1,0 +1,48 @@
+"""What handlers of rooms above ask of lists: which entries a payment matches."""
+
+import datetime as dt
+
+from risk.facts import Facts
+from risk.lists import ListHit
+from service.db.statements import Bound
+from service.rooms.lists import store
+from service.rooms.lists.model import keys_of
+from service.unit_of_work.commands import Call
+from service.unit_of_work.handlers import View
+
+__all__ = ["hits", "hits_read"]
+
+
+def hits_read(call: Call, facts: Facts) -> Bound:
+    """Return the read to declare for `hits`; one statement, whatever the payment tells."""
+    found = keys_of(facts)
+    return store.MATCHES(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        bin_low=found.bin_low,
+        bin_high=found.bin_high,
+        **dict(zip(store.KEY_NAMES, found.keys, strict=True)),
+    )
+
+
+def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[ListHit, ...]:
+    """Return the entries that a payment matches and that are not over, the oldest first.
+
+    Args:
+        view: Holds the rows of `hits_read`.
+        call: Whose lists they are.
+        facts: The payment.
+        now: The writer's clock.
+    """
+    return tuple(
+        ListHit(
+            list_id=row["entry_id"],
+            kind=row["kind"],
+            strength=row["strength"] or "overridable",
+            entity=row["entity"],
+            reason=row["reason"],
+        )
+        for row in view.rows(hits_read(call, facts))
+        if row["expires_at"] is None or row["expires_at"] > now
+    )
