@@ -29,6 +29,7 @@ ReasonCode = Literal[
     "merchant_initiated",
     "new_payee",
     "no_limits",
+    "on_block_list",
     "proof_given",
     "protected_over_limit",
     "risk_raised",

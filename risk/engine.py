@@ -5,7 +5,9 @@ from typing import Literal
 from risk.assessment import Assessment, DegradedCode, Reason, RuleResult, Slots
 from risk.facts import Circumstances, Facts
 from risk.feature import COUNTED_AT
+from risk.lists import ListHit
 from risk.policy.asking import Ask, Setting, ask
+from risk.policy.listing import shown, standing_block
 from risk.policy.settling import (
     Verdict,
     refuse,
@@ -23,7 +25,7 @@ from risk.vectors import FeatureVector, Missing, is_sound
 def assess(
     facts: Facts, circumstances: Circumstances, features: FeatureVector, strategy: Strategy
 ) -> Assessment:
-    """Judge a payment: features, their check, the limit on speed, then policy.
+    """Judge a payment: features, their check, the limit on speed, policy, and lists above all.
 
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
@@ -48,6 +50,9 @@ def assess(
         if at is not None and looked is not None and looked.result == "hit":
             limited = _hit(setting, asked, at=at, value=value, strategy=strategy)
             verdict = strongest(limited, verdict)
+    block = standing_block(circumstances.lists)
+    if block is not None:
+        verdict = strongest(refuse(asked, (_listed(block),)), verdict)
     return Assessment(
         stage=facts.stage,
         outcome=verdict.outcome,
@@ -55,7 +60,7 @@ def assess(
         any_of=verdict.any_of,
         reason_code=verdict.reasons[0].code,
         reasons=verdict.reasons,
-        rules=() if looked is None else (looked,),
+        rules=(*shown(circumstances.lists), *(() if looked is None else (looked,))),
         degraded=degraded,
         score=None,
         risk_level=setting.risk_level,
@@ -66,6 +71,10 @@ def assess(
         strategy=strategy.id,
         feature_set=strategy.features.id,
     )
+
+
+def _listed(block: ListHit) -> Reason:
+    return Reason("on_block_list", {"listed": block.entity})
 
 
 def _look(velocity: Velocity, at: VelocityAt, value: float | Missing | None) -> RuleResult:

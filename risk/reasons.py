@@ -9,7 +9,9 @@ from risk.assessment import Amount, DegradedCode, Reason, ReasonCode
 from risk.feature import Text
 
 Language = Literal["en", "zh"]
-SlotType = Literal["amount", "count", "duration", "text", "scope", "risk_level", "outcome"]
+SlotType = Literal[
+    "amount", "count", "duration", "text", "scope", "risk_level", "outcome", "listed"
+]
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (
     (86_400, "day", "days", "天"),

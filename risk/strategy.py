@@ -10,7 +10,7 @@ from risk.feature import FeatureSet, load_features
 from risk.policy.shapes import Ladder, Preset, RiskLevel, Velocity
 
 # Grows when the code decides otherwise over the same data; old decisions name the old number.
-ENGINE_VERSION: Final = 1
+ENGINE_VERSION: Final = 2
 FACTORS: Final = frozenset({"password", "otp", "passkey", "spc", "guardian", "three_ds"})
 LEVELS: Final = (0, 1, 2, 3, 4)
 

@@ -8,6 +8,7 @@ import pytest
 
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from risk.facts import Facts
+from risk.reasons import load_texts
 from service.rooms.lists.contract import ENTITIES
 from service.rooms.lists.public import hits, hits_read
 from tests.service.rooms.lists.conftest import Lists
@@ -163,3 +164,7 @@ def test_another_merchants_lists_match_nothing(lists: Lists) -> None:
 
 def test_a_payment_is_looked_up_by_one_statement(lists: Lists) -> None:
     assert hits_read(lists.call, PLAIN).statement is hits_read(lists.call, told(lists)).statement
+
+
+def test_each_entity_has_its_words_for_a_reason() -> None:
+    assert set(load_texts().words["listed"]) == set(ENTITIES)
