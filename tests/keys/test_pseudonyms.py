@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
+from keys.pseudonyms import Kind, ip_pseudonyms, network_pseudonym, pseudonym
 
 KEY = bytes(range(32))
 TENANT = "ten_1"
@@ -157,3 +157,42 @@ def test_the_last_network_is_the_address_itself() -> None:
 def test_a_pseudonym_of_nobody_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="tenant"):
         stand_in(Kind.DEVICE, "d_5", tenant="")
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "place", "length"),
+    [
+        ("203.0.0.0/8", "203.0.113.9", 0, 8),
+        ("203.0.0.0/16", "203.0.113.9", 1, 16),
+        ("203.0.113.0/24", "203.0.113.9", 2, 24),
+        ("203.0.113.9/32", "203.0.113.9", 3, 32),
+        ("203.0.113.9", "::ffff:203.0.113.9", 3, 32),
+        ("::ffff:203.0.113.9", "203.0.113.9", 3, 32),
+        ("2001:db8::/32", "2001:db8:1:2::9", 0, 32),
+        ("2001:db8:1::/48", "2001:db8:1:2::9", 1, 48),
+        ("2001:db8:1:2::/64", "2001:db8:1:2::9", 2, 64),
+        ("2001:db8:1:2::9/128", "2001:db8:1:2::9", 3, 128),
+    ],
+)
+def test_a_networks_pseudonym_is_one_of_its_addresses(
+    network: str, address: str, place: int, length: int
+) -> None:
+    found = network_pseudonym(KEY, network, tenant_id="ten_1")
+
+    assert found == (ip_pseudonyms(KEY, address, tenant_id="ten_1")[place], length)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        *("203.0.113.9/24", "203.0.113.0/23", "203.0.113.0/", "203.0.113.0/024", "203.0.113.0/ 24"),
+        *("203.0.113.0/24/8", "/24", "203.0.113.0/-8", "203.0.113.0/255.255.255.0", "nowhere/8"),
+        *("::ffff:203.0.113.0/120", "::ffff:203.0.113.0/24", "2001:db8::/16", "2001:db8::1/64"),
+        *("203.0.113.0/\u0662\u0664", "fe80::%eth0/64"),
+    ],
+)
+def test_what_is_no_network_is_refused_and_not_repeated(network: str) -> None:
+    with pytest.raises(ValueError, match=r".+") as caught:
+        network_pseudonym(KEY, network, tenant_id="ten_1")
+
+    assert "203" not in str(caught.value)

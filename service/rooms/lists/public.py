@@ -1,6 +1,7 @@
 """What handlers of rooms above ask of lists: which entries a payment matches."""
 
 import datetime as dt
+from operator import itemgetter
 
 from risk.facts import Facts
 from risk.lists import ListHit
@@ -35,6 +36,8 @@ def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[Lis
         facts: The payment.
         now: The writer's clock.
     """
+    rows = view.rows(hits_read(call, facts))
+    rows = [row for row in rows if row["expires_at"] is None or row["expires_at"] > now]
     return tuple(
         ListHit(
             list_id=row["entry_id"],
@@ -43,6 +46,5 @@ def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[Lis
             entity=row["entity"],
             reason=row["reason"],
         )
-        for row in view.rows(hits_read(call, facts))
-        if row["expires_at"] is None or row["expires_at"] > now
+        for row in sorted(rows, key=itemgetter("created_at", "entry_id"))
     )

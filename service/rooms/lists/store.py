@@ -56,7 +56,8 @@ DELETE_EXPIRED: Final = Statement(
 )
 # One statement for all of a payment's keys, each a look at one place of the index; NULL finds
 # nothing. A range must hold every BIN that the payment's card may have. Which entries are over
-# is for the handler to say: a read is declared before the writer's clock is known.
+# is for the handler to say: a read is declared before the writer's clock is known. So is their
+# order: asked for one, SQLite reads every entry of the merchant in that order.
 MATCHES: Final = Statement(
     sa.select(
         ENTRIES.c.entry_id,
@@ -64,9 +65,9 @@ MATCHES: Final = Statement(
         ENTRIES.c.strength,
         ENTRIES.c.entity,
         ENTRIES.c.reason,
+        ENTRIES.c.created_at,
         ENTRIES.c.expires_at,
-    )
-    .where(
+    ).where(
         *_OWN,
         ENTRIES.c.match_key.in_([sa.bindparam(name) for name in KEY_NAMES]),
         sa.or_(
@@ -76,7 +77,6 @@ MATCHES: Final = Statement(
                 ENTRIES.c.bin_high >= sa.bindparam("bin_high"),
             ),
         ),
-    )
-    .order_by(ENTRIES.c.created_at, ENTRIES.c.entry_id),
+    ),
     name="list entries that match a payment",
 )

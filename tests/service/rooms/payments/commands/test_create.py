@@ -1,6 +1,7 @@
 """What is taken in, what it is judged with, and what leaves with it: token, challenge or hold."""
 
 import datetime as dt
+import json
 
 import msgspec
 import pytest
@@ -8,6 +9,8 @@ import sqlalchemy as sa
 
 from service.db.statements import Statement
 from service.kernel.facts import DeviceKept, Instrument, Payee, PayerKept
+from service.rooms.assessments.tables import ASSESSMENTS
+from service.rooms.lists.contract import AddListEntry, ListEntry, ListKind, RemoveListEntry
 from service.rooms.merchants.contract import Limits, SetLimits, SetReviewMode, SuspendMerchant
 from service.rooms.payers.contract import Consent, Protection, RegisterPayer
 from service.rooms.payers.tables import PAYER_LINKS
@@ -315,3 +318,40 @@ def test_what_the_thirtieth_payment_of_an_hour_began_is_declined(desk: Desk) -> 
 
     assert (reply.payment.status, reply.payment.reason_code) == ("declined", "too_many_payments")
     assert desk.tokens() == ["active"] * 30
+
+
+def test_a_payment_is_judged_with_the_list_entries_that_it_matches(desk: Desk) -> None:
+    def put(kind: ListKind, value: str) -> ListEntry:
+        added: ListEntry = desk.accept(
+            AddListEntry(
+                kind=kind,
+                entity="payee",
+                value=value,
+                reason="three payers never got anything",
+                owner="risk team",
+                strength="absolute" if kind == "block" else None,
+                prefix=None,
+                expires_at=START + DAY if kind == "watch" else None,
+            )
+        )
+        return added
+
+    block, watch = put("block", "p_77"), put("watch", "p_77")
+    put("block", "p_78")
+
+    def judged_with(reference: str) -> list[dict[str, str]]:
+        judged = desk.create(reference=reference).judged
+        assert judged is not None
+        rows = {row["assessment_id"]: row for row in desk.house.rows(ASSESSMENTS)}
+        inputs = json.loads(rows[judged.id]["inputs"])
+        found: list[dict[str, str]] = inputs["circumstances"]["lists"]
+        return sorted(found, key=lambda one: one["kind"])
+
+    said = {"entity": "payee", "reason": "three payers never got anything"}
+    blocked = {"list_id": block.id, "kind": "block", "strength": "absolute"} | said
+    watched = {"list_id": watch.id, "kind": "watch", "strength": "overridable"} | said
+    assert judged_with("one") == [blocked, watched]
+    desk.house.clock.advance(DAY)
+    assert judged_with("two") == [blocked]
+    desk.accept(RemoveListEntry(entry_id=block.id))
+    assert judged_with("three") == []
