@@ -13,11 +13,9 @@ _FIRMNESS: Final[dict[Strength, int]] = {"absolute": 2, "override": 1, "overrida
 def standing_block(hits: Iterable[ListHit]) -> ListHit | None:
     """Return the block that decides, or None: an allow entry beats an overridable one only."""
     hits = tuple(hits)
-    is_allowed = any(hit.kind == "allow" for hit in hits)
+    is_allowed = _is_allowed(hits)
     blocks = [
-        hit
-        for hit in hits
-        if hit.kind == "block" and not (is_allowed and hit.strength == "overridable")
+        hit for hit in hits if hit.kind == "block" and not _yields(hit, is_allowed=is_allowed)
     ]
     return max(blocks, key=lambda hit: _FIRMNESS[hit.strength], default=None)
 
@@ -25,13 +23,21 @@ def standing_block(hits: Iterable[ListHit]) -> ListHit | None:
 def shown(hits: Iterable[ListHit]) -> tuple[RuleResult, ...]:
     """Return how each entry shows itself in a judgement, in the order in which they came."""
     hits = tuple(hits)
-    is_allowed = any(hit.kind == "allow" for hit in hits)
+    is_allowed = _is_allowed(hits)
     return tuple(_shown(hit, is_allowed=is_allowed) for hit in hits)
+
+
+def _is_allowed(hits: tuple[ListHit, ...]) -> bool:
+    return any(hit.kind == "allow" for hit in hits)
+
+
+def _yields(block: ListHit, *, is_allowed: bool) -> bool:
+    return is_allowed and block.strength == "overridable"
 
 
 def _shown(hit: ListHit, *, is_allowed: bool) -> RuleResult:
     effect: str = "raise:decline" if hit.kind == "block" else hit.kind
-    if hit.kind == "block" and hit.strength == "overridable" and is_allowed:
+    if hit.kind == "block" and _yields(hit, is_allowed=is_allowed):
         effect = "overridden"
     return RuleResult(
         rule=f"list:{hit.list_id}",

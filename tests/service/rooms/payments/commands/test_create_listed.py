@@ -5,14 +5,15 @@ import datetime as dt
 import pytest
 
 from service.rooms.lists.contract import AddListEntry
+from service.unit_of_work.commands import Call
 from tests.support.desk import Desk
 from tests.support.uow import START
 
 HOUR = dt.timedelta(hours=1)
 
 
-def listed(desk: Desk, kind: str, **given: object) -> None:
-    """Put the payee of the desk's payments on a list."""
+def listed(desk: Desk, kind: str, call: Call | None = None, **given: object) -> None:
+    """Put the payee of the desk's payments on a list of its merchant, or of another caller."""
     entry = {
         "kind": kind,
         "entity": "payee",
@@ -23,7 +24,7 @@ def listed(desk: Desk, kind: str, **given: object) -> None:
         "prefix": None,
         "expires_at": None,
     }
-    reply = desk.house.run(AddListEntry(**(entry | given)), desk.call)  # type: ignore[arg-type]  # by name
+    reply = desk.house.run(AddListEntry(**(entry | given)), call or desk.call)  # type: ignore[arg-type]  # by name
     assert reply.problem is None
 
 
@@ -62,16 +63,6 @@ def test_a_block_ends_when_it_says_so_and_touches_no_other_payee(desk: Desk) -> 
 
 def test_another_merchant_s_list_blocks_nothing(desk: Desk) -> None:
     other = desk.another(tenant_id=desk.call.tenant_id)
-    entry = AddListEntry(
-        kind="block",
-        entity="payee",
-        value="p_77",
-        reason="seen before",
-        owner="risk team",
-        strength="absolute",
-        prefix=None,
-        expires_at=None,
-    )
-    assert desk.house.run(entry, other).problem is None
+    listed(desk, "block", call=other)
 
     assert desk.create().payment.status == "approved"
