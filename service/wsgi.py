@@ -30,6 +30,7 @@ from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
 from service.kernel.memory import settle
+from service.rooms.audit import api as audit
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
@@ -51,6 +52,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *lists.ROUTES,
     *labels.ROUTES,
     *webhooks.ROUTES,
+    *audit.ROUTES,
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.

@@ -48,6 +48,9 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
         settings = msgspec.structs.replace(
             current_settings(),
             data_dir=folder,
+            # Goes with the demo's data; a real one lies beside them.
+            checkpoint_folder=folder / "checkpoints",
+            checkpoint_every_s=1,
             root_key_file=None,
             database_url=None,
             reader_url=None,
