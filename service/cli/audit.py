@@ -9,8 +9,9 @@ import click
 
 from service.cli.audit_export import export as write_export
 from service.cli.audit_export import new_file
+from service.cli.audit_finding import Finding
 from service.cli.audit_log import folder_of, log_reader, standing, trusted, unreadable, unusable
-from service.cli.audit_verify import Finding, LogCheck
+from service.cli.audit_verify import LogCheck
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
 from service.cli.writers import ask, checked, house_call, writer_at_hand
 from service.db.reader import Reader
