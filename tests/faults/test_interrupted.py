@@ -93,7 +93,7 @@ def test_an_upgrade_killed_anywhere_is_finished_by_another(tmp_path: Path, sized
     after = backup_sqlite.facts(whole.database)
     assert after is not None
 
-    for point in spread(points, sized(quick=3, ci=5, full=200)):
+    for point in spread(points, sized(quick=3, ci=4, full=40)):
         golden = Golden(tmp_path / f"killed-{point}" / "home")
         golden.home.parent.mkdir()
         golden.unpack()
@@ -131,7 +131,7 @@ def test_a_restore_killed_anywhere_leaves_the_old_store_or_the_new(
     shutil.copytree(template, golden.home)
     points = Killed(golden.home, *arguments).run()
 
-    for point in spread(points, sized(quick=4, ci=5, full=200)):
+    for point in spread(points, sized(quick=4, ci=4, full=40)):
         shutil.rmtree(golden.home)
         shutil.copytree(template, golden.home)
         Killed(golden.home, *arguments).run(dies_after=point)
@@ -184,7 +184,7 @@ def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
     points = Killed(tmp_path / "whole" / "home", "upgrade", **addressed(place)).run()
     after = open_keeper(place).facts()
 
-    for point in spread(points, sized(quick=3, ci=4, full=100)):
+    for point in spread(points, sized(quick=3, ci=3, full=30)):
         home = tmp_path / f"killed-{point}" / "home"
         place = older(quick_cluster, home)
         before = open_keeper(place).facts()
@@ -231,7 +231,7 @@ def test_a_restore_of_postgres_killed_at_any_moment_leaves_the_old_store_or_the_
     points = killed.run()
     whole_s = (clock.monotonic_ns() - began_ns) / 1e9
     assert facts() == new
-    wanted = sized(quick=2, ci=3, full=40)
+    wanted = sized(quick=2, ci=2, full=30)
     seen: list[bool] = []
 
     def back_to_the_old() -> tuple[object, ...]:
