@@ -13,7 +13,7 @@ import msgspec
 
 from keys.api_keys import ApiKeyRefused, ApiKeyText
 from service.cli.replay.columns import ColumnMap, Request, RowRefused, load_map
-from service.cli.replay.crew import Crew
+from service.cli.replay.crew import Crew, How
 from service.cli.replay.labels import Label
 from service.cli.replay.order import Order
 from service.cli.replay.rows import Table, open_table
@@ -95,8 +95,11 @@ def replay(screen: Screen, **given: Any) -> int:
     crew = Crew(
         read_target(options.url),
         key=_key(options.key_file),
-        size=options.concurrency,
-        does_execute=options.does_execute,
+        how=How(
+            size=options.concurrency,
+            does_execute=options.does_execute,
+            is_in_order=not options.is_now,
+        ),
         tally=tally,
         clock=clock,
     )

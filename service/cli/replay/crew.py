@@ -5,11 +5,12 @@ import queue
 import threading
 import zlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from service.cli.replay.columns import Request
 from service.cli.replay.labels import Label
 from service.cli.replay.sender import Answer, Sender, Target
+from service.cli.replay.stretch import Stretch
 from service.cli.replay.tally import Tally
 from service.kernel.clock import Clock
 
@@ -17,11 +18,31 @@ WAITING_MAX: Final = 64
 # So many rows failed and none got through: the rest would fail as well.
 HOPELESS: Final = 50
 LOOK_EVERY_S: Final = 0.2
+# A few times the threads: with fewer some would wait for others' payers, with more order is lost.
+APART: Final = 4
 # Nothing that a row holds can change these answers: the key is unknown, or may not.
 _USELESS: Final = frozenset({401, 403})
 # Past its approval, or of the past altogether.
 _TOKENLESS: Final = frozenset({"payment_not_in_state", "payment_replayed"})
 _EXECUTED_WITH: Final = ("amount", "payee", "instrument", "device", "order")
+
+# The place in the order, and what is to be sent.
+Waiting = tuple[int, Request | Label]
+
+
+class How(NamedTuple):
+    """How a crew works.
+
+    Attributes:
+        size: How many threads.
+        does_execute: Approved payments are executed with their token.
+        is_in_order: Nothing is sent before what stands `APART` times the threads before it was
+            answered, so that what arrives is nearly in the order of the file.
+    """
+
+    size: int
+    does_execute: bool
+    is_in_order: bool
 
 
 class Crew:
@@ -30,8 +51,7 @@ class Crew:
     Args:
         target: Where to.
         key: The API key.
-        size: How many threads.
-        does_execute: Approved payments are executed with their token.
+        how: By how many threads, and what they do.
         tally: Where the rows are counted.
         clock: Measures.
     """
@@ -41,17 +61,17 @@ class Crew:
         target: Target,
         *,
         key: str,
-        size: int,
-        does_execute: bool,
+        how: How,
         tally: Tally,
         clock: Clock,
     ) -> None:
-        self._does_execute = does_execute
+        self._does_execute = how.does_execute
         self._tally = tally
         self._stopping = threading.Event()
+        self._stretch = Stretch(how.size * APART if how.is_in_order else None, self._stopping)
         self._useless: Answer | None = None
-        self._queues: list[queue.Queue[Request | Label | None]] = [
-            queue.Queue(WAITING_MAX) for _ in range(size)
+        self._queues: list[queue.Queue[Waiting | None]] = [
+            queue.Queue(WAITING_MAX) for _ in range(how.size)
         ]
         self._threads = [
             threading.Thread(
@@ -77,9 +97,11 @@ class Crew:
 
         A label comes behind its payment, whose thread sends it, with the id that it was answered.
         """
-        for request in requests:
+        for number, request in enumerate(requests):
             place = zlib.crc32(request.payer.encode()) % len(self._queues)
-            if not self._put(self._queues[place], request):
+            if not self._stretch.enter(number):
+                return
+            if not self._put(self._queues[place], (number, request)):
                 return
         for one in self._queues:
             self._put(one, None)
@@ -97,9 +119,7 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    def _put(
-        self, to: "queue.Queue[Request | Label | None]", request: Request | Label | None
-    ) -> bool:
+    def _put(self, to: "queue.Queue[Waiting | None]", request: "Waiting | None") -> bool:
         while not self._stopping.is_set():
             try:
                 to.put(request, timeout=LOOK_EVERY_S)
@@ -108,24 +128,29 @@ class Crew:
             return True
         return False
 
-    def _work(self, sender: Sender, waiting: "queue.Queue[Request | Label | None]") -> None:
+    def _work(self, sender: Sender, waiting: "queue.Queue[Waiting | None]") -> None:
         # Of payments whose label is still to come: reference -> payment id.
         ids: dict[str, str] = {}
         while not self._stopping.is_set():
             try:
-                request = waiting.get(timeout=LOOK_EVERY_S)
+                found = waiting.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
                 continue
-            if request is None:
+            if found is None:
                 break
-            if isinstance(request, Label):
-                self._tell(sender, request, ids.pop(request.reference, None))
-                continue
-            payment_id = self._send(sender, request)
-            if payment_id is not None and request.label is not None:
-                ids[request.reference] = payment_id
-            self._tally.row_done(is_rounded=request.is_rounded)
+            number, request = found
+            self._serve(sender, request, ids)
+            self._stretch.leave(number)
         sender.close()
+
+    def _serve(self, sender: Sender, request: Request | Label, ids: dict[str, str]) -> None:
+        if isinstance(request, Label):
+            self._tell(sender, request, ids.pop(request.reference, None))
+            return
+        payment_id = self._send(sender, request)
+        if payment_id is not None and request.label is not None:
+            ids[request.reference] = payment_id
+        self._tally.row_done(is_rounded=request.is_rounded)
 
     def _tell(self, sender: Sender, label: Label, payment_id: str | None) -> None:
         """Send a label; that of a payment which the service has not is none."""

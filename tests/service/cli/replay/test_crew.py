@@ -3,11 +3,12 @@ from typing import Any
 import pytest
 
 from service.cli.replay.columns import Request
-from service.cli.replay.crew import HOPELESS, Crew
+from service.cli.replay.crew import HOPELESS, Crew, How
 from service.cli.replay.sender import read_target
 from service.cli.replay.tally import Summary, Tally
 from service.kernel.clock import SystemClock
 from tests.service.cli.replay.conftest import Scripted
+from tests.support.uow import START
 
 APPROVED = {"id": "pay_1", "outcome": "approve", "payment_token": "tok", "status": "approved"}
 EXECUTED = {"id": "pay_1", "decision": "go"}
@@ -21,7 +22,9 @@ def request(place: int = 1, *, at: str = "t") -> Request:
         "payee": {"payee_id": "shop"},
         "payer": {"payer_id": "lin"},
     }
-    return Request(reference=f"r-{place}", payer="lin", body=body, is_rounded=False)
+    return Request(
+        reference=f"r-{place}", payer="lin", body=body, is_rounded=False, occurred_at=START
+    )
 
 
 def send(scripted: Scripted, *requests: Request, does_execute: bool = True) -> tuple[Crew, Summary]:
@@ -29,8 +32,7 @@ def send(scripted: Scripted, *requests: Request, does_execute: bool = True) -> t
     crew = Crew(
         read_target(scripted.url),
         key="pgk_x",
-        size=4,
-        does_execute=does_execute,
+        how=How(size=4, does_execute=does_execute, is_in_order=True),
         tally=tally,
         clock=SystemClock(),
     )

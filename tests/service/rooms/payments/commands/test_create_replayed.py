@@ -69,7 +69,7 @@ def test_it_is_the_key_that_says_so(sandbox: Desk) -> None:
     old = {**BODY, "occurred_at": "2018-04-01T00:00:31Z"}
 
     without = door(sandbox).post("/v1/payments", old)
-    answer = door(sandbox, "replay").post("/v1/payments", old, idempotency="another-key")
+    answer = door(sandbox, "replay").post("/v1/payments", old, idempotency="another-test-key")
 
     assert (without.status_code, without.get_json()["code"]) == (422, "occurred_at_out_of_range")
     assert answer.status_code == 201
