@@ -28,21 +28,9 @@ REPLAY_SCOPE: Final = "replay"
 AUDIENCE_PATH: Final = "/v1/payments"  # behind the issuer, the `aud` of payment tokens
 
 Status = Literal[
-    "approved",
-    "challenge_required",
-    "held",
-    "declined",
-    "cancelled",
-    "expired",
-    "executing",
-    "unknown",
-    "executed",
-    "captured",
-    "suspended",
-    "failed",
-    "settled",
-    "reversed",
-]
+    "approved", "challenge_required", "held", "declined", "cancelled", "expired", "executing",
+    "unknown", "executed", "captured", "suspended", "failed", "settled", "reversed",
+]  # fmt: skip
 TokenState = Literal["active", "spent", "voided", "expired"]
 Decision = Literal["go", "hold", "stop"]
 
