@@ -1,6 +1,7 @@
 """Every room's handlers, for the writer. Reaches no route."""
 
 from service.rooms.assessments.public import Judge
+from service.rooms.audit import commands as audit
 from service.rooms.challenges import commands as challenges
 from service.rooms.custody import commands as custody
 from service.rooms.labels import commands as labels
@@ -32,5 +33,6 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *payments.handlers(judge, issuer=issuer),
             *labels.HANDLERS,
             *webhooks.handlers(issuer=issuer),
+            *audit.HANDLERS,
         )
     )
