@@ -30,6 +30,7 @@ from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
 from service.kernel.memory import settle
+from service.rooms.assessments import api as assessments
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
@@ -47,6 +48,7 @@ from service.unit_of_work.fence import WRITER_ROW
 ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
+    *assessments.ROUTES,
     *payers.ROUTES,
     *lists.ROUTES,
     *labels.ROUTES,

@@ -20,6 +20,7 @@ from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
+from service.rooms.assessments import jobs as assessments
 from service.rooms.payments import jobs as payments
 from service.rooms.webhooks import jobs as webhooks
 from service.secrets import open_secrets
@@ -86,6 +87,7 @@ def open_worker(
                 submit,
                 log,
                 payments.due_payments(reader),
+                assessments.due_assessments(reader),
                 Housekeeping(reader),
                 *_partitions(settings, reader),
             ),

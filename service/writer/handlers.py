@@ -1,5 +1,6 @@
 """Every room's handlers, for the writer. Reaches no route."""
 
+from service.rooms.assessments import commands as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.challenges import commands as challenges
 from service.rooms.custody import commands as custody
@@ -28,7 +29,13 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *merchants.HANDLERS,
             *payers.HANDLERS,
             *lists.HANDLERS,
-            *challenges.handlers({"payment": payments.PaymentSubject()}),
+            *challenges.handlers(
+                {
+                    "payment": payments.PaymentSubject(),
+                    "assessment": assessments.AssessmentSubject(),
+                }
+            ),
+            *assessments.handlers(judge),
             *payments.handlers(judge, issuer=issuer),
             *labels.HANDLERS,
             *webhooks.handlers(issuer=issuer),

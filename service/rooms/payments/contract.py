@@ -53,7 +53,6 @@ PAYMENT_TOKEN_SPENT: Final = Problem("payment_token_spent", 409)
 PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
-OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
 

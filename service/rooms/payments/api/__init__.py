@@ -5,11 +5,18 @@ from typing import Final
 import msgspec
 
 from keys.token_verifier import NotVerified
+from service.http.contacts import device_kept
 from service.http.paging import after, cursor_after, link_to_next
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
-from service.kernel.errors import MERCHANT_SUSPENDED, PAYMENT_NOT_FOUND, FieldError, Refusal
+from service.kernel.errors import (
+    MERCHANT_SUSPENDED,
+    OCCURRED_AT_OUT_OF_RANGE,
+    PAYMENT_NOT_FOUND,
+    FieldError,
+    Refusal,
+)
 from service.rooms.payments import contract, model, queries
 from service.rooms.payments.api.answers import (
     execute_answer,
@@ -17,7 +24,7 @@ from service.rooms.payments.api.answers import (
     payment_detail,
     stored_claims,
 )
-from service.rooms.payments.api.requests import device_kept, payment_facts
+from service.rooms.payments.api.requests import payment_facts
 from service.rooms.payments.contract import (
     CancelPayment,
     CreatePayment,
@@ -140,7 +147,7 @@ ROUTES: Final = (
         gives=(201, contract.PaymentAnswer),
         refuses=(
             contract.REFERENCE_TAKEN,
-            contract.OCCURRED_AT_OUT_OF_RANGE,
+            OCCURRED_AT_OUT_OF_RANGE,
             contract.PARENT_NOT_FOUND,
             MERCHANT_SUSPENDED,
         ),
