@@ -350,6 +350,8 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
 
     Attributes:
         claims: Those of the token, verified by the front end: form, signature, audience.
+        told: The payment as it was taken in, which never changes: by it lists are looked at
+            again. None where the front end found no payment, or is older than this field.
     """
 
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply
@@ -361,6 +363,7 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     instrument: facts.Instrument | None = None
     device: facts.DeviceKept | None = None
     order_digest: str | None = None
+    told: PaymentFacts | None = None
 
 
 class IssueToken(Command, frozen=True, kw_only=True):
