@@ -350,8 +350,7 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
 
     Attributes:
         claims: Those of the token, verified by the front end: form, signature, audience.
-        told: The payment as it was taken in, which never changes: by it lists are looked at
-            again. None where the front end found no payment, or is older than this field.
+        told: The payment as it was taken in, to look at lists again; None where none was found.
     """
 
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply

@@ -7,6 +7,7 @@ import pytest
 from service.rooms.merchants.contract import SuspendMerchant
 from service.unit_of_work.tables import EVENTS, MESSAGES
 from tests.service.rooms.assessments.conftest import Actions
+from tests.support.books import Books
 
 HOUR = dt.timedelta(hours=1)
 
@@ -143,3 +144,15 @@ def test_a_suspended_merchant_has_nothing_judged(plain: Actions) -> None:
 
     assert response.get_json()["code"] == "merchant_suspended"
     assert plain.rows() == []
+
+
+def test_what_was_judged_is_judged_the_same_from_its_receipt(actions: Actions) -> None:
+    actions.made("account_change", changes=["phone"])
+    actions.made("login", device={"device_id": "d_1"}, authentication={"sign_in": "password"})
+    actions.made("payout", device={"device_id": "d_1"})
+    actions.desk.create()
+    actions.held()
+
+    books = Books(actions.house.place)
+
+    assert books.check_decisions(actions.desk.sealer) == 5
