@@ -30,6 +30,7 @@ from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
 from service.kernel.memory import settle
+from service.rooms.assessments import api as assessments
 from service.rooms.audit import api as audit
 from service.rooms.audit.contract import LOG
 from service.rooms.audit.queries import open_divergence
@@ -50,6 +51,7 @@ from service.unit_of_work.fence import WRITER_ROW
 ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
+    *assessments.ROUTES,
     *payers.ROUTES,
     *lists.ROUTES,
     *labels.ROUTES,

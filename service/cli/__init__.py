@@ -31,6 +31,7 @@ COMMANDS: Final = {
     ),
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
+    "features": Place("service.cli.features", "features", "Print what an entity's features are."),
     "audit": Place(
         "service.cli.audit", "audit", "The log of entries: checkpoints, verification, export."
     ),

@@ -22,6 +22,7 @@ from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
+from service.rooms.assessments import jobs as assessments
 from service.rooms.audit import jobs as audit
 from service.rooms.audit import queries as audit_queries
 from service.rooms.audit.contract import LOG
@@ -93,6 +94,7 @@ def open_worker(
                 submit,
                 log,
                 payments.due_payments(reader),
+                assessments.due_assessments(reader),
                 Housekeeping(reader),
                 *_partitions(settings, reader),
             ),

@@ -22,6 +22,7 @@ NOT_BY_OWNER = {
     "principal by hash": "the keyed hash opens the caller's key and merchant (payguard_key)",
     "merchant by id alone": "the command line reads over all tenants",
     "payments whose timer is due": "the worker reads over all tenants",
+    "assessed actions whose timer is due": "the worker reads over all tenants",
     "tenants with messages to fan out": "the worker reads over all tenants",
     "lowest message that is not fanned out": "the worker reads over all tenants",
     "endpoints with deliveries due": "the worker reads over all tenants",
