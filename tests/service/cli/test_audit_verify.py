@@ -329,3 +329,19 @@ def test_what_is_not_even_bytes_is_found_and_placed(
     signed.sql(f"UPDATE entries SET {column} = {value} WHERE position = 150")  # noqa: S608  names of ours
 
     assert found(signed.verify()) == ("changed", 150)
+
+
+def test_a_gap_in_a_merchants_numbers_is_found_though_it_is_signed(signed: SignedLog) -> None:
+    position = signed.sizes[-1] + 1
+    signed.sql("UPDATE entry_numbers SET number = number + 5 WHERE tenant_id = 'house'")
+    home = str(signed.payguard.home)
+    write_log(read_settings({"PAYGUARD_DATA_DIR": home}), rounds=1, merchants=1)
+    house = [
+        at
+        for (at,) in signed.sql(
+            "SELECT position FROM entries WHERE tenant_id = 'house' AND position >= ?", position
+        )
+    ]
+
+    assert found(signed.verify()) == ("number_gap", min(house))
+    assert found(signed.stranger()) == ("number_gap", min(house))
