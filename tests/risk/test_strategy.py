@@ -19,6 +19,7 @@ def remade(strategy: Strategy, **parts: Any) -> Strategy:
         "ladder": strategy.ladder,
         "presets": list(strategy.presets.values()),
         "velocity": strategy.velocity,
+        "rules": strategy.rules,
     }
     return make_strategy(**{**given, **parts})
 
