@@ -26,6 +26,7 @@ SlotType = Literal[
     "risk_level",
     "outcome",
     "listed",
+    "event",
 ]
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (

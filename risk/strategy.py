@@ -7,8 +7,9 @@ from typing import Final, get_args
 
 import msgspec
 
+from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
-from risk.policy.shapes import Ladder, Preset, RiskLevel, Velocity
+from risk.policy.shapes import EventPolicy, Ladder, Preset, RiskLevel, Velocity
 from risk.rules.fields import make_fields
 from risk.rules.reader import load_starter_rules
 from risk.rules.runner import Runner
@@ -37,6 +38,7 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     presets: dict[str, Preset]
     velocity: Velocity
     rules: tuple[Rule, ...]
+    events: EventPolicy
 
     @cached_property
     def runner(self) -> Runner:
@@ -72,6 +74,7 @@ def load_strategy() -> Strategy:
         ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
         presets=presets,
         velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
+        events=msgspec.toml.decode((folder / "events.toml").read_bytes(), type=EventPolicy),
         rules=load_starter_rules(make_fields(features)),
     )
 
@@ -82,6 +85,7 @@ def make_strategy(
     ladder: Ladder,
     presets: list[Preset],
     velocity: Velocity,
+    events: EventPolicy,
     rules: tuple[Rule, ...],
 ) -> Strategy:
     """Return a strategy under the id of its content, after checking that its parts fit.
@@ -96,8 +100,9 @@ def make_strategy(
         raise ValueError("two presets share a code")
     if velocity.feature not in features.names:
         raise ValueError(f"velocity limit {velocity.code} names no feature")
+    _check_events(events)
     by_code = {preset.code: preset for preset in presets}
-    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity, rules]
+    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity, events, rules]
     plain = msgspec.to_builtins(content, str_keys=True)
     digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
     strategy = Strategy(
@@ -107,6 +112,7 @@ def make_strategy(
         ladder=ladder,
         presets=by_code,
         velocity=velocity,
+        events=events,
         rules=rules,
     )
     # A rule that does not fit is found here, not at the first payment.
@@ -138,6 +144,15 @@ def _check_ladder(ladder: Ladder) -> None:
     by_risk = [ladder.risk.get(level, -1) for level in get_args(RiskLevel)]
     if by_risk[0] != 0 or by_risk != sorted(by_risk):
         raise ValueError("higher risk asks for no lower level")
+
+
+def _check_events(events: EventPolicy) -> None:
+    if set(events.actions) != set(get_args(Action)):
+        raise ValueError("each account action has its levels")
+    for action, levels in events.actions.items():
+        expected = set(get_args(ChangeOf)) if action == "account_change" else set()
+        if set(levels.changes) != expected:
+            raise ValueError(f"{action} has levels for exactly what it can change")
 
 
 def _check_preset(preset: Preset) -> None:

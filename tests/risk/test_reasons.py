@@ -148,5 +148,5 @@ def test_ages_are_told_in_whole_units_of_the_largest(texts) -> None:
 def test_reasons_of_rules_limits_and_lists_are_for_officers(texts, strategy) -> None:
     for_officers = {code for code in texts.reasons if not is_for_payer(code, texts)}
 
-    assert for_officers == {"on_block_list", "too_many_payments"}
+    assert for_officers == {"on_block_list", "recent_change", "too_many_payments"}
     assert not any(is_for_payer(rule.code, texts) for rule in strategy.rules)

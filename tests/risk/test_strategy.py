@@ -20,6 +20,7 @@ def remade(strategy: Strategy, **parts: Any) -> Strategy:
         "presets": list(strategy.presets.values()),
         "velocity": strategy.velocity,
         "rules": strategy.rules,
+        "events": strategy.events,
     }
     return make_strategy(**{**given, **parts})
 
@@ -35,7 +36,7 @@ def test_the_order_of_presets_does_not_change_the_id(strategy) -> None:
     assert remade(strategy, presets=presets[::-1]).id == strategy.id
 
 
-@pytest.mark.parametrize("part", ["ladder", "velocity"])
+@pytest.mark.parametrize("part", ["ladder", "velocity", "events"])
 def test_a_changed_part_changes_the_id(strategy, part) -> None:
     changed = change(getattr(strategy, part), version=99)
 
@@ -161,3 +162,18 @@ def test_a_rule_that_does_not_fit_is_refused(strategy) -> None:
 def test_a_strategy_changed_in_part_runs_the_rules_that_it_has(strategy) -> None:
     assert strategy.runner is strategy.runner
     assert change(strategy, rules=()).runner is not strategy.runner
+
+
+def test_an_account_action_without_levels_is_refused(strategy) -> None:
+    some = {name: one for name, one in strategy.events.actions.items() if name != "login"}
+
+    with pytest.raises(ValueError, match="has its levels"):
+        remade(strategy, events=change(strategy.events, actions=some))
+
+
+def test_a_level_for_what_an_action_cannot_change_is_refused(strategy) -> None:
+    login = change(strategy.events.actions["login"], changes={"email": 2})
+    actions = strategy.events.actions | {"login": login}
+
+    with pytest.raises(ValueError, match="what it can change"):
+        remade(strategy, events=change(strategy.events, actions=actions))

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from keys.sealing import Sealer
 from keys.translog import leaf_hash
 from risk.assessment import Assessment
-from risk.engine import assess
 from risk.entity_state import EntityState
+from risk.events import judge
 from risk.facts import Circumstances, Facts
 from risk.strategy import Strategy, load_strategy
 from risk.vectors import FeatureVector, entities, vector
@@ -189,7 +189,7 @@ class Books:
                 if said.strategy != strategy.id:
                     # Versions before this one had no rules.
                     judging = msgspec.structs.replace(strategy, rules=())
-                again = assess(inputs.facts, inputs.circumstances, features, judging)
+                again = judge(inputs.facts, inputs.circumstances, features, judging)
                 if judging is not strategy:
                     ours = {"strategy": again.strategy, "feature_set": again.feature_set}
                     said = msgspec.structs.replace(said, **ours)
@@ -200,13 +200,13 @@ class Books:
         return len(self.rows(ASSESSMENTS))
 
     def _judged_at(self) -> dict[str, int]:
-        """Return at which sequence each judgement was made, as the payments' events say."""
+        """Return at which sequence each judgement was made, as the events say."""
         found = {}
         for row in self.events:
             body = json.loads(row["body"])
             if row["type"] == "payment.created":
                 found[body["judgement"]["assessment_id"]] = row["sequence"]
-            elif row["type"] == "payment.executed":
+            elif row["type"] in {"payment.executed", "assessment.made"}:
                 found[body["assessment_id"]] = row["sequence"]
         return found
 
