@@ -7,11 +7,12 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
-from risk.entity_state import Asked, EntityState, Unknown
+from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
 from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
+from risk.history import keyed
 from risk.plan import Reads
-from risk.series import keyed
+from risk.reading import Asked, Unknown
 from risk.windows import second_of
 
 MissingReason = Literal[
@@ -207,13 +208,15 @@ def vector(
         features: The set, in whose order the values stand.
     """
     found = _involved(facts)
+    values: list[int | float | Missing] = [_NOT_AT_STAGE] * len(features.features)
     asked = Asked(
         second=second_of(facts.occurred_at),
         currency=facts.currency,
         amount_minor=facts.amount_minor,
         others={kind: keyed(found[kind]) for kind in features.others if kind in found},
+        into=values,
+        missing=_UNKNOWN,
     )
-    values: list[int | float | Missing] = [_NOT_AT_STAGE] * len(features.features)
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -225,7 +228,7 @@ def vector(
             continue
         for slot, of in reads.pairs:
             values[slot] = _ABSENT.get(of, _NOT_LOADED)
-        state.read(reads, asked, values, _UNKNOWN)
+        state.read(reads, asked)
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
