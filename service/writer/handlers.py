@@ -2,6 +2,7 @@
 
 from service.rooms.assessments import commands as assessments
 from service.rooms.assessments.public import Judge
+from service.rooms.audit import commands as audit
 from service.rooms.challenges import commands as challenges
 from service.rooms.custody import commands as custody
 from service.rooms.labels import commands as labels
@@ -39,5 +40,6 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *payments.handlers(judge, issuer=issuer),
             *labels.HANDLERS,
             *webhooks.handlers(issuer=issuer),
+            *audit.HANDLERS,
         )
     )

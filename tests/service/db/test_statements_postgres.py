@@ -29,6 +29,10 @@ NOT_BY_OWNER = {
     "places of messages to fan out": "the worker reads a tenant's outbox, over its merchants",
     "deliveries due at an endpoint": "the worker reads an endpoint's queue, by its id",
     "a webhook delivery that is over": "the worker reads over all tenants",
+    "leaves of every tenant from an index": "the worker reads over all tenants",
+    "entries of every tenant from an index": "the command line reads over all tenants",
+    "last index of a log": "the command line reads over all tenants",
+    "entry numbers of every merchant": "the command line reads over all tenants",
 }
 
 

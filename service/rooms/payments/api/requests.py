@@ -8,6 +8,7 @@ from service.http.problems import BODY_INVALID
 from service.http.routes import Request
 from service.kernel.errors import Refusal
 from service.rooms.payments.contract import (
+    REPLAY_SCOPE,
     CreatePaymentRequest,
     PaymentFacts,
     rule_errors,
@@ -30,4 +31,5 @@ def payment_facts(request: Request, ports: Ports) -> PaymentFacts:
         raise Refusal(BODY_INVALID, errors=tuple(errors))
     assert payer is not None, "rule_errors asks for one of the three"
     told = msgspec.structs.asdict(body)
-    return PaymentFacts(**{**told, "payer": payer, "device": device})
+    is_replayed = REPLAY_SCOPE in request.caller.scopes
+    return PaymentFacts(**{**told, "payer": payer, "device": device}, is_replayed=is_replayed)
