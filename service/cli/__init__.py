@@ -31,6 +31,7 @@ COMMANDS: Final = {
     ),
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
+    "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
     "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
     "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),

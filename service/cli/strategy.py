@@ -10,16 +10,13 @@ from keys import entropy
 from keys.notes import Signer
 from keys.roots.file import RootRefused
 from risk.strategy_changes import Difference, differences
-from risk.strategy_content import NotAStrategy, packaged, read_content
-from service.cli.database import last_commit, require_root_key
+from risk.strategy_content import NotAStrategy, read_content
+from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting, table
-from service.cli.strategy_folder import read_folder, write_start
+from service.cli.strategy_folder import deciding, read_folder, reader_of, write_start
 from service.cli.writers import ask, checked, house_call, writer_at_hand
-from service.db.reader import Reader
 from service.db.statements import Row
-from service.db.store import StoreUnavailable
-from service.db.stores import open_spanning_reader
 from service.rooms.strategies import model, queries
 from service.rooms.strategies.contract import (
     NUMBER_MAX,
@@ -70,17 +67,17 @@ def new(screen: Screen, folder: Path) -> None:
 def check(screen: Screen, folder: Path) -> None:
     """Check the strategy of FOLDER; say its id, and what differs from the one in force."""
     found = read_folder(folder)
-    against, content = _compared_with()
-    changed = differences(read_content(content), read_content(found.content))
+    before = deciding(current_settings())
+    changed = differences(read_content(before.content), read_content(found.content))
     result = Checked(
         strategy_id=found.strategy.id,
         name=found.about.name,
         version=found.about.version,
-        against=against,
+        against=before.strategy.id,
         differences=changed,
     )
     lines = [f"{result.strategy_id}: {result.name}, version {result.version}; it fits"]
-    lines.append(f"{len(changed)} differences from {against}, which decides now")
+    lines.append(f"{len(changed)} differences from {before.strategy.id}, which decides now")
     lines += [f"  {one.path}: {_short(one.before)} -> {_short(one.after)}" for one in changed]
     screen.show(result, "\n".join(lines))
 
@@ -114,7 +111,7 @@ def back(screen: Screen) -> None:
     settings = current_settings()
     by = _signer(settings)
     with writer_at_hand(settings) as submit:
-        reader = open_spanning_reader(settings.database)
+        reader = open_spanningreader_of(settings.database)
         newest = _newest(settings)
         number = newest["number"] + 1
         before = newest["back_to"] and queries.numbered(reader, newest["back_to"])
@@ -140,7 +137,7 @@ def back(screen: Screen) -> None:
 @reporting
 def list_strategies(screen: Screen) -> None:
     """Show which strategy decided since when, the newest first."""
-    reader = _reader(current_settings())
+    reader = reader_of(current_settings())
     rows: list[Row] = []
     while page := queries.before(reader, rows[-1]["number"] if rows else NUMBER_MAX):
         rows += page
@@ -158,7 +155,7 @@ def show(screen: Screen, strategy_id: str | None) -> int:
     Ends with 1 when its signature does not hold.
     """
     settings = current_settings()
-    reader = _reader(settings)
+    reader = reader_of(settings)
     row = queries.of_id(reader, strategy_id) if strategy_id else _newest(settings)
     if row is None:
         raise Failure(
@@ -189,24 +186,8 @@ def show(screen: Screen, strategy_id: str | None) -> int:
     return DONE if is_signed else SOMETHING_FAILED
 
 
-def _compared_with() -> tuple[str, bytes]:
-    """Return id and content of the strategy in force; of the software's own where none is yet."""
-    own = packaged()
-    settings = current_settings()
-    if last_commit(settings) is None:
-        return own.strategy.id, own.content
-    row = queries.in_force(_reader(settings))
-    if row is None:
-        return own.strategy.id, own.content
-    try:
-        read_content(row["content"])
-    except NotAStrategy:
-        return own.strategy.id, own.content
-    return row["strategy_id"], row["content"]
-
-
 def _newest(settings: Settings) -> Row:
-    row = queries.in_force(_reader(settings))
+    row = queries.in_force(reader_of(settings))
     if row is None:
         raise Failure(
             "strategy_none",
@@ -214,15 +195,6 @@ def _newest(settings: Settings) -> Row:
             then="start the service once: `payguard serve`",
         )
     return row
-
-
-def _reader(settings: Settings) -> Reader:
-    try:
-        return open_spanning_reader(settings.database)
-    except StoreUnavailable as error:
-        raise Failure(
-            "database_unusable", str(error), then="`payguard doctor` looks for the cause"
-        ) from error
 
 
 def _signer(settings: Settings) -> Signer:

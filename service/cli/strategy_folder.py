@@ -8,11 +8,18 @@ from risk.strategy_content import (
     FILES_MAX,
     NotAStrategy,
     Whole,
+    from_content,
     from_files,
     packaged,
     packaged_files,
 )
+from service.cli.database import last_commit
 from service.cli.screen import Failure
+from service.db.reader import Reader
+from service.db.store import StoreUnavailable
+from service.db.stores import open_spanning_reader
+from service.rooms.strategies import queries
+from service.settings import Settings
 
 FILE_BYTES_MAX: Final = 1 << 20
 
@@ -59,6 +66,38 @@ def write_start(folder: Path) -> tuple[str, ...]:
             then="name a folder that does not exist, where this user may write",
         ) from error
     return tuple(files)
+
+
+def deciding(settings: Settings) -> Whole:
+    """Return the strategy in force; the software's own where none is yet, or it does not fit.
+
+    Its signature is the writer's business: nothing is decided here.
+
+    Raises:
+        Failure: The database cannot be read.
+    """
+    own = packaged()
+    row = None if last_commit(settings) is None else queries.in_force(reader_of(settings))
+    if row is None:
+        return own
+    try:
+        return from_content(row["content"], own.strategy.features)
+    except NotAStrategy:
+        return own
+
+
+def reader_of(settings: Settings) -> Reader:
+    """Return a reader of the database.
+
+    Raises:
+        Failure: It cannot be read.
+    """
+    try:
+        return open_spanning_reader(settings.database)
+    except StoreUnavailable as error:
+        raise Failure(
+            "database_unusable", str(error), then="`payguard doctor` looks for the cause"
+        ) from error
 
 
 def _files(folder: Path) -> dict[str, bytes]:
