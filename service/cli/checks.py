@@ -323,7 +323,8 @@ def _strategy(settings: Settings) -> Check:
     except (RootRefused, StoreUnavailable) as error:
         return _failed("strategy", f"it cannot be looked at: {error}", "see what failed above")
     except StrategyRefused as error:
-        return _failed("strategy", str(error), "restore the database from a backup")
+        then = "put back the root key it was signed under, or restore a backup"
+        return _failed("strategy", str(error), then)
     return _in_force(found, row, before)
 
 

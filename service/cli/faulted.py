@@ -72,7 +72,9 @@ def rerun(screen: Screen, fault_id: str, *, is_dry: bool) -> int:
         ) from error
     except StrategyRefused as error:
         raise Failure(
-            "strategy_refused", str(error), then="restore the database from a backup"
+            "strategy_refused",
+            str(error),
+            then="put back the root key under which it ran, or restore a backup",
         ) from error
     screen.show(found, _text_of(found))
     return SOMETHING_FAILED if found.now == "fails" else DONE

@@ -1,4 +1,4 @@
-"""Pictures as SVG text, by nothing but strings: the frame, the words, the colours of all of them."""
+"""Pictures as SVG text, by nothing but strings: frame, words and colours of all of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape

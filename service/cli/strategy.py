@@ -111,7 +111,7 @@ def back(screen: Screen) -> None:
     settings = current_settings()
     by = _signer(settings)
     with writer_at_hand(settings) as submit:
-        reader = open_spanningreader_of(settings.database)
+        reader = reader_of(settings)
         newest = _newest(settings)
         number = newest["number"] + 1
         before = newest["back_to"] and queries.numbered(reader, newest["back_to"])

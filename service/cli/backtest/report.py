@@ -106,15 +106,15 @@ def compare(before: Tried, after: Tried, rows: Rows, fraud: Flags | None) -> Rep
         refused=rows.refused,
         rounded=rows.rounded,
         outcomes={
-            name: Side(before=int(moves[place].sum()), after=int(moves[:, place].sum()))
+            str(name): Side(before=int(moves[place].sum()), after=int(moves[:, place].sum()))
             for place, name in enumerate(OUTCOMES)
         },
         transitions={
-            name: changed
+            str(name): changed
             for place, name in enumerate(OUTCOMES)
             if (
                 changed := {
-                    other: int(moves[place, to])
+                    str(other): int(moves[place, to])
                     for to, other in enumerate(OUTCOMES)
                     if to != place and moves[place, to]
                 }
@@ -130,8 +130,8 @@ def compare(before: Tried, after: Tried, rows: Rows, fraud: Flags | None) -> Rep
 def text_of(report: Report) -> str:
     """Return a report as people read it."""
     blocks = [
-        f"{report.payments:,} payments under preset {report.preset}:"
-        f" {report.before} before, {report.after} after; {report.changed:,} change",
+        f"{report.payments:,} payments under preset {report.preset}; {report.changed:,} change",
+        f"before: {report.before}\nafter:  {report.after}",
         _outcomes(report),
     ]
     moves = [
@@ -174,14 +174,12 @@ def _labels_table(report: Report) -> str:
     assert before is not None
     assert after is not None
     rows = [
-        ("of labelled payments", "before", "after"),
         (f"fraud not simply approved, of {report.frauds:,}", before.fraud, after.fraud),
         ("good payments challenged", before.good_challenged, after.good_challenged),
         ("good payments stopped", before.good_stopped, after.good_stopped),
     ]
-    return table(
-        [tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in rows]
-    )
+    cells = [(name, f"{was:,}", f"{now:,}") for name, was, now in rows]
+    return table([("of labelled payments", "before", "after"), *cells])
 
 
 def _rules(before: Tried, after: Tried, fraud: Flags | None) -> tuple[RuleSide, ...]:

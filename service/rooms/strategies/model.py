@@ -6,13 +6,13 @@ again by whoever may write rows but has no key.
 
 import datetime as dt
 import hashlib
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 from keys.notes import NotANote, Signer, Verifier, open_note, sign_note
 from risk.feature import FeatureSet
 from risk.strategy import ENGINE_VERSION
 from risk.strategy_content import NotAStrategy, Whole, WrongFeatures, from_content, read_content
-from service.db.statements import Row
 from service.rooms.strategies.contract import Activation, Origin
 
 KEY_NAME: Final = "payguard-strategy"
@@ -54,7 +54,7 @@ def signed(number: int, strategy_id: str, content: bytes, by: Signer) -> str:
     return sign_note(_text(number, strategy_id, content), by)
 
 
-def opened(row: Row, desk: Desk) -> Whole:
+def opened(row: Mapping[str, Any], desk: Desk) -> Whole:
     """Return the strategy of a row, after its signature was verified.
 
     Args:
@@ -76,7 +76,7 @@ def opened(row: Row, desk: Desk) -> Whole:
     return found
 
 
-def check_signature(row: Row, verifier: Verifier) -> None:
+def check_signature(row: Mapping[str, Any], verifier: Verifier) -> None:
     """Verify a row's signature.
 
     Raises:
@@ -100,7 +100,7 @@ def unfit(error: NotAStrategy) -> str:
     return "wrong_features" if isinstance(error, WrongFeatures) else "malformed"
 
 
-def shown(row: Row) -> Activation:
+def shown(row: Mapping[str, Any]) -> Activation:
     """Return a row as it is told."""
     activated_at: dt.datetime = row["activated_at"]
     return Activation(
