@@ -221,6 +221,11 @@ class EntityState:
         self._has_other_currencies = True
 
     @property
+    def currencies(self) -> tuple[str, ...]:
+        """Return the currencies that it keeps amounts of, in the order of their codes."""
+        return tuple(sorted(self._currencies))
+
+    @property
     def size_bytes(self) -> int:
         """Return about how much memory the state takes, for the writer's limit."""
         kept = sum(series.size_bytes for series in self._series)

@@ -36,6 +36,9 @@ class Missing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missing: MissingReason
 
 
+Value = int | float | Missing
+
+
 class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Values of a feature set for one payment.
 
@@ -213,7 +216,7 @@ def vector(
         amount_minor=facts.amount_minor,
         others={kind: keyed(found[kind]) for kind in features.others if kind in found},
     )
-    values: list[int | float | Missing] = [_NOT_AT_STAGE] * len(features.features)
+    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -223,10 +226,32 @@ def vector(
         if state is None:
             _fill(values, reads, _NOT_LOADED)
             continue
-        for slot, of in reads.pairs:
-            values[slot] = _ABSENT.get(of, _NOT_LOADED)
-        state.read(reads, asked, values, _UNKNOWN)
+        _read(state, reads, asked, values)
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
+
+
+def entity_values(
+    kind: Entity, state: EntityState, asked: Asked, features: FeatureSet
+) -> dict[str, Value]:
+    """Return name -> value of one entity's features, read as when a payment is made.
+
+    Args:
+        kind: Of the entity.
+        state: Its state.
+        asked: The payment that might be made. An entity that it lacks makes the features of its
+            pair with this one missing.
+        features: The set.
+    """
+    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
+    reads = features.reads["pre_payment"][kind]
+    _read(state, reads, asked, values)
+    return {features.names[slot]: values[slot] for slot in sorted(reads.slots)}
+
+
+def _read(state: EntityState, reads: Reads, asked: Asked, values: list[Value]) -> None:
+    for slot, of in reads.pairs:
+        values[slot] = _ABSENT.get(of, _NOT_LOADED)
+    state.read(reads, asked, values, _UNKNOWN)
 
 
 def _fill(values: list[int | float | Missing], reads: Reads, why: Missing) -> None:

@@ -1,11 +1,12 @@
-"""Features over columns: the same definitions as online, for rows in the order of their times.
+"""Features over columns: the same definitions as online, for rows in the order of their coming.
 
-Every value of a row is from the rows before it. Where times only rise, nothing is let go that a
-window still needs, so no value is outside of what is kept; one thing differs: a pair counted after
-`DISTINCT_MAX` others in one bucket is exact here, and not known online.
+Every value of a row is from the rows before it, by event time, which may fall by as much as a
+payment may be late. Two things differ: a pair counted after `DISTINCT_MAX` others in one bucket is
+exact here and not known online, and so is what an entity with more buckets than its tier keeps
+would need for a late payment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from risk.entity_state import NEW_WEIGHT, NORMAL_FROM, RATIO_MAX
 from risk.feature import Entity, Feature, FeatureSet
 from risk.series import DISTINCT_MAX
-from risk.windows import TIERS, tier_of
+from risk.windows import LATE_S, TIERS, tier_of
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -24,7 +25,7 @@ MISSING: Final = -1
 
 
 class Columns(NamedTuple):
-    """A history, one element for each payment, in the order of event times and of coming to us.
+    """A history, one element for each payment, in the order in which they came to us.
 
     Attributes:
         second: Event time, whole seconds since 1970.
@@ -45,12 +46,39 @@ def compute(columns: Columns, features: FeatureSet) -> dict[str, Ints]:
     """Return name -> values; `MISSING` where online says why there is none.
 
     Raises:
-        ValueError: Times do not rise.
+        ValueError: A row is further behind one before it than a payment may be late.
         KeyError: A feature's entity has no column.
     """
-    if np.any(np.diff(columns.second) < 0):
-        raise ValueError("rows stand in the order of their times")
+    if np.any(np.maximum.accumulate(columns.second) - columns.second > LATE_S):
+        raise ValueError("rows stand in the order of their coming, none later than it may be")
     return {one.name: _feature(columns, one) for one in features.features}
+
+
+class _Window(NamedTuple):
+    """The rows that a window holds, for each row.
+
+    Attributes:
+        start: The first place that may be in it; where rows came in the order of their times, all
+            from there up to the row itself are.
+        mixed: The rows that others in another order stand before: for these each one is looked at.
+        bucket: Bucket numbers, apart for each group.
+        low: The window's first bucket.
+    """
+
+    start: Ints
+    mixed: Ints
+    bucket: Ints
+    low: Ints
+
+    def mend(self, found: Ints, value: Callable[[Ints], Any]) -> Ints:
+        """Write into `found` what mixed rows have: `value` of the places in their window."""
+        for row in self.mixed:
+            start, bucket = self.start[row], self.bucket
+            before = bucket[start:row]
+            found[row] = value(
+                start + np.flatnonzero((before >= self.low[row]) & (before <= bucket[row]))
+            )
+        return found
 
 
 class _Groups:
@@ -70,15 +98,20 @@ class _Groups:
         self.first = np.repeat(starts, lengths)
         self.place = np.arange(len(order))
 
-    def window(self, window_s: int) -> Ints:
-        """Return for each row the place of the first row of its window."""
+    def window(self, window_s: int) -> _Window:
+        """Return which rows the windows hold that end with each row's bucket."""
         bucket_s = TIERS[tier_of(window_s)].bucket_s
+        buckets = window_s // bucket_s
         bucket = self.second // bucket_s
-        low = bucket.min()
-        reach = int(bucket.max() - low) + window_s // bucket_s + 2
-        where = self.code * reach + (bucket - low) + window_s // bucket_s
-        found: Ints = np.searchsorted(where, where - window_s // bucket_s + 1, side="left")
-        return found
+        reach = int(bucket.max() - bucket.min()) + buckets + 2
+        where = self.code * reach + (bucket - bucket.min()) + buckets
+        low = where - buckets + 1
+        # Before `start` all are too old; from `certain` on none is.
+        start = np.searchsorted(np.maximum.accumulate(where), low, side="left")
+        certain = np.searchsorted(np.minimum.accumulate(where[::-1])[::-1], low, side="left")
+        newest = np.maximum.accumulate(where)
+        is_mixed = (certain > start) | (newest > where)
+        return _Window(start, np.flatnonzero(is_mixed), where, low)
 
     def back(self, values: Ints) -> Ints:
         """Return values in the rows' own order."""
@@ -97,47 +130,61 @@ def _feature(columns: Columns, one: Feature) -> Ints:
     if one.aggregate in {"sum", "max", "mean", "deviation", "to_normal"}:
         return _of_money(columns, one, _Groups(columns, own, columns.currency))
     groups = _Groups(columns, own)
-    if one.aggregate == "since_last":
-        before = groups.second[np.maximum(groups.place - 1, 0)]
-        since = np.where(groups.place > groups.first, groups.second - before, MISSING)
-        return groups.back(since)
-    if one.aggregate == "since_first":
-        since = groups.second - groups.second[groups.first]
-        return groups.back(np.where(groups.place > groups.first, since, MISSING))
+    if one.aggregate in {"since_last", "since_first"}:
+        return groups.back(_since(groups, is_last=one.aggregate == "since_last"))
     return _of_counts(columns, one, groups)
 
 
+def _since(groups: _Groups, *, is_last: bool) -> Ints:
+    """Return seconds since the newest or the first event time among the rows before each."""
+    reach = int(groups.second.max() - groups.second.min()) + 1
+    shift = groups.code * reach if is_last else -groups.code * reach
+    extreme = np.maximum if is_last else np.minimum
+    so_far = extreme.accumulate(groups.second + shift) - shift
+    before = so_far[np.maximum(groups.place - 1, 0)]
+    since = np.maximum(groups.second - before, 0)
+    return np.where(groups.place > groups.first, since, MISSING)
+
+
 def _of_counts(columns: Columns, one: Feature, groups: _Groups) -> Ints:
-    start = groups.window(one.window_s)
-    count = groups.place - start
+    window = groups.window(one.window_s)
     if one.aggregate == "declined_share":
         said = columns.is_declined[groups.order]
-        judged = _between((said >= 0).astype(np.int64), start, groups.place)
-        declined = _between((said > 0).astype(np.int64), start, groups.place)
+        judged = _sum((said >= 0).astype(np.int64), groups, window)
+        declined = _sum((said > 0).astype(np.int64), groups, window)
         return groups.back(_thousandths(declined, judged))
+    if one.of is not None and one.aggregate == "distinct":
+        of = columns.keys[one.of]
+        return groups.back(_distinct(of[groups.order], groups, window))
+    count = groups.back(_count(groups, window))
     if one.of is None:
-        return groups.back(count)
-    of = columns.keys[one.of]
-    if one.aggregate == "distinct":
-        return groups.back(_distinct(of[groups.order], groups, start))
-    pairs = _Groups(columns, columns.keys[one.entity], of)
-    together = pairs.back(pairs.place - pairs.window(one.window_s))
+        return count
+    pairs = _Groups(columns, columns.keys[one.entity], columns.keys[one.of])
+    together = pairs.back(_count(pairs, pairs.window(one.window_s)))
     if one.aggregate == "count":
         return together
-    share = _thousandths(together, groups.back(count))
-    return np.where(together == MISSING, MISSING, share)
+    return np.where(together == MISSING, MISSING, _thousandths(together, count))
+
+
+def _count(groups: _Groups, window: _Window) -> Ints:
+    return window.mend(groups.place - window.start, len)
+
+
+def _sum(values: Ints, groups: _Groups, window: _Window) -> Ints:
+    found = _between(values, window.start, groups.place)
+    return window.mend(found, lambda places: values[places].sum())
 
 
 def _thousandths(part: Ints, whole: Ints) -> Ints:
     return np.where(whole > 0, 1_000 * part // np.maximum(whole, 1), MISSING)
 
 
-def _distinct(values: Ints, groups: _Groups, start: Ints) -> Ints:
+def _distinct(values: Ints, groups: _Groups, window: _Window) -> Ints:
     """Return how many different values stand in each window before its row.
 
     A value counts where it stands first in the window: where its last place before is outside.
     """
-    size = len(values)
+    size, start = len(values), window.start
     _, code = np.unique(np.stack([groups.code, values]), axis=1, return_inverse=True)
     order = np.argsort(code.reshape(-1), kind="stable")
     before = np.full(size, -1, np.int64)
@@ -150,15 +197,19 @@ def _distinct(values: Ints, groups: _Groups, start: Ints) -> Ints:
         found[rows] += (before[at] < start[rows]) & (values[at] != ABSENT)
         step += 1
         rows = rows[(rows - step >= start[rows]) & (found[rows] <= DISTINCT_MAX)]
+    known = values != ABSENT
+    found = window.mend(found, lambda places: len(np.unique(values[places][known[places]])))
     return np.minimum(found, DISTINCT_MAX + 1)
 
 
 def _of_money(columns: Columns, one: Feature, groups: _Groups) -> Ints:
     amount = columns.amount_minor[groups.order]
     if one.aggregate == "sum":
-        return groups.back(_between(amount, groups.window(one.window_s), groups.place))
+        return groups.back(_sum(amount, groups, groups.window(one.window_s)))
     if one.aggregate == "max":
-        return groups.back(_max(amount, groups.window(one.window_s), groups.place))
+        window = groups.window(one.window_s)
+        most = _max(amount, window.start, groups.place)
+        return groups.back(window.mend(most, lambda places: amount[places].max(initial=MISSING)))
     count, mean, variance = _weighted(amount, groups)
     known = (count >= NORMAL_FROM) & (mean > 0)
     if one.aggregate == "to_normal":

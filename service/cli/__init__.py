@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
     "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
+    "features": Place("service.cli.features", "features", "Print what an entity's features are."),
     "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
     "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),
     "command": Place("service.cli.faulted", "command", "Look into commands that met a fault."),

@@ -223,7 +223,13 @@ class Service:
         assert reply.kind == "accepted", reply
         return reply
 
-    def shop(self, *, preset: Preset = "judge_only", modes: Iterable[Mode] = ("live",)) -> Shop:
+    def shop(
+        self,
+        *,
+        preset: Preset = "judge_only",
+        modes: Iterable[Mode] = ("live",),
+        scopes: tuple[Scope, ...] = SCOPES,
+    ) -> Shop:
         """Create a merchant with a key for each mode."""
         made = self.do(CreateMerchant(name="Shop", preset=preset)).read(Merchant)
         call = a_cli_call(made.tenant_id, made.merchant_id)
@@ -231,7 +237,7 @@ class Service:
         for mode in modes:
             key = new_api_key(mode, entropy.system)
             hashed = key.index(self.secrets.api_key_index)
-            self.do(CreateKey(mode=mode, scopes=SCOPES, secret_hash=hashed), call)
+            self.do(CreateKey(mode=mode, scopes=scopes, secret_hash=hashed), call)
             keys[mode] = key.reveal()
         return Shop(merchant_id=made.merchant_id, tenant_id=made.tenant_id, keys=keys)
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.offline.backtest import NotSettled, try_strategy
-from service.cli.backtest.history import Loaded, load_history
+from service.cli.backtest.history import Loaded, labelled, load_history
 from service.cli.backtest.report import Report, Rows, compare, text_of
 from service.cli.environment import current_settings
 from service.cli.picture import bars
@@ -18,7 +18,7 @@ from service.cli.screen import Failure, Screen, reporting
 from service.cli.strategy_folder import deciding, read_folder
 from service.kernel.clock import SystemClock
 
-# What says of a payment that it was fraud, however a file writes it.
+# What a column says of a payment that was fraud, however a file writes it.
 FRAUD = frozenset({"1", "true", "yes", "fraud"})
 
 
@@ -39,7 +39,7 @@ FRAUD = frozenset({"1", "true", "yes", "fraud"})
     help="Column map: a TOML file, or the name of one that comes with Payguard.",
 )
 @click.option("--preset", default="CN", show_default=True, help="Preset of the merchant.")
-@click.option("--label", help="Column that says which payments were fraud: 1, true, yes or fraud.")
+@click.option("--label", help="Column that says which payments were fraud, if not the map's.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the outcomes into this file.")
 @reporting
 def backtest(screen: Screen, **given: Any) -> None:
@@ -82,7 +82,8 @@ def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
     columns = load_map(given["map_name"])
     label: str | None = given["label"]
     wanted = dict.fromkeys([*columns.columns, *([label] if label else [])])
-    values = open_table(given["file"], tuple(wanted)).columns()
+    table = open_table(given["file"], tuple(wanted), () if label else columns.label_columns)
+    values = table.columns()
     loaded = load_history(values, columns, preset=given["preset"])
     if not loaded.history.size:
         raise Failure(
@@ -90,10 +91,12 @@ def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
             f"no row of {given['file']} is a payment under this map",
             then="give a map of this file's columns with --map; docs/replay.md shows one",
         )
-    if label is None:
+    if label is not None:
+        said = (str(one).strip().lower() in FRAUD for one in values[label])
+        return loaded, np.fromiter(said, np.bool_)[loaded.row]
+    if columns.label is None or not table.has_more:
         return loaded, None
-    fraud = np.fromiter((str(one).strip().lower() in FRAUD for one in values[label]), np.bool_)
-    return loaded, fraud[loaded.row]
+    return loaded, labelled(values, columns.label)[loaded.row]
 
 
 def _draw(report: Report, path: Path) -> None:

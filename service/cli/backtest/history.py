@@ -19,6 +19,7 @@ from risk.feature import Entity
 from risk.offline.backtest import History, combined
 from risk.offline.columns import ABSENT, Columns
 from service.cli.replay.columns import ColumnMap, RowRefused, columns_of, minor_of, value_of
+from service.cli.replay.labels import LabelMap
 from service.kernel import facts as kernel
 from service.rooms.payments.commands.translate import judged_facts
 from service.rooms.payments.contract import CreatePaymentRequest, PaymentFacts, rule_errors
@@ -105,6 +106,17 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
     )
     refused = size - len(chosen)
     return Loaded(history, chosen, refused, int(is_rounded[chosen].sum()))
+
+
+def labelled(values: Values, label: LabelMap) -> npt.NDArray[np.bool_]:
+    """Return which rows are fraud by a map's labels; one without a label is not."""
+    names = columns_of(label.intent)
+    columns = [_coded(values[name]).code for name in names]
+    _, rows, group = np.unique(combined(columns), return_index=True, return_inverse=True)
+    told = [value_of(label.intent, {name: values[name][row] for name in names}) for row in rows]
+    intents = [label.intents.get(str(one)) for one in told]
+    found = np.array([one not in {None, "normal"} for one in intents], np.bool_)
+    return found[group.reshape(-1)]
 
 
 class _Fields:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from service.cli.replay.labels import Label, LabelMap, known_at
 from service.cli.screen import Failure
 from service.kernel.money import EXPONENTS, VALUE_MAX
 
@@ -37,17 +38,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         payer: Who pays; one payer's payments are sent one after another.
         body: The request's body.
         is_rounded: The amount had more decimals than its currency.
+        occurred_at: The time that is sent.
+        label: What it turned out to be; None where the file says nothing.
     """
 
     reference: str
     payer: str
     body: Body
     is_rounded: bool
+    occurred_at: dt.datetime
+    label: Label | None = None
 
 
 class _Map(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     payment: dict[str, Any]
     zero: dict[str, Any] = {}
+    label: LabelMap | None = None
 
 
 class ColumnMap:
@@ -55,7 +61,11 @@ class ColumnMap:
 
     Args:
         content: The parsed TOML: a table `payment` shaped like the request, and a table `zero`
-            with what differs where the amount is 0.
+            with what differs where the amount is 0; perhaps a table `label`, see `LabelMap`.
+
+    Attributes:
+        columns: Those that payments need.
+        label_columns: Those that labels need besides; empty where the map has none.
 
     Raises:
         Failure: It is not a map.
@@ -71,13 +81,15 @@ class ColumnMap:
             raise _map_refused(name, f"[payment] has no {', '.join(missing)}")
         self.payment: Final = self._map.payment
         self.zero: Final = self._map.zero
-        self.columns: Final = tuple(
-            dict.fromkeys(
-                column
-                for text in (*_texts(self._map.payment), *_texts(self._map.zero))
-                for column in _COLUMN.findall(text)
-            )
-        )
+        self.label: Final = self._map.label
+        label = self.label
+        wrong = None if label is None else label.wrong()
+        if wrong is not None:
+            raise _map_refused(name, wrong)
+        self.columns: Final = columns_of(self._map.payment, self._map.zero)
+        named = () if label is None else columns_of(label.texts)
+        self.label_columns: Final = tuple(one for one in named if one not in self.columns)
+        self.has_labels: Final = label is not None
 
     def request(self, row: Row, *, now: dt.datetime | None) -> Request:
         """Return the payment of a row.
@@ -99,12 +111,41 @@ class ColumnMap:
         body["amount"] = {**amount, "value": value}
         if value == 0:
             body.update(_filled(self._map.zero, row))
-        body["occurred_at"] = _instant(body.get("occurred_at") if now is None else now)
+        occurred_at = _instant(body.get("occurred_at") if now is None else now, "occurred_at")
+        body["occurred_at"] = occurred_at.isoformat().replace("+00:00", "Z")
         return Request(
             reference=body["reference"],
             payer=str(body.get("payer")),
             body=body,
             is_rounded=is_rounded,
+            occurred_at=occurred_at,
+        )
+
+    def labelled(self, request: Request, row: Row) -> Request:
+        """Return a payment with its label, where the row has one.
+
+        Raises:
+            RowRefused: A value of the label cannot be what the map takes it for.
+        """
+        label = self._map.label
+        if label is None:
+            return request
+        filled = _filled(label.texts, row)
+        intent = label.intents.get(str(filled.get("intent")))
+        if intent is None:
+            return request
+        if not {"source", "external_id"} <= filled.keys():
+            raise RowRefused("label: source or external_id empty")
+        at = known_at(label, filled, paid_at=request.occurred_at)
+        told = {name: str(filled[name]) for name in ("source", "external_id")}
+        return msgspec.structs.replace(
+            request,
+            label=Label(
+                reference=request.reference,
+                payer=request.payer,
+                known_at=_instant(at, "label.known_at"),
+                told={"intent": intent, **told},
+            ),
         )
 
 
@@ -138,9 +179,10 @@ def _map_refused(name: str, why: str) -> Failure:
     )
 
 
-def columns_of(template: Any) -> tuple[str, ...]:
-    """Return the columns that a template holds."""
-    return tuple(column for text in _texts(template) for column in _COLUMN.findall(text))
+def columns_of(*templates: Any) -> tuple[str, ...]:
+    """Return the columns that templates name, each once."""
+    texts = (text for template in templates for text in _texts(template))
+    return tuple(dict.fromkeys(column for text in texts for column in _COLUMN.findall(text)))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -203,12 +245,10 @@ def minor_of(value: Any, currency: str) -> tuple[int, bool]:
     return minor, exact != minor
 
 
-def _instant(value: Any) -> str:
-    """Return a time as RFC 3339 with an offset; one without an offset is UTC."""
+def _instant(value: Any, name: str) -> dt.datetime:
+    """Return a time with its offset; one without an offset is UTC."""
     try:
         at = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
     except ValueError:
-        raise RowRefused("occurred_at: no time") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=dt.UTC)
-    return at.isoformat().replace("+00:00", "Z")
+        raise RowRefused(f"{name}: no time") from None
+    return at.replace(tzinfo=dt.UTC) if at.tzinfo is None else at

@@ -13,7 +13,9 @@ import msgspec
 
 from keys.api_keys import ApiKeyRefused, ApiKeyText
 from service.cli.replay.columns import ColumnMap, Request, RowRefused, load_map
-from service.cli.replay.crew import Crew
+from service.cli.replay.crew import Crew, How
+from service.cli.replay.labels import Label
+from service.cli.replay.order import Order
 from service.cli.replay.rows import Table, open_table
 from service.cli.replay.sender import Answer, read_target
 from service.cli.replay.tally import Tally, text_of
@@ -77,8 +79,9 @@ def replay(screen: Screen, **given: Any) -> int:
     """Send the rows of FILE (parquet or CSV) as payments to a running service.
 
     A column map says which column is what; docs/replay.md shows one. Each row's reference makes
-    its idempotency key, so sending a file again changes nothing. Without --now the times of the
-    file are sent, and the service refuses what is older than a day.
+    its idempotency key, so sending a file again changes nothing. Without --now payments and
+    labels go with the times of the file, in their order: the key needs the scope replay (and
+    labels:write for labels), and nothing yields a token.
 
     Ends with 0 when every row was judged (and executed, where asked and approved), with 1 when
     a row failed, with 3 when no row can succeed, with 130 after Ctrl-C.
@@ -87,12 +90,16 @@ def replay(screen: Screen, **given: Any) -> int:
     clock = SystemClock()
     tally = Tally()
     columns = load_map(options.map_name)
-    rows = open_table(options.file, columns.columns)
+    more = () if options.is_now else columns.label_columns
+    rows = open_table(options.file, columns.columns, more)
     crew = Crew(
         read_target(options.url),
         key=_key(options.key_file),
-        size=options.concurrency,
-        does_execute=options.does_execute,
+        how=How(
+            size=options.concurrency,
+            does_execute=options.does_execute,
+            is_in_order=not options.is_now,
+        ),
         tally=tally,
         clock=clock,
     )
@@ -100,10 +107,18 @@ def replay(screen: Screen, **given: Any) -> int:
     screen.note(
         f"{total:,} rows of {options.file.name} to {options.url}, {options.concurrency} at a time"
     )
-    times = clock if options.is_now else None
-    requests = _requests(rows, columns, tally, clock=times, limit=options.limit)
+    order = Order()
+    requests: Iterator[Request | Label]
+    if options.is_now:
+        requests = _requests(rows, columns, tally, clock=clock, limit=options.limit)
+    else:
+        if columns.has_labels and not rows.has_more:
+            screen.note(f"no labels: the file lacks {', '.join(columns.label_columns)}")
+        found = _requests(rows, columns, tally, clock=None, limit=options.limit)
+        requests = order.by_time(found, now=clock.now())
     started_ns = clock.monotonic_ns()
     is_interrupted = _run(crew, requests, _Progress(screen, tally, total=total, clock=clock))
+    tally.ordered(unknown_labels=order.unknown, out_of_order=order.out_of_order)
     summary = tally.summary(
         duration_ns=clock.monotonic_ns() - started_ns, is_interrupted=is_interrupted
     )
@@ -123,13 +138,14 @@ def _requests(
     for place, row in enumerate(itertools.islice(rows.rows(), limit), start=1):
         now: dt.datetime | None = clock.now() if clock is not None else None
         try:
-            yield columns.request(row, now=now)
+            request = columns.request(row, now=now)
+            yield columns.labelled(request, row) if clock is None and rows.has_more else request
         except RowRefused as refused:
             tally.failed_row(f"row {place}", f"row_refused ({refused})")
             tally.row_done(is_rounded=False)
 
 
-def _run(crew: Crew, requests: Iterator[Request], progress: "_Progress") -> bool:
+def _run(crew: Crew, requests: Iterator[Request | Label], progress: "_Progress") -> bool:
     """Send everything; return whether it was interrupted. A second Ctrl-C ends it at once."""
     crew.start()
     progress.start()
@@ -161,13 +177,13 @@ def _advice(answer: Answer) -> str:
     """Return what to do about an answer that every row would get."""
     known = {
         "occurred_at_out_of_range": (
-            "the rows are older than the service takes: add --now, which sends them as payments"
-            " of this moment. Past times need scope `replay`, which this version does not take."
+            "the rows are older than the service takes from this key: give a sandbox key with the"
+            " scope replay, or add --now, which sends them as payments of this moment."
         ),
         "no_answer": "nobody answers at that address: is `payguard serve` running?",
         "not_authenticated": "the key is unknown, revoked or ended: create another one.",
         "scope_missing": "the key may not do this: create one with the scopes payments:write and"
-        " payments:execute.",
+        " payments:execute, or payments:write, labels:write and replay for the times of a file.",
     }
     said = f"stopped: the service answers {answer.code}"
     return f"{said}; {known.get(answer.code, answer.body.get('next', 'see docs/errors.md'))}"

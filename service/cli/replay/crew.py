@@ -5,10 +5,12 @@ import queue
 import threading
 import zlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from service.cli.replay.columns import Request
+from service.cli.replay.labels import Label
 from service.cli.replay.sender import Answer, Sender, Target
+from service.cli.replay.stretch import Stretch
 from service.cli.replay.tally import Tally
 from service.kernel.clock import Clock
 
@@ -16,9 +18,31 @@ WAITING_MAX: Final = 64
 # So many rows failed and none got through: the rest would fail as well.
 HOPELESS: Final = 50
 LOOK_EVERY_S: Final = 0.2
+# A few times the threads: with fewer some would wait for others' payers, with more order is lost.
+APART: Final = 4
 # Nothing that a row holds can change these answers: the key is unknown, or may not.
 _USELESS: Final = frozenset({401, 403})
+# Past its approval, or of the past altogether.
+_TOKENLESS: Final = frozenset({"payment_not_in_state", "payment_replayed"})
 _EXECUTED_WITH: Final = ("amount", "payee", "instrument", "device", "order")
+
+# The place in the order, and what is to be sent.
+Waiting = tuple[int, Request | Label]
+
+
+class How(NamedTuple):
+    """How a crew works.
+
+    Attributes:
+        size: How many threads.
+        does_execute: Approved payments are executed with their token.
+        is_in_order: Nothing is sent before what stands `APART` times the threads before it was
+            answered, so that what arrives is nearly in the order of the file.
+    """
+
+    size: int
+    does_execute: bool
+    is_in_order: bool
 
 
 class Crew:
@@ -27,8 +51,7 @@ class Crew:
     Args:
         target: Where to.
         key: The API key.
-        size: How many threads.
-        does_execute: Approved payments are executed with their token.
+        how: By how many threads, and what they do.
         tally: Where the rows are counted.
         clock: Measures.
     """
@@ -38,17 +61,17 @@ class Crew:
         target: Target,
         *,
         key: str,
-        size: int,
-        does_execute: bool,
+        how: How,
         tally: Tally,
         clock: Clock,
     ) -> None:
-        self._does_execute = does_execute
+        self._does_execute = how.does_execute
         self._tally = tally
         self._stopping = threading.Event()
+        self._stretch = Stretch(how.size * APART if how.is_in_order else None, self._stopping)
         self._useless: Answer | None = None
-        self._queues: list[queue.Queue[Request | None]] = [
-            queue.Queue(WAITING_MAX) for _ in range(size)
+        self._queues: list[queue.Queue[Waiting | None]] = [
+            queue.Queue(WAITING_MAX) for _ in range(how.size)
         ]
         self._threads = [
             threading.Thread(
@@ -69,11 +92,16 @@ class Crew:
         for thread in self._threads:
             thread.start()
 
-    def send_all(self, requests: Iterable[Request]) -> None:
-        """Hand out every request, as fast as they are sent, until the end or a stop."""
-        for request in requests:
+    def send_all(self, requests: Iterable[Request | Label]) -> None:
+        """Hand out everything, as fast as it is sent, until the end or a stop.
+
+        A label comes behind its payment, whose thread sends it, with the id that it was answered.
+        """
+        for number, request in enumerate(requests):
             place = zlib.crc32(request.payer.encode()) % len(self._queues)
-            if not self._put(self._queues[place], request):
+            if not self._stretch.enter(number):
+                return
+            if not self._put(self._queues[place], (number, request)):
                 return
         for one in self._queues:
             self._put(one, None)
@@ -91,7 +119,7 @@ class Crew:
         for thread in self._threads:
             thread.join()
 
-    def _put(self, to: "queue.Queue[Request | None]", request: Request | None) -> bool:
+    def _put(self, to: "queue.Queue[Waiting | None]", request: "Waiting | None") -> bool:
         while not self._stopping.is_set():
             try:
                 to.put(request, timeout=LOOK_EVERY_S)
@@ -100,19 +128,44 @@ class Crew:
             return True
         return False
 
-    def _work(self, sender: Sender, waiting: "queue.Queue[Request | None]") -> None:
+    def _work(self, sender: Sender, waiting: "queue.Queue[Waiting | None]") -> None:
+        # Of payments whose label is still to come: reference -> payment id.
+        ids: dict[str, str] = {}
         while not self._stopping.is_set():
             try:
-                request = waiting.get(timeout=LOOK_EVERY_S)
+                found = waiting.get(timeout=LOOK_EVERY_S)
             except queue.Empty:
                 continue
-            if request is None:
+            if found is None:
                 break
-            self._send(sender, request)
-            self._tally.row_done(is_rounded=request.is_rounded)
+            number, request = found
+            self._serve(sender, request, ids)
+            self._stretch.leave(number)
         sender.close()
 
-    def _send(self, sender: Sender, request: Request) -> None:
+    def _serve(self, sender: Sender, request: Request | Label, ids: dict[str, str]) -> None:
+        if isinstance(request, Label):
+            self._tell(sender, request, ids.pop(request.reference, None))
+            return
+        payment_id = self._send(sender, request)
+        if payment_id is not None and request.label is not None:
+            ids[request.reference] = payment_id
+        self._tally.row_done(is_rounded=request.is_rounded)
+
+    def _tell(self, sender: Sender, label: Label, payment_id: str | None) -> None:
+        """Send a label; that of a payment which the service has not is none."""
+        if payment_id is None:
+            return
+        body = label.body(payment_id)
+        once = _hashed("label", body["source"], body["external_id"], body["known_at"])
+        answer = self._post(sender, "/v1/labels", body, once)
+        if answer.is_good:
+            self._tally.labelled(body["intent"])
+        else:
+            self._failed(label.reference, answer)
+
+    def _send(self, sender: Sender, request: Request) -> str | None:
+        """Send a payment; return its id, or None where the service does not have it."""
         answer = self._post(sender, "/v1/payments", request.body, _key(request, "create"))
         payment = answer.body
         if answer.is_good:
@@ -126,13 +179,15 @@ class Crew:
             payment = {"id": payment.get("payment_id")}
             needs_token = True
         else:
-            self._failed(request, answer)
-            return
+            self._failed(request.reference, answer)
+            return None
+        payment_id = str(payment.get("id"))
         if self._does_execute:
             if needs_token:
                 payment = self._again(sender, request, payment)
             if payment.get("payment_token"):
                 self._execute(sender, request, payment)
+        return payment_id
 
     def _again(self, sender: Sender, request: Request, payment: dict[str, Any]) -> dict[str, Any]:
         """Return a payment with a new token, or nothing where it is past its approval."""
@@ -140,8 +195,8 @@ class Crew:
         answer = self._post(sender, path, {}, _key(request, "token"))
         if answer.is_good:
             return answer.body
-        if answer.code != "payment_not_in_state":
-            self._failed(request, answer)
+        if answer.code not in _TOKENLESS:
+            self._failed(request.reference, answer)
         return {}
 
     def _execute(self, sender: Sender, request: Request, payment: dict[str, Any]) -> None:
@@ -153,15 +208,15 @@ class Crew:
             decision = str(answer.body.get("decision"))
             self._tally.executed(decision, duration_ns=answer.duration_ns)
         else:
-            self._failed(request, answer)
+            self._failed(request.reference, answer)
 
     def _post(self, sender: Sender, path: str, body: dict[str, Any], key: str) -> Answer:
         answer = sender.post(path, body, idempotency_key=key)
         self._tally.answered(tries=answer.tries, is_replayed=answer.is_replayed)
         return answer
 
-    def _failed(self, request: Request, answer: Answer) -> None:
-        self._tally.failed_row(request.reference, answer.code)
+    def _failed(self, reference: str, answer: Answer) -> None:
+        self._tally.failed_row(reference, answer.code)
         is_hopeless = self._tally.failed >= HOPELESS and not self._tally.succeeded
         if answer.status in _USELESS or is_hopeless:
             self._useless = answer
@@ -174,5 +229,9 @@ def _key(request: Request, step: str) -> str:
     The time that is sent belongs to it: with the times of now a rerun is another request, which
     the service refuses by the reference. Hashed, since a reference may hold any character.
     """
-    told = f"{request.reference}\n{request.body['occurred_at']}"
-    return f"replay-{step}-{hashlib.sha256(told.encode()).hexdigest()[:40]}"
+    return _hashed(step, request.reference, request.body["occurred_at"])
+
+
+def _hashed(step: str, *told: str) -> str:
+    digest = hashlib.sha256("\n".join(told).encode()).hexdigest()[:40]
+    return f"replay-{step}-{digest}"

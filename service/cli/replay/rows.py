@@ -19,6 +19,11 @@ class Table(Protocol):
         """About how many rows it has."""
         ...
 
+    @property
+    def has_more(self) -> bool:
+        """Whether it has the columns that it need not have."""
+        ...
+
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row's wanted columns."""
         ...
@@ -28,15 +33,20 @@ class Table(Protocol):
         ...
 
 
-def open_table(path: Path, columns: Sequence[str]) -> Table:
+def open_table(path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> Table:
     """Return a file's rows with these columns.
+
+    Args:
+        path: The file.
+        columns: What it must have.
+        more: What each row has besides where the file has all of it.
 
     Raises:
         Failure: It cannot be read, or lacks a column.
     """
     kind = CSVTable if path.suffix.lower() in CSV_ENDINGS else ParquetTable
     try:
-        return kind(path, columns)
+        return kind(path, columns, more)
     except OSError as error:
         raise Failure(
             "file_unreadable",
@@ -48,12 +58,13 @@ def open_table(path: Path, columns: Sequence[str]) -> Table:
 class CSVTable:
     """A CSV file whose first line names the columns."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> None:
         self._path = path
-        self._columns = columns
         with path.open(encoding="utf-8-sig", newline="") as file:
             found = next(csv.reader(file), [])
         _check(path, found, columns)
+        self.has_more = set(more) <= set(found)
+        self._columns = [*columns, *more] if self.has_more else list(columns)
 
     @property
     def count(self) -> int:
@@ -80,7 +91,7 @@ class CSVTable:
 class ParquetTable:
     """A parquet file."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+    def __init__(self, path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> None:
         # Here and nowhere above: it belongs to an extra, and takes long to load.
         try:
             import pyarrow as pa
@@ -92,14 +103,16 @@ class ParquetTable:
                 then="install it (`uv sync --extra data`), or give a CSV file",
             ) from error
         self._arrow = pa
-        self._columns = list(columns)
         try:
             self._file = parquet.ParquetFile(path)
         except pa.ArrowInvalid as error:
             raise Failure(
                 "file_unreadable", f"{path} is no parquet file", then="end CSV files in .csv"
             ) from error
-        _check(path, self._file.schema_arrow.names, columns)
+        found = self._file.schema_arrow.names
+        _check(path, found, columns)
+        self.has_more = set(more) <= set(found)
+        self._columns = [*columns, *more] if self.has_more else list(columns)
 
     @property
     def count(self) -> int:

@@ -25,6 +25,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         rows: Rows that were taken from the file.
         judged: Payments that were judged, by outcome.
         executed: Executions, by decision.
+        labelled: Labels that were told, by intent.
+        unknown_labels: Labels that become known only later, and were not sent.
+        out_of_order: Rows that stood too far from their place in time to be sent there.
         replayed: Answers that repeated an earlier run's.
         sent_before: Rows whose payment an earlier run had sent at another time.
         rounded: Amounts that had more decimals than their currency.
@@ -42,6 +45,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     judged: dict[str, int]
     executed: dict[str, int]
+    labelled: dict[str, int]
+    unknown_labels: int
+    out_of_order: int
     replayed: int
     sent_before: int
     rounded: int
@@ -63,6 +69,7 @@ class Tally:
         self._guard = threading.Lock()
         self._judged: Counter[str] = Counter()
         self._executed: Counter[str] = Counter()
+        self._labelled: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._first: dict[str, str] = {}
@@ -120,6 +127,17 @@ class Tally:
             self._executed[decision] += 1
             self._execute_ns.append(duration_ns)
 
+    def labelled(self, intent: str) -> None:
+        """Count a label."""
+        with self._guard:
+            self._labelled[intent] += 1
+
+    def ordered(self, *, unknown_labels: int, out_of_order: int) -> None:
+        """Take what was found while the rows were put in order."""
+        with self._guard:
+            self._counts["unknown_labels"] = unknown_labels
+            self._counts["out_of_order"] = out_of_order
+
     def summary(self, *, duration_ns: int, is_interrupted: bool) -> Summary:
         """Return what was counted."""
         with self._guard:
@@ -128,6 +146,9 @@ class Tally:
                 rows=self._counts["done"],
                 judged=dict(self._judged.most_common()),
                 executed=dict(self._executed.most_common()),
+                labelled=dict(self._labelled.most_common()),
+                unknown_labels=self._counts["unknown_labels"],
+                out_of_order=self._counts["out_of_order"],
                 replayed=self._counts["replayed"],
                 sent_before=self._counts["sent_before"],
                 rounded=self._counts["rounded"],
@@ -163,7 +184,11 @@ def text_of(summary: Summary) -> str:
     rows += [("judged", _counts(summary.judged) + _times(summary.create))]
     if summary.executed:
         rows += [("executed", _counts(summary.executed) + _times(summary.execute))]
+    if summary.labelled:
+        rows += [("labelled", _counts(summary.labelled))]
     notes = {
+        "unknown_labels": "labels that become known only later, not sent",
+        "out_of_order": "rows too far from their place in time, sent where they stood",
         "replayed": "answers of an earlier run, repeated",
         "sent_before": "rows that an earlier run had sent at another time",
         "rounded": "amounts with more decimals than their currency, rounded half up",

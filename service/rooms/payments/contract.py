@@ -24,24 +24,13 @@ PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
 CURSOR_CHARS_MAX: Final = 1_024
 EVENT_DATA_MAX: Final = 50
+REPLAY_SCOPE: Final = "replay"
 AUDIENCE_PATH: Final = "/v1/payments"  # behind the issuer, the `aud` of payment tokens
 
 Status = Literal[
-    "approved",
-    "challenge_required",
-    "held",
-    "declined",
-    "cancelled",
-    "expired",
-    "executing",
-    "unknown",
-    "executed",
-    "captured",
-    "suspended",
-    "failed",
-    "settled",
-    "reversed",
-]
+    "approved", "challenge_required", "held", "declined", "cancelled", "expired", "executing",
+    "unknown", "executed", "captured", "suspended", "failed", "settled", "reversed",
+]  # fmt: skip
 TokenState = Literal["active", "spent", "voided", "expired"]
 Decision = Literal["go", "hold", "stop"]
 
@@ -54,6 +43,7 @@ PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
 OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
+PAYMENT_REPLAYED: Final = Problem("payment_replayed", 409)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
 
@@ -106,10 +96,16 @@ class CreatePaymentRequest(facts.Block, frozen=True, kw_only=True):
 
 
 class PaymentFacts(CreatePaymentRequest, frozen=True, kw_only=True):
-    """The same as it is kept: e-mail, phone and address are pseudonyms."""
+    """The same as it is kept: e-mail, phone and address are pseudonyms.
+
+    Attributes:
+        is_replayed: Sent by a key with scope `replay`; says so itself nowhere in a request. It may
+            be of any past time, and yields no payment token.
+    """
 
     payer: facts.PayerKept  # type: ignore[assignment]  # the clear contacts end at the door
     device: facts.DeviceKept | None = None  # type: ignore[assignment]  # so does the address
+    is_replayed: bool = False
 
 
 def rule_errors(request: CreatePaymentRequest) -> tuple[FieldError, ...]:

@@ -12,6 +12,7 @@ from risk.facts import Facts
 from risk.feature import load_features
 from risk.offline.columns import ABSENT, MISSING, Columns, compute
 from risk.vectors import Missing, entities, observations, vector
+from risk.windows import LATE_S
 
 FEATURES = load_features()
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -28,8 +29,14 @@ KINDS = {
 }
 
 
-def columns_of(rows: int, *, seed: int) -> Columns:
-    """Return a history of few enough keys that all of them come often."""
+def columns_of(rows: int, *, seed: int, late_s: int = 0) -> Columns:
+    """Return a history of few enough keys that all of them come often.
+
+    Args:
+        rows: How many.
+        seed: Of everything that is chosen by chance.
+        late_s: How much earlier than another before it a row may be.
+    """
     random = np.random.default_rng(seed)
 
     def keys(most: int, absent: float) -> np.ndarray:
@@ -38,7 +45,7 @@ def columns_of(rows: int, *, seed: int) -> Columns:
     network = keys(6, 0.2)
     step = random.choice([0, 1, 30, 600, 20_000], rows)
     return Columns(
-        second=1_700_000_000 + np.cumsum(step),
+        second=1_700_000_000 + np.cumsum(step) - random.integers(0, late_s + 1, rows),
         amount_minor=random.integers(0, 100_000, rows),
         currency=random.integers(0, 2, rows),
         is_declined=random.integers(-1, 2, rows),
@@ -99,6 +106,14 @@ def test_a_history_of_every_entity_has_no_mismatch(sized: Callable[..., int], se
     assert mismatches(columns_of(rows, seed=seed)) == []
 
 
+@pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])
+def test_rows_that_come_late_have_no_mismatch(sized: Callable[..., int], late_s: int) -> None:
+    columns = columns_of(sized(quick=150, ci=600, full=3_000), seed=late_s, late_s=late_s)
+
+    assert np.any(np.diff(columns.second) < 0)
+    assert mismatches(columns) == []
+
+
 def test_published_transactions_have_no_mismatch(sized: Callable[..., int], material: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     place = material / "data" / "handbook" / "transactions.parquet"
@@ -137,8 +152,8 @@ def test_published_transactions_have_no_mismatch(sized: Callable[..., int], mate
     assert mismatches(columns) == []
 
 
-def test_rows_out_of_order_are_refused() -> None:
+def test_rows_later_than_they_may_be_are_refused() -> None:
     columns = columns_of(3, seed=1)
 
-    with pytest.raises(ValueError, match="order of their times"):
-        compute(columns._replace(second=columns.second[::-1] - np.arange(3)), FEATURES)
+    with pytest.raises(ValueError, match="order of their coming"):
+        compute(columns._replace(second=columns.second - np.arange(3) * LATE_S * 2), FEATURES)

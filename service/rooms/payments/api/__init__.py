@@ -201,6 +201,7 @@ ROUTES: Final = (
         refuses=(
             PAYMENT_NOT_FOUND,
             contract.PAYMENT_NOT_IN_STATE,
+            contract.PAYMENT_REPLAYED,
             MERCHANT_SUSPENDED,
         ),
         scope="payments:execute",

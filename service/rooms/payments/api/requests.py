@@ -12,6 +12,7 @@ from service.http.routes import Request
 from service.kernel import facts
 from service.kernel.errors import FieldError, Refusal
 from service.rooms.payments.contract import (
+    REPLAY_SCOPE,
     CreatePaymentRequest,
     PaymentFacts,
     rule_errors,
@@ -57,7 +58,8 @@ def payment_facts(request: Request, ports: Ports) -> PaymentFacts:
         phone_key=phone_key,
     )
     told = msgspec.structs.asdict(body)
-    return PaymentFacts(**{**told, "payer": payer, "device": device})
+    is_replayed = REPLAY_SCOPE in request.caller.scopes
+    return PaymentFacts(**{**told, "payer": payer, "device": device}, is_replayed=is_replayed)
 
 
 def device_kept(

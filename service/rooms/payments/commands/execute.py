@@ -235,6 +235,8 @@ def _issue_token(issuer: str, view: View, command: IssueToken, ctx: Context) -> 
     payment = found(view, ctx.call, command.payment_id)
     if payment is None:
         return not_found(command.payment_id)
+    if payment.facts.is_replayed:
+        return _token_refused(ctx, payment, contract.PAYMENT_REPLAYED)
     if payment.status != "approved" or token_ends_at(payment, now=ctx.now) <= ctx.now:
         return out_of_sequence(ctx, payment, "token")
     settings = merchants.settings(view, ctx.call)

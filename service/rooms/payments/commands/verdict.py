@@ -132,6 +132,8 @@ _STATUS: Final[dict[str, Status]] = {
 def issue_token(story: Story, ctx: Context, *, issuer: str) -> TokenClaims:
     """Add a new token of an approved payment to its story; return the claims to be signed."""
     payment = story.payment
+    # Whoever issues has looked before: what was sent of the past must never be executed.
+    assert not payment.facts.is_replayed, "a replayed payment yields no token"
     claims = _claims(payment, ctx, issuer=issuer)
     expires_at = dt.datetime.fromtimestamp(claims.exp, dt.UTC)
     story.happen(model.TokenIssued(at=ctx.now, jti=claims.jti, expires_at=expires_at))

@@ -33,9 +33,11 @@ def folder(fresh: Terminal, tmp_path: Path) -> Path:
 
 def test_it_says_what_would_change(fresh: Terminal, file: Path, folder: Path) -> None:
     picture = file.with_suffix(".svg")
-    more = ("--preset", "judge_only", "--label", "TX_FRAUD", "--svg", picture)
+    more = ("--preset", "judge_only", "--svg", picture)
 
     found = fresh.json("backtest", file, "--strategy", folder, *more)
+    named = fresh.json("backtest", file, "--strategy", folder, *more, "--label", "TX_FRAUD")
+    assert named == found
 
     assert (found["payments"], found["refused"]) == (30, 2)
     assert found["outcomes"]["approve"] == {"before": 30, "after": 20}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.service.cli.replay.conftest import Scripted
 from tests.support.terminal import Process, Terminal
 
 pytestmark = pytest.mark.servers
@@ -60,6 +61,56 @@ def test_a_run_that_only_judged_is_executed_by_the_next(
     status, summary = replay(demo, key_file, file, "--now", "--execute")
 
     assert (status, summary["executed"]) == (0, {"go": 1})
+
+
+def test_rows_and_labels_go_in_the_order_of_their_own_times(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    file = tmp_path / "past.csv"
+    lines = (
+        f"{FIRST + 901},2018-04-02 00:00:30,1,7,1.00,0\n",
+        f"{FIRST + 902},2018-04-20 00:00:30,1,7,3.00,0\n",
+        f"{FIRST + 900},2018-04-01 00:00:30,1,7,2.00,1\n",
+    )
+    file.write_text(f"{HEAD.strip()},TX_FRAUD\n{''.join(lines)}")
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+
+    status, summary = sent_to(scripted, file, tmp_path)
+
+    assert (status, summary["labelled"]) == (0, {"unauthorized": 1})
+    told = [one.body.get("occurred_at") or one.body["known_at"] for one in scripted.asked]
+    assert told == [f"2018-04-{day}T00:00:30Z" for day in ("01", "02", "08", "20")]
+
+
+def test_with_now_no_label_is_sent(scripted: Scripted, tmp_path: Path) -> None:
+    file = tmp_path / "past.csv"
+    file.write_text(f"{HEAD.strip()},TX_FRAUD\n{FIRST},2018-04-02 00:00:30,1,7,1.00,1\n")
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+
+    _, summary = sent_to(scripted, file, tmp_path, "--now")
+
+    assert (summary["labelled"], len(scripted.asked)) == ({}, 1)
+
+
+def test_a_file_without_the_columns_of_labels_says_so(scripted: Scripted, tmp_path: Path) -> None:
+    file = rows(tmp_path, 910, "1.00")
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+
+    result = Terminal(tmp_path)("replay", file, *given(scripted, tmp_path))
+
+    assert result.exit_code == 0
+    assert "no labels: the file lacks TX_FRAUD" in result.stderr
+
+
+def given(scripted: Scripted, folder: Path) -> tuple[object, ...]:
+    key = folder / "key"
+    key.write_text(f"pgk_sandbox_{'a' * 52}")
+    return ("--url", scripted.url, "--key-file", key)
+
+
+def sent_to(scripted: Scripted, file: Path, folder: Path, *more: str) -> tuple[int, dict[str, Any]]:
+    result = Terminal(folder)("replay", file, *given(scripted, folder), "--json", *more)
+    return result.exit_code, json.loads(result.stdout)
 
 
 def test_old_times_are_refused_and_the_answer_is_told(

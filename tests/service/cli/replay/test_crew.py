@@ -1,13 +1,16 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.cli.replay.columns import Request
-from service.cli.replay.crew import HOPELESS, Crew
+from service.cli.replay.crew import HOPELESS, Crew, How
+from service.cli.replay.labels import Label
 from service.cli.replay.sender import read_target
 from service.cli.replay.tally import Summary, Tally
 from service.kernel.clock import SystemClock
 from tests.service.cli.replay.conftest import Scripted
+from tests.support.uow import START
 
 APPROVED = {"id": "pay_1", "outcome": "approve", "payment_token": "tok", "status": "approved"}
 EXECUTED = {"id": "pay_1", "decision": "go"}
@@ -21,7 +24,9 @@ def request(place: int = 1, *, at: str = "t") -> Request:
         "payee": {"payee_id": "shop"},
         "payer": {"payer_id": "lin"},
     }
-    return Request(reference=f"r-{place}", payer="lin", body=body, is_rounded=False)
+    return Request(
+        reference=f"r-{place}", payer="lin", body=body, is_rounded=False, occurred_at=START
+    )
 
 
 def send(scripted: Scripted, *requests: Request, does_execute: bool = True) -> tuple[Crew, Summary]:
@@ -29,8 +34,7 @@ def send(scripted: Scripted, *requests: Request, does_execute: bool = True) -> t
     crew = Crew(
         read_target(scripted.url),
         key="pgk_x",
-        size=4,
-        does_execute=does_execute,
+        how=How(size=4, does_execute=does_execute, is_in_order=True),
         tally=tally,
         clock=SystemClock(),
     )
@@ -162,3 +166,48 @@ def test_failures_among_successes_do_not_end_it(scripted: Scripted) -> None:
 
     assert crew.useless is None
     assert summary.failed == HOPELESS * 2 - 1
+
+
+def labelled(place: int = 1) -> tuple[Request, Label]:
+    told = {"intent": "scam", "source": "bank", "external_id": f"case-{place}"}
+    label = Label(reference=f"r-{place}", payer="lin", known_at=START, told=told)
+    return msgspec.structs.replace(request(place), label=label), label
+
+
+def test_a_label_names_the_payment_that_its_row_became(scripted: Scripted) -> None:
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+    scripted.answer(201, {"id": "lab_1"})
+
+    _, summary = send(scripted, *labelled())
+
+    assert scripted.asked[1].path == "/v1/labels"
+    assert scripted.asked[1].body["payment_id"] == "pay_1"
+    assert (summary.labelled, summary.failed, summary.rows) == ({"scam": 1}, 0, 1)
+
+
+def test_the_label_of_a_payment_that_was_refused_is_not_sent(scripted: Scripted) -> None:
+    scripted.answer(422, {"code": "body_invalid"})
+
+    _, summary = send(scripted, *labelled())
+
+    assert len(scripted.asked) == 1
+    assert (summary.labelled, summary.failed) == ({}, 1)
+
+
+def test_a_label_that_is_refused_is_counted_by_its_payment(scripted: Scripted) -> None:
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+    scripted.answer(403, {"code": "scope_missing"})
+
+    _, summary = send(scripted, *labelled())
+
+    assert summary.errors == {"scope_missing": 1}
+    assert summary.first_failed == {"scope_missing": "r-1"}
+
+
+def test_a_replayed_payment_sent_before_is_not_executed_and_no_failure(scripted: Scripted) -> None:
+    scripted.answer(409, {"code": "reference_taken", "payment_id": "pay_1"})
+    scripted.answer(409, {"code": "payment_replayed"})
+
+    _, summary = send(scripted, request())
+
+    assert (summary.sent_before, summary.failed, summary.executed) == (1, 0, {})
