@@ -25,6 +25,7 @@ ReasonCode = Literal[
     "degraded_no_proof",
     "degraded_over_limit",
     "degraded_small",
+    "event_level",
     "judged_without_level",
     "merchant_initiated",
     "new_payee",
@@ -32,8 +33,10 @@ ReasonCode = Literal[
     "on_block_list",
     "proof_given",
     "protected_over_limit",
+    "recent_change",
     "risk_raised",
     "sandbox_forced",
+    "signed_in",
     "small_count_spent",
     "small_device_unknown",
     "small_guest",
@@ -46,6 +49,7 @@ ReasonCode = Literal[
     "small_uncountable",
     "static_qr_day_limit",
     "too_many_payments",
+    "unknown_device",
     "verification",
 ]
 

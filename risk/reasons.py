@@ -10,7 +10,7 @@ from risk.feature import Text
 
 Language = Literal["en", "zh"]
 SlotType = Literal[
-    "amount", "count", "duration", "text", "scope", "risk_level", "outcome", "listed"
+    "amount", "count", "duration", "text", "scope", "risk_level", "outcome", "listed", "event"
 ]
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (

@@ -6,8 +6,9 @@ from typing import Final, get_args
 
 import msgspec
 
+from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
-from risk.policy.shapes import Ladder, Preset, RiskLevel, Velocity
+from risk.policy.shapes import EventPolicy, Ladder, Preset, RiskLevel, Velocity
 
 # Grows when the code decides otherwise over the same data; old decisions name the old number.
 ENGINE_VERSION: Final = 2
@@ -30,6 +31,7 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ladder: Ladder
     presets: dict[str, Preset]
     velocity: Velocity
+    events: EventPolicy
 
     def preset(self, code: str) -> Preset:
         """Return a preset.
@@ -59,11 +61,17 @@ def load_strategy() -> Strategy:
         ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
         presets=presets,
         velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
+        events=msgspec.toml.decode((folder / "events.toml").read_bytes(), type=EventPolicy),
     )
 
 
 def make_strategy(
-    *, features: FeatureSet, ladder: Ladder, presets: list[Preset], velocity: Velocity
+    *,
+    features: FeatureSet,
+    ladder: Ladder,
+    presets: list[Preset],
+    velocity: Velocity,
+    events: EventPolicy,
 ) -> Strategy:
     """Return a strategy under the id of its content, after checking that its parts fit.
 
@@ -77,8 +85,9 @@ def make_strategy(
         raise ValueError("two presets share a code")
     if velocity.feature not in features.names:
         raise ValueError(f"velocity limit {velocity.code} names no feature")
+    _check_events(events)
     by_code = {preset.code: preset for preset in presets}
-    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity]
+    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity, events]
     plain = msgspec.to_builtins(content, str_keys=True)
     digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
     return Strategy(
@@ -88,6 +97,7 @@ def make_strategy(
         ladder=ladder,
         presets=by_code,
         velocity=velocity,
+        events=events,
     )
 
 
@@ -115,6 +125,15 @@ def _check_ladder(ladder: Ladder) -> None:
     by_risk = [ladder.risk.get(level, -1) for level in get_args(RiskLevel)]
     if by_risk[0] != 0 or by_risk != sorted(by_risk):
         raise ValueError("higher risk asks for no lower level")
+
+
+def _check_events(events: EventPolicy) -> None:
+    if set(events.actions) != set(get_args(Action)):
+        raise ValueError("each account action has its levels")
+    for action, levels in events.actions.items():
+        expected = set(get_args(ChangeOf)) if action == "account_change" else set()
+        if set(levels.changes) != expected:
+            raise ValueError(f"{action} has levels for exactly what it can change")
 
 
 def _check_preset(preset: Preset) -> None:

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 
 from risk.feature import FeatureSet, load_features
-from risk.policy.shapes import Ladder, Preset, Velocity
+from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
 from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
 
 FORMAT: Final = 1
 ABOUT_FILE: Final = "strategy.toml"
 LADDER_FILE: Final = "ladder.toml"
 VELOCITY_FILE: Final = "velocity.toml"
+EVENTS_FILE: Final = "events.toml"
 PRESETS: Final = "presets/"
 ENDING: Final = ".toml"
 FILES_MAX: Final = 1_000
@@ -71,6 +72,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ladder: Ladder
     presets: tuple[Preset, ...]
     velocity: Velocity
+    events: EventPolicy
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,7 +109,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
     """
     if len(files) > FILES_MAX:
         raise NotAStrategy(f"a strategy has at most {FILES_MAX} files")
-    known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE)
+    known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE)
     for path in files:
         # A file that would be passed over could be the rule that somebody relies on.
         if path not in known and not (path.startswith(PRESETS) and path.endswith(ENDING)):
@@ -122,6 +124,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
             ladder=_parsed(files, LADDER_FILE, Ladder),
             presets=tuple(sorted(presets, key=lambda preset: preset.code)),
             velocity=_parsed(files, VELOCITY_FILE, Velocity),
+            events=_parsed(files, EVENTS_FILE, EventPolicy),
         ),
         features,
     )
@@ -169,6 +172,7 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
             ladder=content.ladder,
             presets=list(content.presets),
             velocity=content.velocity,
+            events=content.events,
         )
     except ValueError as error:
         raise NotAStrategy(str(error)) from error

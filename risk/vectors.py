@@ -109,8 +109,8 @@ class Involves(Protocol):
         ...
 
     @property
-    def payee_id(self) -> str:
-        """Who is paid."""
+    def payee_id(self) -> str | None:
+        """Who is paid; None for an account action that pays nobody."""
         ...
 
     @property
@@ -178,6 +178,8 @@ def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
     found = _involved(facts)
     if facts.stage in COUNTED_AT:
         return tuple(found.items())
+    if facts.stage == "account":
+        return ()
     return tuple((kind, key) for kind, key in found.items() if kind in AT_EVERY_STAGE)
 
 

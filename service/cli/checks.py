@@ -16,22 +16,17 @@ from typing import Final, Literal
 
 import msgspec
 
-from keys import entropy
 from keys.roots.file import RootRefused, load
 from service.carriers.client import SocketCarrier
+from service.cli.checks_log import log_standing
+from service.cli.checks_strategy import strategy_standing
 from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
 from service.db.places import Database
 from service.db.sqlite import connect
-from service.db.statements import Row
 from service.db.store import StoreUnavailable
-from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
-from service.rooms.strategies import public as strategies
-from service.rooms.strategies.public import StrategyRefused
-from service.rooms.strategies.queries import numbered
-from service.secrets import open_secrets
 from service.settings import Settings
 from service.writer.lock import WriterRuns, writer_lock
 
@@ -45,7 +40,6 @@ SYNCHRONOUS_FULL: Final = 2
 # In memory: everything is gone with the power. Elsewhere: SQLite's shared memory does not reach.
 IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
 OVER_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
-_MAKE_ANEW: Final = "check it against this version: `payguard strategy check FOLDER`"
 _OTHERS: Final = 0o077
 _PIN: Final = re.compile(r"([A-Za-z0-9_.-]+)==([^;\s]+)")
 # xgboost has two distributions, of which one is enough.
@@ -311,36 +305,13 @@ def _webhooks(settings: Settings) -> Check:
 
 
 def _strategy(settings: Settings) -> Check:
-    """Verify the strategy in force, as the writer does when it starts."""
-    if last_commit(settings) is None:
-        return _ok("strategy", "the one that comes with this version decides at the first start")
-    try:
-        desk = strategies.desk(open_secrets(settings.root_file, entropy.system).strategy)
-        reader = open_spanning_reader(settings.database)
-        row = reader.maybe(strategies.IN_FORCE)
-        found = strategies.at_start(row, desk)
-        before = numbered(reader, row["back_to"]) if row and row["back_to"] else None
-    except (RootRefused, StoreUnavailable) as error:
-        return _failed("strategy", f"it cannot be looked at: {error}", "see what failed above")
-    except StrategyRefused as error:
-        then = "put back the root key it was signed under, or restore a backup"
-        return _failed("strategy", str(error), then)
-    return _in_force(found, row, before)
+    found = strategy_standing(settings)
+    return Check(name="strategy", state=found.state, what=found.what, then=found.then)
 
 
-def _in_force(found: strategies.Start, row: Row | None, before: Row | None) -> Check:
-    strategy_id = found.whole.strategy.id
-    if found.passed_over is not None:
-        lost, why = found.passed_over
-        return _warned("strategy", f"{strategy_id} will decide, not {lost}: {why}", _MAKE_ANEW)
-    if row is None or found.is_new:
-        return _ok("strategy", f"{strategy_id} decides from the next start on")
-    was_by_hand = before is not None and before["origin"] == "hand"
-    if was_by_hand and row["how"] == "start" and row["origin"] == "packaged":
-        assert before is not None
-        what = f"{strategy_id} decides: this version cannot judge by {before['strategy_id']}"
-        return _warned("strategy", what, _MAKE_ANEW)
-    return _ok("strategy", f"{strategy_id} decides since {row['activated_at']:%Y-%m-%d %H:%M} UTC")
+def _log(settings: Settings) -> Check:
+    found = log_standing(settings)
+    return Check(name="audit log", state=found.state, what=found.what, then=found.then)
 
 
 CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
@@ -350,6 +321,7 @@ CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _durability,
     _migrations,
     _strategy,
+    _log,
     _writer,
     _front_end,
     _webhooks,

@@ -1,6 +1,8 @@
 """Every room's handlers, for the writer. Reaches no route."""
 
+from service.rooms.assessments import commands as assessments
 from service.rooms.assessments.public import Judge
+from service.rooms.audit import commands as audit
 from service.rooms.challenges import commands as challenges
 from service.rooms.custody import commands as custody
 from service.rooms.labels import commands as labels
@@ -32,9 +34,16 @@ def all_handlers(judge: Judge, *, issuer: str, desk: Desk | None = None) -> Hand
             *merchants.HANDLERS,
             *payers.HANDLERS,
             *lists.HANDLERS,
-            *challenges.handlers({"payment": payments.PaymentSubject()}),
+            *challenges.handlers(
+                {
+                    "payment": payments.PaymentSubject(),
+                    "assessment": assessments.AssessmentSubject(),
+                }
+            ),
+            *assessments.handlers(judge),
             *payments.handlers(judge, issuer=issuer),
             *labels.HANDLERS,
             *webhooks.handlers(issuer=issuer),
+            *audit.HANDLERS,
         )
     )
