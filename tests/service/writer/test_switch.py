@@ -116,7 +116,7 @@ def test_another_one_decides_from_its_commit_on_and_after_a_start(place, folder)
 def test_what_was_changed_in_the_store_is_judged_by_nobody(place, folder, change_to):
     with writer(place, folder) as one:
         activate(one, folder, 2, 20)
-    change(place, f"UPDATE strategies SET {change_to} WHERE number = 2")  # noqa: S608  ours
+    change(place, f"UPDATE strategies SET {change_to} WHERE number = 2")  # noqa: S608  one of the three texts above
 
     with pytest.raises(StrategyRefused, match="str_"), writer(place, folder):
         pass
