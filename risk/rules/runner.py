@@ -14,7 +14,7 @@ from risk.rules.compiler import Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import SlotKind, filled, shown, slot_kind, slots_of
+from risk.rules.showing import SlotKind, filled, sentence, shown, slot_kind, slots_of
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -100,6 +100,11 @@ class Runner:
             stage: self._compile(stage, fields) for stage in EVERY_STAGE
         }
 
+    @property
+    def ready(self) -> tuple[Ready, ...]:
+        """All rules with their trees, in their order."""
+        return self._ready
+
     def _compile(self, stage: Stage, fields: Fields) -> _Stage:
         chosen = {number: one for number, one in enumerate(self._ready) if stage in one.rule.stages}
         names = {name for one in chosen.values() for name in (*fields_of(one.node), *one.slots)}
@@ -155,14 +160,11 @@ class Runner:
             for number, one in enumerate(self._ready)
             if number in hit or number in failed
         ]
-        hits = [
-            RuleHit(
-                self._ready[number].rule,
-                Reason(
-                    self._ready[number].rule.code,
-                    filled(self._ready[number].slots, values, currency),
-                ),
-            )
-            for number in hit
-        ]
+        hits = [_hit(self._ready[number], values, currency) for number in hit]
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))
+
+
+def _hit(one: Ready, values: Mapping[str, Any], currency: str) -> RuleHit:
+    slots = filled(one.slots, values, currency)
+    said = sentence(one.rule.reason, one.slots, slots)
+    return RuleHit(one.rule, Reason(one.rule.code, slots, said))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from risk.assessment import Amount, Slots
+from risk.feature import Text
+from risk.reasons import DURATIONS, Language, duration_text, money_text
 from risk.rules.fields import RuleField
 from risk.rules.tree import (
     All,
@@ -28,6 +30,8 @@ SHOWN_MAX: Final = 600
 SLOT: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
 # What a slot holds whose value the payment does not have.
 NOT_KNOWN: Final = ""
+_UNKNOWN: Final[dict[Language, str]] = {"en": "unknown", "zh": "未知"}
+_FLAGS: Final[dict[Language, tuple[str, str]]] = {"en": ("no", "yes"), "zh": ("否", "是")}
 # Digits behind the point, ISO 4217; two for every other currency. A test compares with the door's.
 # fmt: off
 _EXPONENTS: Final = {
@@ -72,6 +76,29 @@ def slot_kind(field: RuleField) -> SlotKind:
 def filled(kinds: Mapping[str, SlotKind], values: Mapping[str, Any], currency: str) -> Slots:
     """Return the slots of a reason: name -> value, `NOT_KNOWN` where the payment has none."""
     return {name: _slot(kind, values[name], currency) for name, kind in kinds.items()}
+
+
+def sentence(text: Text, kinds: Mapping[str, SlotKind], slots: Slots) -> Text:
+    """Return a reason with the values of its slots, in both languages."""
+    return Text(
+        en=SLOT.sub(lambda one: _said(kinds[one[1]], slots[one[1]], "en"), text.en),
+        zh=SLOT.sub(lambda one: _said(kinds[one[1]], slots[one[1]], "zh"), text.zh),
+    )
+
+
+def _said(kind: SlotKind, value: int | str | Amount, language: Language) -> str:
+    if value == NOT_KNOWN:
+        return _UNKNOWN[language]
+    if isinstance(value, Amount):
+        return money_text(value)
+    if isinstance(value, str):
+        return value
+    if kind == "age":
+        unit = next((row[0] for row in DURATIONS if value >= row[0]), 1)
+        return duration_text(value // unit * unit, language)
+    if kind == "share":
+        return f"{value / 10:g}%"
+    return _FLAGS[language][value] if kind == "flag" else str(value)
 
 
 def _slot(kind: SlotKind, value: Any, currency: str) -> int | str | Amount:

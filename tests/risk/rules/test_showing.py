@@ -3,8 +3,9 @@
 import pytest
 
 from risk.assessment import Amount
+from risk.feature import Text
 from risk.rules.parser import parse
-from risk.rules.showing import SHOWN_MAX, filled, shown, slot_kind, slots_of
+from risk.rules.showing import SHOWN_MAX, filled, sentence, shown, slot_kind, slots_of
 from risk.vectors import Missing
 
 
@@ -32,9 +33,9 @@ def test_what_is_shown_has_a_bound() -> None:
 
 def test_slots_are_names_in_braces_and_nothing_else() -> None:
     assert slots_of("{a} and {b_1}, {a}") == {"a", "b_1"}
-    for sentence in ("{a.b}", "{a!r}", "{a:>9}", "{}", "{{a}}", "{0}", "a}", "{A}", "{a"):
+    for text in ("{a.b}", "{a!r}", "{a:>9}", "{}", "{{a}}", "{0}", "a}", "{A}", "{a"):
         with pytest.raises(ValueError, match="brace"):
-            slots_of(sentence)
+            slots_of(text)
 
 
 def test_values_become_slots_by_their_units(fields) -> None:
@@ -56,3 +57,24 @@ def test_values_become_slots_by_their_units(fields) -> None:
         "call_active": "",
         "instalments": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "en", "zh"),
+    [
+        ("amount", Amount(38_000, "CNY", 2), "380.00 CNY", "380.00 CNY"),
+        ("share", 955, "95.5%", "95.5%"),
+        ("age", 7_300, "2 hours", "2 小时"),
+        ("age", 0, "0 seconds", "0 秒"),
+        ("age", 86_399, "23 hours", "23 小时"),
+        ("count", 3, "3", "3"),
+        ("text", "CN", "CN", "CN"),
+        ("flag", 1, "yes", "是"),
+        ("flag", 0, "no", "否"),
+        ("amount", "", "unknown", "未知"),
+    ],
+)
+def test_a_sentence_has_the_values_of_its_slots(kind, value, en, zh) -> None:
+    said = sentence(Text("a {x} b", "甲{x}乙"), {"x": kind}, {"x": value})
+
+    assert said == Text(f"a {en} b", f"甲{zh}乙")
