@@ -13,6 +13,9 @@ import msgspec
 
 from risk.feature import FeatureSet, load_features
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
+from risk.rules.fields import make_fields
+from risk.rules.reader import read_rules
+from risk.rules.shapes import Rule
 from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
 
 FORMAT: Final = 1
@@ -21,6 +24,7 @@ LADDER_FILE: Final = "ladder.toml"
 VELOCITY_FILE: Final = "velocity.toml"
 EVENTS_FILE: Final = "events.toml"
 PRESETS: Final = "presets/"
+RULES: Final = "rules/"
 ENDING: Final = ".toml"
 FILES_MAX: Final = 1_000
 CONTENT_BYTES_MAX: Final = 1 << 20
@@ -63,6 +67,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         engine_version: Of the code that it was checked by.
         feature_set: Id of the features that it reads.
         presets: In the order of their codes.
+        rules: In the order of their files, and inside a file as they stand there.
     """
 
     format: int
@@ -73,6 +78,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     presets: tuple[Preset, ...]
     velocity: Velocity
     events: EventPolicy
+    rules: tuple[Rule, ...]
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +95,9 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 def packaged_files() -> dict[str, bytes]:
     """Return the files of the strategy that comes with the software, by their path."""
-    return dict(sorted(_files(resources.files("risk.policy"), "")))
+    policy = _files(resources.files("risk.policy"), "")
+    rules = _files(resources.files("risk.rules") / "starter", RULES)
+    return dict(sorted((*policy, *rules)))
 
 
 def packaged() -> Whole:
@@ -112,7 +120,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
     known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE)
     for path in files:
         # A file that would be passed over could be the rule that somebody relies on.
-        if path not in known and not (path.startswith(PRESETS) and path.endswith(ENDING)):
+        if path not in known and not (path.startswith((PRESETS, RULES)) and path.endswith(ENDING)):
             raise NotAStrategy(f"{path} is no file of a strategy")
     presets = [_parsed(files, path, Preset) for path in sorted(files) if path.startswith(PRESETS)]
     return _whole(
@@ -125,6 +133,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
             presets=tuple(sorted(presets, key=lambda preset: preset.code)),
             velocity=_parsed(files, VELOCITY_FILE, Velocity),
             events=_parsed(files, EVENTS_FILE, EventPolicy),
+            rules=_rules(files, features),
         ),
         features,
     )
@@ -173,6 +182,7 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
             presets=list(content.presets),
             velocity=content.velocity,
             events=content.events,
+            rules=content.rules,
         )
     except ValueError as error:
         raise NotAStrategy(str(error)) from error
@@ -182,6 +192,20 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
     if len(written) > CONTENT_BYTES_MAX:
         raise NotAStrategy(f"a strategy has at most {CONTENT_BYTES_MAX} bytes")
     return Whole(strategy=strategy, about=content.about, content=written)
+
+
+def _rules(files: Mapping[str, bytes], features: FeatureSet) -> tuple[Rule, ...]:
+    """Return the rules of all files, each of which passed its own tests."""
+    fields = make_fields(features)
+    found: list[Rule] = []
+    for path in sorted(files):
+        if not path.startswith(RULES):
+            continue
+        read = read_rules(path, files[path], fields)
+        for fault in read.faults:
+            raise NotAStrategy(f"{fault.file}:{fault.line}:{fault.column}: {fault.what}")
+        found += read.rules
+    return tuple(found)
 
 
 def _parsed(files: Mapping[str, bytes], path: str, shape: type[Shape]) -> Shape:
