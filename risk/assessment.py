@@ -75,8 +75,8 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         code: A `ReasonCode`, or the code of a rule.
-        said: A rule's own sentence with its values, so that it reads the same when the rule is
-            gone; None for a reason of the engine.
+        said: A rule's own sentence with names and kinds of its slots, `{name:kind}`, so that it
+            reads the same when the rule is gone; None for a reason of the engine.
     """
 
     code: str

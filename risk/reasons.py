@@ -1,5 +1,6 @@
 """The words of reasons, in both languages, from codes and typed slots. Never decides anything."""
 
+import re
 from importlib import resources
 from typing import Final, Literal, cast, get_args
 
@@ -20,6 +21,13 @@ SlotType = Literal[
     "listed",
     "event",
 ]
+# How a rule's sentence writes the value of a slot; an age in whole units, thousandths as per cent.
+SlotKind = Literal["amount", "count", "age", "share", "text", "flag"]
+# What a slot holds whose value the payment does not have.
+NOT_KNOWN: Final = ""
+_SAID: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63}):([a-z]+)\}")
+_UNKNOWN: Final[dict[Language, str]] = {"en": "unknown", "zh": "未知"}
+_FLAGS: Final[dict[Language, tuple[str, str]]] = {"en": ("no", "yes"), "zh": ("否", "是")}
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (
     (86_400, "day", "days", "天"),
@@ -72,7 +80,11 @@ def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
         ValueError: Its slots are not those of its code, or nobody knows its code.
     """
     if reason.said is not None:
-        return _in(language, reason.said)
+        slots = reason.slots
+        return _SAID.sub(
+            lambda one: _said(cast("SlotKind", one[2]), slots[one[1]], language),
+            _in(language, reason.said),
+        )
     words = _words(reason.code, texts)
     if words is None or set(words.slots) != set(reason.slots):
         raise ValueError(f"reason {reason.code} carries exactly its slots")
@@ -92,6 +104,22 @@ def is_for_payer(code: str, texts: Texts) -> bool:
 
 def _words(code: str, texts: Texts) -> ReasonWords | None:
     return cast("dict[str, ReasonWords]", texts.reasons).get(code)
+
+
+def _said(kind: SlotKind, value: int | str | Amount, language: Language) -> str:
+    """Return one value in a rule's sentence."""
+    if value == NOT_KNOWN:
+        return _UNKNOWN[language]
+    if isinstance(value, Amount):
+        return money_text(value)
+    if isinstance(value, str):
+        return value
+    if kind == "age":
+        unit = next((row[0] for row in DURATIONS if value >= row[0]), 1)
+        return duration_text(value // unit * unit, language)
+    if kind == "share":
+        return f"{value / 10:g}%"
+    return _FLAGS[language][value != 0] if kind == "flag" else str(value)
 
 
 def money_text(amount: Amount) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from risk.feature import FeatureSet, load_features
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
 from risk.rules.fields import make_fields
-from risk.rules.reader import rules_of, starter_files
+from risk.rules.reader import read_rules
 from risk.rules.shapes import Rule
 from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
 
@@ -67,7 +67,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         engine_version: Of the code that it was checked by.
         feature_set: Id of the features that it reads.
         presets: In the order of their codes.
-        rules: In the order in which they are looked at; their tests stay in the files.
+        rules: In the order of their files, and inside a file as they stand there.
     """
 
     format: int
@@ -78,7 +78,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     presets: tuple[Preset, ...]
     velocity: Velocity
     events: EventPolicy
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[Rule, ...]
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +95,9 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 def packaged_files() -> dict[str, bytes]:
     """Return the files of the strategy that comes with the software, by their path."""
-    rules = {f"{RULES}{name}": content for name, content in starter_files().items()}
-    return dict(sorted([*_files(resources.files("risk.policy"), ""), *rules.items()]))
+    policy = _files(resources.files("risk.policy"), "")
+    rules = _files(resources.files("risk.rules") / "starter", RULES)
+    return dict(sorted((*policy, *rules)))
 
 
 def packaged() -> Whole:
@@ -194,13 +195,17 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
 
 
 def _rules(files: Mapping[str, bytes], features: FeatureSet) -> tuple[Rule, ...]:
-    try:
-        return rules_of(
-            {path: content for path, content in files.items() if path.startswith(RULES)},
-            make_fields(features),
-        )
-    except ValueError as error:
-        raise NotAStrategy(str(error)) from None
+    """Return the rules of all files, each of which passed its own tests."""
+    fields = make_fields(features)
+    found: list[Rule] = []
+    for path in sorted(files):
+        if not path.startswith(RULES):
+            continue
+        read = read_rules(path, files[path], fields)
+        for fault in read.faults:
+            raise NotAStrategy(f"{fault.file}:{fault.line}:{fault.column}: {fault.what}")
+        found += read.rules
+    return tuple(found)
 
 
 def _parsed(files: Mapping[str, bytes], path: str, shape: type[Shape]) -> Shape:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any, Final, cast, get_args
 
@@ -53,33 +53,23 @@ class RulesRead(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
 
 
-def starter_files() -> dict[str, bytes]:
-    """Return the files of the rules that come with this version of the software, by name."""
-    folder = resources.files("risk.rules") / "starter"
-    files = sorted(folder.iterdir(), key=lambda one: one.name)
-    return {one.name: one.read_bytes() for one in files if one.name.endswith(".toml")}
-
-
-def rules_of(files: Mapping[str, bytes], fields: Fields) -> tuple[Rule, ...]:
-    """Return the rules of files by name, after every check and all their tests.
-
-    Raises:
-        ValueError: One of them is wrong; the sentence names file, line and column.
-    """
-    found = [read_rules(name, content, fields) for name, content in sorted(files.items())]
-    for one in found:
-        for fault in one.faults:
-            raise ValueError(f"{fault.file}:{fault.line}:{fault.column}: {fault.what}")
-    return tuple(rule for one in found for rule in one.rules)
-
-
 def load_starter_rules(fields: Fields) -> tuple[Rule, ...]:
     """Return the rules that come with this version of the software.
 
     Raises:
         ValueError: One of them is wrong.
     """
-    return rules_of(starter_files(), fields)
+    folder = resources.files("risk.rules") / "starter"
+    files = sorted((one for one in folder.iterdir()), key=lambda one: one.name)
+    found = [
+        read_rules(one.name, one.read_bytes(), fields)
+        for one in files
+        if one.name.endswith(".toml")
+    ]
+    for one in found:
+        for fault in one.faults:
+            raise ValueError(f"{fault.file}:{fault.line}: {fault.what}")
+    return tuple(rule for one in found for rule in one.rules)
 
 
 def read_rules(name: str, content: bytes, fields: Fields) -> RulesRead:
