@@ -19,6 +19,9 @@ from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Outcome
 from risk.feature import FeatureSet, make_feature_set
 from risk.offline.columns import MISSING, Columns, compute
+from risk.offline.rules import Column, evaluate, fact_column, number_column
+from risk.rules.fields import make_fields, make_read, reading_order
+from risk.rules.tree import fields_of
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing
 
@@ -104,10 +107,11 @@ def try_strategy(history: History, strategy: Strategy) -> Tried:
         NotSettled: Its own refusals lead to ever others.
     """
     asked = _asked(strategy)
+    read = _read(history, strategy)
     declined = np.zeros(history.size, np.int64)
     for passes in range(1, PASSES_MAX + 1):
         columns = history.columns._replace(is_declined=declined)
-        tried = _judged(history, strategy, compute(columns, asked), passes=passes)
+        tried = _judged(history, strategy, compute(columns, asked), read, passes=passes)
         now = (tried.outcome == DECLINED).astype(np.int64)
         reads_itself = any(one.aggregate == "declined_share" for one in asked.features)
         if not reads_itself or np.array_equal(now, declined):
@@ -144,15 +148,50 @@ def combined(columns: Iterable[Ints]) -> Ints:
 
 def _asked(strategy: Strategy) -> FeatureSet:
     """Return the features that a strategy reads; no other is computed."""
-    return make_feature_set([strategy.features.feature(strategy.velocity.feature)])
+    read = {strategy.velocity.feature}
+    for one in strategy.runner.ready:
+        read.update(fields_of(one.node))
+        read.update(one.slots)
+    return make_feature_set([one for one in strategy.features.features if one.name in read])
+
+
+def _read(history: History, strategy: Strategy) -> dict[str, Column]:
+    """Return what rules read besides features, a column for each.
+
+    Facts are made row by row, which is what a back-test with many rules spends its time on.
+    """
+    fields = make_fields(strategy.features)
+    names = {name for one in strategy.runner.ready for name in fields_of(one.node)}
+    order = reading_order(names, fields)
+    if not order:
+        return {}
+    read, preset = make_read(order, fields), strategy.preset(history.preset)
+    new = is_first(history.columns)
+    rows = []
+    for row in range(history.size):
+        facts = history.facts(row)
+        rows.append(
+            read(facts, circumstances(facts, history.preset, is_new=bool(new[row])), preset)
+        )
+    return {
+        name: fact_column([row[place] for row in rows], fields.by_name[name].type)
+        for place, name in enumerate(order)
+    }
 
 
 def _judged(
-    history: History, strategy: Strategy, values: Mapping[str, Ints], *, passes: int
+    history: History,
+    strategy: Strategy,
+    values: Mapping[str, Ints],
+    read: Mapping[str, Column],
+    *,
+    passes: int,
 ) -> Tried:
     new = is_first(history.columns)
     marks = [new, _amounts(history, strategy), *history.told.values()]
     marks += _looked(strategy, values)
+    known = {**read, **{name: number_column(column) for name, column in values.items()}}
+    marks += [evaluate(one.node, known).astype(np.int64) for one in strategy.runner.ready]
     _, rows, group = np.unique(combined(marks), return_index=True, return_inverse=True)
     assessments = tuple(
         assess(

@@ -7,14 +7,22 @@ import msgspec
 
 from risk.assessment import Reason, RuleResult
 from risk.facts import Circumstances, Facts, Stage
-from risk.feature import EVERY_STAGE
+from risk.feature import EVERY_STAGE, Text
 from risk.policy.shapes import Preset
 from risk.rules.checker import check
 from risk.rules.compiler import Places, Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import Shown, SlotKind, filled, make_shown, slot_kind, slots_of
+from risk.rules.showing import (
+    Shown,
+    SlotKind,
+    filled,
+    make_said,
+    make_shown,
+    slot_kind,
+    slots_of,
+)
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -53,6 +61,7 @@ class Ready(msgspec.Struct, frozen=True):
     shown: Shown
     effect: str
     slots: dict[str, SlotKind]
+    said: Text
 
 
 class _Stage(msgspec.Struct, frozen=True):
@@ -82,7 +91,8 @@ def make_ready(rule: Rule, fields: Fields) -> Ready:
         if not set(rule.stages) <= set(found.stages):
             raise ValueError(f"{name} is not known at every stage of the rule")
     slots = {name: slot_kind(fields.by_name[name]) for name in sorted(names)}
-    return Ready(rule, node, make_shown(node), rule.effect, slots)
+    said = make_said(rule.reason, slots)
+    return Ready(rule, node, make_shown(node), rule.effect, slots, said)
 
 
 class Runner:
@@ -101,6 +111,11 @@ class Runner:
         self._stages: Mapping[Stage, _Stage] = {
             stage: self._compile(stage, fields) for stage in EVERY_STAGE
         }
+
+    @property
+    def ready(self) -> tuple[Ready, ...]:
+        """All rules with their trees, in their order."""
+        return self._ready
 
     def _compile(self, stage: Stage, fields: Fields) -> _Stage:
         chosen = {number: one for number, one in enumerate(self._ready) if stage in one.rule.stages}
@@ -160,9 +175,10 @@ class Runner:
                     shown=one.shown.filled(value_of),
                 )
             )
-        hits = []
-        for number in hit:
-            one = self._ready[number]
-            slots = filled(one.slots, value_of, currency)
-            hits.append(RuleHit(one.rule, Reason(one.rule.code, slots)))
+        hits = [_hit(self._ready[number], value_of, currency) for number in hit]
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))
+
+
+def _hit(one: Ready, value_of: Callable[[str], Any], currency: str) -> RuleHit:
+    slots = filled(one.slots, value_of, currency)
+    return RuleHit(one.rule, Reason(one.rule.code, slots, one.said))
