@@ -13,6 +13,9 @@ import msgspec
 
 from risk.feature import FeatureSet, load_features
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
+from risk.rules.fields import Fields, make_fields
+from risk.rules.reader import read_rules
+from risk.rules.shapes import Rule
 from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
 
 FORMAT: Final = 1
@@ -21,6 +24,7 @@ LADDER_FILE: Final = "ladder.toml"
 VELOCITY_FILE: Final = "velocity.toml"
 EVENTS_FILE: Final = "events.toml"
 PRESETS: Final = "presets/"
+RULES: Final = "rules/"
 ENDING: Final = ".toml"
 FILES_MAX: Final = 1_000
 CONTENT_BYTES_MAX: Final = 1 << 20
@@ -63,6 +67,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         engine_version: Of the code that it was checked by.
         feature_set: Id of the features that it reads.
         presets: In the order of their codes.
+        rules: In the order in which they are looked at and told.
     """
 
     format: int
@@ -73,6 +78,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     presets: tuple[Preset, ...]
     velocity: Velocity
     events: EventPolicy
+    rules: tuple[Rule, ...]
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +95,9 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 def packaged_files() -> dict[str, bytes]:
     """Return the files of the strategy that comes with the software, by their path."""
-    return dict(sorted(_files(resources.files("risk.policy"), "")))
+    policy = _files(resources.files("risk.policy"), "")
+    rules = _files(resources.files("risk.rules") / "starter", RULES)
+    return dict(sorted([*policy, *rules]))
 
 
 def packaged() -> Whole:
@@ -112,7 +120,8 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
     known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE)
     for path in files:
         # A file that would be passed over could be the rule that somebody relies on.
-        if path not in known and not (path.startswith(PRESETS) and path.endswith(ENDING)):
+        is_one_of_many = path.startswith((PRESETS, RULES)) and path.endswith(ENDING)
+        if path not in known and not is_one_of_many:
             raise NotAStrategy(f"{path} is no file of a strategy")
     presets = [_parsed(files, path, Preset) for path in sorted(files) if path.startswith(PRESETS)]
     return _whole(
@@ -125,6 +134,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
             presets=tuple(sorted(presets, key=lambda preset: preset.code)),
             velocity=_parsed(files, VELOCITY_FILE, Velocity),
             events=_parsed(files, EVENTS_FILE, EventPolicy),
+            rules=_rules(files, make_fields(features)),
         ),
         features,
     )
@@ -173,6 +183,7 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
             presets=list(content.presets),
             velocity=content.velocity,
             events=content.events,
+            rules=content.rules,
         )
     except ValueError as error:
         raise NotAStrategy(str(error)) from error
@@ -191,6 +202,21 @@ def _parsed(files: Mapping[str, bytes], path: str, shape: type[Shape]) -> Shape:
         return msgspec.toml.decode(files[path], type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAStrategy(f"{path}: {error}") from None
+
+
+def _rules(files: Mapping[str, bytes], fields: Fields) -> tuple[Rule, ...]:
+    """Return the rules of all files, after the tests of each were run."""
+    found: list[Rule] = []
+    for path in sorted(files):
+        if path.startswith(RULES):
+            read = read_rules(path, files[path], fields)
+            if read.faults:
+                wrong = read.faults[0]
+                raise NotAStrategy(
+                    f"{path}, line {wrong.line}, column {wrong.column}: {wrong.what}"
+                )
+            found += read.rules
+    return tuple(found)
 
 
 def _files(folder: Traversable, under: str) -> Any:

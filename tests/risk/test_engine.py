@@ -264,7 +264,7 @@ def test_a_failed_feature_check_goes_to_the_degraded_policy(judge, features) -> 
     found = judge(features(device_payment_count_1h=math.nan), preset="judge_only")
 
     assert found.outcome == "hold"
-    assert found.degraded == ("features_invalid", "velocity_unknown")
+    assert found.degraded == ("features_invalid", "velocity_unknown", "rule_failed")
     assert (found.rules[0].result, found.rules[0].shown) == ("error", "features_invalid")
 
 

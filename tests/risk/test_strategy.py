@@ -20,6 +20,7 @@ def remade(strategy: Strategy, **parts: Any) -> Strategy:
         "presets": list(strategy.presets.values()),
         "velocity": strategy.velocity,
         "events": strategy.events,
+        "rules": strategy.rules,
     }
     return make_strategy(**{**given, **parts})
 
