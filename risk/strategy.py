@@ -37,8 +37,8 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ladder: Ladder
     presets: dict[str, Preset]
     velocity: Velocity
-    events: EventPolicy
     rules: tuple[Rule, ...]
+    events: EventPolicy
 
     @cached_property
     def runner(self) -> Runner:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from risk.facts import Circumstances, Facts, Kind, Stage
+from risk.facts import Action, Circumstances, Facts, Kind, Stage
 from risk.feature import AT_CREATION, EVERY_STAGE, FeatureSet, Text, Unit
 from risk.lists import ListKind
 from risk.policy.shapes import Preset
@@ -30,6 +30,10 @@ LISTED: Final = (
     "issuer_country",
     "billing_country",
     "shipping_country",
+)
+# Of payments: an account action has no rules.
+KINDS: Final = tuple(
+    kind for part in get_args(Kind) for kind in get_args(part) if kind not in get_args(Action)
 )
 _SECOND: Final = dt.timedelta(seconds=1)
 _DAY_S: Final = 86_400
@@ -107,7 +111,7 @@ def _known(name: str, en: str, zh: str, stages: tuple[Stage, ...] = AT_CREATION)
 
 # A test compares the closed sets of texts with what the door lets in.
 _TOLD: Final = (
-    _text("kind", "Kind of the payment.", "付款种类。", values=get_args(Kind), is_optional=False),
+    _text("kind", "Kind of the payment.", "付款种类。", values=KINDS, is_optional=False),
     _number("amount_minor", "minor", "Its amount.", "付款金额。", is_optional=False),
     _text("currency", "Its currency, ISO 4217.", "付款币种。", is_optional=False),
     _text(

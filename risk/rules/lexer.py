@@ -13,7 +13,7 @@ Kind = Literal["number", "name", "text", "sign", "end"]
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 # Each alternative takes a bounded step and none can match in two ways: no backtracking.
 _TOKEN: Final = re.compile(
-    r"""(?P<number>[0-9][0-9_]*(?:\.[0-9]+)?[smhd]?(?![A-Za-z0-9_.]))
+    r"""(?P<number>[0-9]++(?:_[0-9]++)*+(?:\.[0-9]++)?[smhd]?(?![A-Za-z0-9_.]))
       | (?P<name>[a-z][a-z0-9_]*(?![A-Z]))
       | "(?P<text>[^"\\\x00-\x1f\x7f]*)"
       | (?P<sign>==|!=|<=|>=|[<>+\-*/(),\[\]])
