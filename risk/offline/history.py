@@ -24,6 +24,7 @@ from risk.strategy import Strategy
 Ints = npt.NDArray[np.int64]
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 MINUTE_S: Final = 60
+PRODUCT_MAX: Final = 2**62
 # Who and what: many, and looked at by policy only as being there or not.
 _IDS: Final = ("payer.payer_id", "device.device_id", "instrument.instrument_id")
 _KEYS: Final = frozenset(
@@ -201,16 +202,27 @@ def circumstances(facts: Facts, preset: str, *, is_new: bool) -> Circumstances:
 def combined(columns: Iterable[Ints]) -> Ints:
     """Return a number for each row, equal where all of these columns are equal."""
     found: Ints | None = None
+    most = 0
     for column in columns:
-        codes = np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64)
+        low, high = int(column.min(initial=0)), int(column.max(initial=0))
+        codes, width = column.astype(np.int64) - low, high - low + 1
         if found is None:
-            found = codes
-            continue
-        # Made dense each time, so that the product stays far below 2**63.
-        both = found * (int(codes.max(initial=0)) + 1) + codes
-        found = np.unique(both, return_inverse=True)[1].reshape(-1).astype(np.int64)
+            found, most = codes, width
+        elif width > 1:
+            if most * width > PRODUCT_MAX:
+                found = _dense(found)
+                most = int(found.max(initial=0)) + 1
+            if most * width > PRODUCT_MAX:
+                codes = _dense(codes)
+                width = int(codes.max(initial=0)) + 1
+            found, most = found * width + codes, most * width
     assert found is not None
     return found
+
+
+def _dense(codes: Ints) -> Ints:
+    """Return numbers from 0 without gaps, equal where those given are equal."""
+    return np.unique(codes, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _none(history: History) -> Ints:
