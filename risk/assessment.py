@@ -39,6 +39,7 @@ ReasonCode = Literal[
     "recent_change",
     "risk_raised",
     "sandbox_forced",
+    "sandbox_payer_forced",
     "signed_in",
     "small_count_spent",
     "small_device_unknown",

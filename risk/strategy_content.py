@@ -13,7 +13,7 @@ import msgspec
 
 from risk.feature import FeatureSet, load_features
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
-from risk.rules.fields import Fields, make_fields
+from risk.rules.fields import make_fields
 from risk.rules.reader import read_rules
 from risk.rules.shapes import Rule
 from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
@@ -67,7 +67,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         engine_version: Of the code that it was checked by.
         feature_set: Id of the features that it reads.
         presets: In the order of their codes.
-        rules: In the order in which they are looked at and told.
+        rules: In the order of their files, and inside a file as they stand there.
     """
 
     format: int
@@ -97,7 +97,7 @@ def packaged_files() -> dict[str, bytes]:
     """Return the files of the strategy that comes with the software, by their path."""
     policy = _files(resources.files("risk.policy"), "")
     rules = _files(resources.files("risk.rules") / "starter", RULES)
-    return dict(sorted([*policy, *rules]))
+    return dict(sorted((*policy, *rules)))
 
 
 def packaged() -> Whole:
@@ -120,8 +120,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
     known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE)
     for path in files:
         # A file that would be passed over could be the rule that somebody relies on.
-        is_one_of_many = path.startswith((PRESETS, RULES)) and path.endswith(ENDING)
-        if path not in known and not is_one_of_many:
+        if path not in known and not (path.startswith((PRESETS, RULES)) and path.endswith(ENDING)):
             raise NotAStrategy(f"{path} is no file of a strategy")
     presets = [_parsed(files, path, Preset) for path in sorted(files) if path.startswith(PRESETS)]
     return _whole(
@@ -134,7 +133,7 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
             presets=tuple(sorted(presets, key=lambda preset: preset.code)),
             velocity=_parsed(files, VELOCITY_FILE, Velocity),
             events=_parsed(files, EVENTS_FILE, EventPolicy),
-            rules=_rules(files, make_fields(features)),
+            rules=_rules(files, features),
         ),
         features,
     )
@@ -195,6 +194,20 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
     return Whole(strategy=strategy, about=content.about, content=written)
 
 
+def _rules(files: Mapping[str, bytes], features: FeatureSet) -> tuple[Rule, ...]:
+    """Return the rules of all files, each of which passed its own tests."""
+    fields = make_fields(features)
+    found: list[Rule] = []
+    for path in sorted(files):
+        if not path.startswith(RULES):
+            continue
+        read = read_rules(path, files[path], fields)
+        for fault in read.faults:
+            raise NotAStrategy(f"{fault.file}:{fault.line}:{fault.column}: {fault.what}")
+        found += read.rules
+    return tuple(found)
+
+
 def _parsed(files: Mapping[str, bytes], path: str, shape: type[Shape]) -> Shape:
     if path not in files:
         raise NotAStrategy(f"{path} is missing")
@@ -202,21 +215,6 @@ def _parsed(files: Mapping[str, bytes], path: str, shape: type[Shape]) -> Shape:
         return msgspec.toml.decode(files[path], type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAStrategy(f"{path}: {error}") from None
-
-
-def _rules(files: Mapping[str, bytes], fields: Fields) -> tuple[Rule, ...]:
-    """Return the rules of all files, after the tests of each were run."""
-    found: list[Rule] = []
-    for path in sorted(files):
-        if path.startswith(RULES):
-            read = read_rules(path, files[path], fields)
-            if read.faults:
-                wrong = read.faults[0]
-                raise NotAStrategy(
-                    f"{path}, line {wrong.line}, column {wrong.column}: {wrong.what}"
-                )
-            found += read.rules
-    return tuple(found)
 
 
 def _files(folder: Traversable, under: str) -> Any:

@@ -1,6 +1,6 @@
 """Rules at work: which hit, which failed, shown with real values. Equal inputs, equal results."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,11 +10,11 @@ from risk.facts import Circumstances, Facts, Stage
 from risk.feature import EVERY_STAGE
 from risk.policy.shapes import Preset
 from risk.rules.checker import check
-from risk.rules.compiler import Run, compile_rules, make_places
+from risk.rules.compiler import Places, Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import SlotKind, filled, shown, slot_kind, slots_of
+from risk.rules.showing import Shown, SlotKind, filled, make_shown, slot_kind, slots_of
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -46,10 +46,12 @@ NOTHING: Final = Looked()
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """A rule with its tree and the slots of its reason."""
+    """A rule with its tree, how it is shown, and the slots of its reason."""
 
     rule: Rule
     node: Node
+    shown: Shown
+    effect: str
     slots: dict[str, SlotKind]
 
 
@@ -58,7 +60,7 @@ class _Stage(msgspec.Struct, frozen=True):
 
     run: Run
     read: Read
-    others: tuple[str, ...]
+    places: Places
 
 
 def make_ready(rule: Rule, fields: Fields) -> Ready:
@@ -80,7 +82,7 @@ def make_ready(rule: Rule, fields: Fields) -> Ready:
         if not set(rule.stages) <= set(found.stages):
             raise ValueError(f"{name} is not known at every stage of the rule")
     slots = {name: slot_kind(fields.by_name[name]) for name in sorted(names)}
-    return Ready(rule, node, slots)
+    return Ready(rule, node, make_shown(node), rule.effect, slots)
 
 
 class Runner:
@@ -105,10 +107,9 @@ class Runner:
         names = {name for one in chosen.values() for name in (*fields_of(one.node), *one.slots)}
         others = reading_order(names, fields)
         trees = {number: one.node for number, one in chosen.items()}
+        places = make_places(fields.features, others)
         return _Stage(
-            run=compile_rules(trees, make_places(fields.features, others)),
-            read=make_read(others, fields),
-            others=others,
+            run=compile_rules(trees, places), read=make_read(others, fields), places=places
         )
 
     def look(
@@ -135,34 +136,33 @@ class Runner:
         stage.run(values, others, hit.append, failed.append)
         if not hit and not failed:
             return NOTHING
-        by_name = {
-            **dict(zip(self._features, values, strict=True)),
-            **dict(zip(stage.others, others, strict=True)),
-        }
-        return self._told(hit, failed, by_name, facts.currency)
+
+        places = stage.places
+
+        def value_of(name: str) -> Any:
+            kind, at = places[name]
+            return values[at] if kind == "v" else others[at]
+
+        return self._told(hit, failed, value_of, facts.currency)
 
     def _told(
-        self, hit: list[int], failed: list[int], values: Mapping[str, Any], currency: str
+        self, hit: list[int], failed: list[int], value_of: Callable[[str], Any], currency: str
     ) -> Looked:
-        results = [
-            RuleResult(
-                rule=one.rule.code,
-                version=one.rule.version,
-                result="hit" if number in hit else "error",
-                effect=one.rule.effect,
-                shown=shown(one.node, values),
+        results = []
+        for number in sorted((*hit, *failed)) if failed else hit:
+            one = self.ready[number]
+            results.append(
+                RuleResult(
+                    rule=one.rule.code,
+                    version=one.rule.version,
+                    result="error" if number in failed else "hit",
+                    effect=one.effect,
+                    shown=one.shown.filled(value_of),
+                )
             )
-            for number, one in enumerate(self.ready)
-            if number in hit or number in failed
-        ]
-        hits = [
-            RuleHit(
-                self.ready[number].rule,
-                Reason(
-                    self.ready[number].rule.code,
-                    filled(self.ready[number].slots, values, currency),
-                ),
-            )
-            for number in hit
-        ]
+        hits = []
+        for number in hit:
+            one = self.ready[number]
+            slots = filled(one.slots, value_of, currency)
+            hits.append(RuleHit(one.rule, Reason(one.rule.code, slots)))
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))

@@ -1,8 +1,10 @@
 """A rule with its real values: the comparison for officers, and the slots of its reason. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
+
+import msgspec
 
 from risk.assessment import Amount, Slots
 from risk.rules.fields import RuleField
@@ -69,9 +71,9 @@ def slot_kind(field: RuleField) -> SlotKind:
     return kinds.get(field.unit, "count")
 
 
-def filled(kinds: Mapping[str, SlotKind], values: Mapping[str, Any], currency: str) -> Slots:
+def filled(kinds: Mapping[str, SlotKind], value_of: Callable[[str], Any], currency: str) -> Slots:
     """Return the slots of a reason: name -> value, `NOT_KNOWN` where the payment has none."""
-    return {name: _slot(kind, values[name], currency) for name, kind in kinds.items()}
+    return {name: _slot(kind, value_of(name), currency) for name, kind in kinds.items()}
 
 
 def _slot(kind: SlotKind, value: Any, currency: str) -> int | str | Amount:
@@ -84,42 +86,70 @@ def _slot(kind: SlotKind, value: Any, currency: str) -> int | str | Amount:
     return int(value)
 
 
-def shown(node: Node, values: Mapping[str, Any]) -> str:
-    """Return an expression as it was written, each field with its value behind it."""
-    text = _written(node, values)
-    return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
+class Shown(msgspec.Struct, frozen=True):
+    """An expression as it was written, with a place for the value behind each field.
+
+    Attributes:
+        text: With `%s` where a value comes.
+        names: Whose value, in that order.
+    """
+
+    text: str
+    names: tuple[str, ...]
+
+    def filled(self, value_of: Callable[[str], Any]) -> str:
+        """Return the expression, each field with its value behind it."""
+        text = self.text % tuple([_value(value_of(name)) for name in self.names])
+        return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
 
 
-def _written(node: Node, values: Mapping[str, Any]) -> str:
-    parts = [_inside(node, one, values) for one in children(node)]
-    text = ""
+def make_shown(node: Node) -> Shown:
+    """Return how an expression is shown; done once, so that a hit costs no walk over the tree."""
+    names: list[str] = []
+    return Shown(_written(node, names), tuple(names))
+
+
+def _written(node: Node, names: list[str]) -> str:
+    if isinstance(node, Constant):
+        return _constant(node)
+    if isinstance(node, Field | Known | Default):
+        names.append(node.name)
+        return f"{_read(node)} (%s)"
+    parts = [_inside(node, one, names) for one in children(node)]
+    return _joined(node, parts)
+
+
+def _read(node: Field | Known | Default) -> str:
     match node:
-        case Constant():
-            text = _constant(node)
-        case Field() | Known() | Default():
-            text = f"{_named(node)} ({_value(values[node.name])})"
-        case Not() | Negative():
-            text = f"{'not ' if isinstance(node, Not) else '-'}{parts[0]}"
-        case All() | AnyOf():
-            text = (" and " if isinstance(node, All) else " or ").join(parts)
+        case Field():
+            return node.name
+        case Known():
+            return f"known({node.name})"
+        case Default():
+            return f"default({node.name}, {_constant(node.value)})"
+
+
+def _joined(
+    node: Not | All | AnyOf | Compare | Arithmetic | In | Negative, parts: Sequence[str]
+) -> str:
+    match node:
+        case Not():
+            return f"not {parts[0]}"
+        case All():
+            return " and ".join(parts)
+        case AnyOf():
+            return " or ".join(parts)
         case Compare() | Arithmetic():
-            text = f"{parts[0]} {node.sign} {parts[1]}"
+            return f"{parts[0]} {node.sign} {parts[1]}"
         case In():
             listed = ", ".join(_constant(one) for one in node.values)
-            text = f"{parts[0]} {'not in' if node.is_negated else 'in'} [{listed}]"
-    return text
+            return f"{parts[0]} {'not in' if node.is_negated else 'in'} [{listed}]"
+        case Negative():
+            return f"-{parts[0]}"
 
 
-def _named(node: Field | Known | Default) -> str:
-    if isinstance(node, Known):
-        return f"known({node.name})"
-    if isinstance(node, Default):
-        return f"default({node.name}, {_constant(node.value)})"
-    return node.name
-
-
-def _inside(outer: Node, inner: Node, values: Mapping[str, Any]) -> str:
-    text = _written(inner, values)
+def _inside(outer: Node, inner: Node, names: list[str]) -> str:
+    text = _written(inner, names)
     if isinstance(inner, Constant | Field | Known | Default):
         return text
     # `and` over comparisons, and comparisons over sums, read well without parentheses.
@@ -129,6 +159,10 @@ def _inside(outer: Node, inner: Node, values: Mapping[str, Any]) -> str:
 
 
 def _constant(node: Constant) -> str:
+    return _written_constant(node).replace("%", "%%")
+
+
+def _written_constant(node: Constant) -> str:
     if isinstance(node.value, bool):
         return "true" if node.value else "false"
     if isinstance(node.value, str):
@@ -137,6 +171,8 @@ def _constant(node: Constant) -> str:
 
 
 def _value(value: Any) -> str:
+    if type(value) is int:  # most are
+        return str(value)
     if value is None:
         return "missing"
     if isinstance(value, Missing):
