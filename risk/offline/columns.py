@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from risk.entity_state import NEW_WEIGHT, NORMAL_FROM, RATIO_MAX
 from risk.feature import Entity, Feature, FeatureSet
-from risk.series import DISTINCT_MAX
+from risk.history import DISTINCT_MAX
 from risk.windows import LATE_S, TIERS, tier_of
 
 Ints = npt.NDArray[np.int64]

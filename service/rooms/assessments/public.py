@@ -96,7 +96,10 @@ class Judged:
 
 
 class Judge:
-    """Judges payments under one strategy; the writer makes one and hands it to the handlers."""
+    """Judges payments under the strategy in force; the writer hands one to its handlers.
+
+    Another strategy comes into force between batches only, so that a batch has one.
+    """
 
     def __init__(self, strategy: Strategy, sealer: Sealer) -> None:
         self._strategy = strategy
@@ -106,6 +109,16 @@ class Judge:
     def strategy(self) -> Strategy:
         """The strategy that decides."""
         return self._strategy
+
+    def switch(self, strategy: Strategy) -> None:
+        """Judge by another strategy from here on; never called while a batch runs.
+
+        Raises:
+            ValueError: It reads other features than those that are kept.
+        """
+        if strategy.features.id != self._strategy.features.id:
+            raise ValueError(f"strategy {strategy.id} reads other features")
+        self._strategy = strategy
 
     def keys(self, facts: Facts | Touched, call: Call) -> list[str]:
         """Return what a judgement spends from, so that no two of a batch share it."""
