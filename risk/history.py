@@ -66,34 +66,33 @@ class Recent:
         first: Every bucket from this number on is inside.
         next: The oldest bucket inside.
         full: How many buckets inside had no place for some value.
+        times: Kind -> value -> how often.
     """
 
     __slots__ = ("buckets", "first", "full", "next", "times")
 
-    def __init__(self, buckets: int) -> None:
+    def __init__(self, buckets: int, of: Iterable[str]) -> None:
         self.buckets = buckets
-        self.first = AFTER_ALL
-        self.next = AFTER_ALL
+        self.first = self.next = AFTER_ALL
         self.full = 0
-        self.times: dict[int, int] = {}
+        self.times: dict[str, dict[int, int]] = {kind: {} for kind in of}
 
-    def count(self, value: int, key: int, *, is_full: bool) -> None:
+    def count(self, kind: str, value: int, *, is_full: bool) -> None:
         """Count a value once more in the newest bucket, which may have no place left by it."""
-        if key >= self.first:
-            self.times[value] = self.times.get(value, 0) + 1
-            self.full += is_full
-            self.next = min(self.next, key)
+        times = self.times[kind]
+        times[value] = times.get(value, 0) + 1
+        self.full += is_full
 
-    def take(self, bucket: dict[int, int]) -> None:
+    def take(self, kind: str, bucket: dict[int, int]) -> None:
         """Count the values of a bucket."""
-        times = self.times
+        times = self.times[kind]
         for value, count in bucket.items():
             times[value] = times.get(value, 0) + count
         self.full += len(bucket) > DISTINCT_MAX
 
-    def drop(self, bucket: dict[int, int]) -> None:
+    def drop(self, kind: str, bucket: dict[int, int]) -> None:
         """Count the values of a bucket no longer."""
-        times = self.times
+        times = self.times[kind]
         for value, count in bucket.items():
             left = times[value] - count
             if left:

@@ -217,6 +217,7 @@ def vector(
         into=values,
         missing=_UNKNOWN,
     )
+    readers = features.readers[facts.stage]
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -228,7 +229,7 @@ def vector(
             continue
         for slot, of in reads.pairs:
             values[slot] = _ABSENT.get(of, _NOT_LOADED)
-        state.read(reads, asked)
+        state.read(reads, asked, readers[kind])
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
