@@ -1,10 +1,9 @@
-"""A plan as straight code: made once for a set, so that a payment asks no plan. Computes nothing.
+"""A plan as straight code: made once for a set, so that a payment asks no plan.
 
-What is general (`risk.reading`, `Series.add`) takes a hundred and fifty calls a payment to look up
-what a plan says, which costs more than the sums themselves. The functions made here are the same
-with every answer of the plan written in. They hand over to the general ones what is not the usual
-case: a time before the newest bucket, buckets to let go, columns that another copy went on with.
-tests/risk/test_compiled.py holds both to the same values.
+To look up what a plan says would take a hundred and fifty calls a payment, which cost more than
+the sums themselves. Functions made here have every answer of the plan written in. They hand over
+what is not the usual case: a read before the newest bucket to `risk.reading`, an event before it
+to `Series.add_late`. tests/risk/test_series.py holds them to a plain recount.
 """
 
 from bisect import bisect_left
@@ -12,16 +11,16 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from risk.history import DISTINCT_MAX, append
+from risk.history import DISTINCT_MAX, Seen, append
 from risk.plan import Plan, Reads, TierPlan, TierReads, WindowReads
 from risk.reading import Asked, read_tier
-from risk.series import SUM_MAX, Seen, Series
+from risk.series import NONE_SEEN, SUM_MAX, Series
 
 # What the text of a function may name beside its arguments.
 _NAMES: Final[dict[str, Any]] = {
     "DISTINCT_MAX": DISTINCT_MAX,
+    "NONE_SEEN": NONE_SEEN,
     "SUM_MAX": SUM_MAX,
-    "Seen": Seen,
     "append": append,
     "bisect_left": bisect_left,
     "read_tier": read_tier,
@@ -60,7 +59,10 @@ def compiled_reads(plan: Plan, reads: Reads) -> Reader:
 
 @lru_cache(maxsize=256)
 def compiled_adds(plan: Plan) -> AddTo:
-    """Return what adds a payment of a second to the series of this plan, as `Series.add` does."""
+    """Return what counts a payment in the buckets of its second, in the series of this plan.
+
+    A bucket that was let go gets nothing; what is then too old or too much is let go.
+    """
     lines = [
         "amount_minor, currency, is_declined = seen.amount_minor, seen.currency, seen.is_declined"
     ]
@@ -175,7 +177,7 @@ def _add(tier: TierPlan, number: int) -> list[str]:
         f"key = second // {tier.bucket_s}",
         "newest = one.newest",
         "if key < newest or key < one.floor:",
-        "    one.add(key, seen)",
+        "    one.add_late(key, seen)",
         "else:",
         "    if key > newest:",
         *_in(f"    {line}" for line in _open(tier)),
@@ -199,8 +201,12 @@ def _add(tier: TierPlan, number: int) -> list[str]:
             "            one.sums = {**sums, currency: total + amount_minor}",
         ]
     if tier.has_maxes:
-        lines += ["    if currency is not None and amount_minor > one.tops.get(currency, -1):"]
-        lines += ["        one.add_max(currency, amount_minor)"]
+        lines += [
+            "    if currency is not None:",
+            "        most = one.tops.get(currency)",
+            "        if most is None: most = one.new_maxes(currency)",
+            "        if amount_minor > most: one.tops = {**one.tops, currency: amount_minor}",
+        ]
     return lines
 
 
@@ -226,19 +232,27 @@ def _add_values(of: tuple[str, ...]) -> Iterator[str]:
 
 
 def _open(tier: TierPlan) -> Iterator[str]:
-    yield "history, begin, end = one.history, one.begin, one.end"
+    yield "if len(one.history.keys) != one.end: one.own()"
+    yield "history, end = one.history, one.end"
     yield "keys = history.keys"
-    many = f"end - begin >= {tier.buckets_max} or end and key - keys[begin] >= {tier.kept}"
-    yield f"if len(keys) != end or {many}:"
-    yield "    one.open(key)"
-    yield "else:"
-    yield "    keys.append(key)"
-    yield "    history.counts.append(one.count)"
+    yield "keys.append(key)"
+    yield "history.counts.append(one.count)"
     if tier.has_shares:
-        yield "    history.judged.append(one.judged)"
-        yield "    history.declined.append(one.declined)"
+        yield "history.judged.append(one.judged)"
+        yield "history.declined.append(one.declined)"
     if tier.has_sums:
-        yield "    for held, total in one.sums.items(): append(history.sums, held, total)"
-    if tier.has_maxes or tier.of:
-        yield "    if end: one.close()"
+        yield "for held, total in one.sums.items(): append(history.sums, held, total)"
+    yield "if end:"
+    yield "    begin = one.begin"
+    if tier.has_maxes:
+        yield "    for held, most in one.tops.items(): history.maxes[held].append(most)"
+        yield "    one.tops = dict.fromkeys(one.tops, NONE_SEEN)"
+    if tier.of:
+        yield "    heads, values = one.heads, history.values"
+        for kind in tier.of:
+            yield f"    values[{kind!r}].append(heads[{kind!r}])"
+        yield f"    one.heads = {{{', '.join(f'{kind!r}: {{}}' for kind in tier.of)}}}"
     yield "    one.newest, one.end = key, end + 1"
+    too_many = f"end - begin >= {tier.buckets_max}"
+    yield f"    if key - keys[begin] >= {tier.kept} or {too_many}: one.trim()"
+    yield "else: one.newest, one.end = key, 1"

@@ -14,11 +14,11 @@ from typing import Any, Final, Self, get_args
 import msgspec
 
 from risk.compiled import Reader, compiled_adds
-from risk.history import keyed
+from risk.history import Seen, keyed
 from risk.packed import PackedSeries, pack_series, unpack_series
 from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
 from risk.reading import Asked, Unknown, fill, read_tier
-from risk.series import Seen, Series
+from risk.series import Series
 from risk.windows import second_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
@@ -161,9 +161,8 @@ class EntityState:
                         fill(window.slots, "not_loaded", asked)
                 else:
                     read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
-        for want in reads.scalars:
-            found = self._scalar(want, asked)
-            asked.into[want.slot] = asked.missing[found] if isinstance(found, str) else found
+        if reads.scalars:
+            self._read_scalars(reads.scalars, asked)
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
@@ -229,25 +228,37 @@ class EntityState:
         found: int | None = into[0]
         return found
 
-    def _scalar(self, want: Want, asked: Asked) -> int | Unknown:
-        if want.aggregate in {"since_last", "since_first"}:
-            return self._since(asked.second, is_last=want.aggregate == "since_last")
-        if not self.plan.has_amounts:
-            return "not_loaded"
-        known = self.amounts.get(asked.currency)
-        if known is None and self.has_other_currencies:
-            return "outside_kept_range"
-        count, mean, variance = known or (0, 0.0, 0.0)
-        if count < NORMAL_FROM or mean <= 0:
-            return "no_history"
-        if want.aggregate == "to_normal":
-            return int(min(1_000.0 * asked.amount_minor / mean, RATIO_MAX))
-        return int((mean if want.aggregate == "mean" else math.sqrt(variance)) + 0.5)
+    def _read_scalars(self, wants: tuple[Want, ...], asked: Asked) -> None:
+        into, missing = asked.into, asked.missing
+        normal = self._normal(asked.currency)
+        for want in wants:
+            found: int | Unknown
+            aggregate = want.aggregate
+            if aggregate in {"since_last", "since_first"}:
+                found = self._since(asked.second, is_last=aggregate == "since_last")
+            elif isinstance(normal, str):
+                found = normal
+            elif aggregate == "to_normal":
+                found = int(min(1_000.0 * asked.amount_minor / normal[0], RATIO_MAX))
+            else:
+                found = int((normal[0] if aggregate == "mean" else math.sqrt(normal[1])) + 0.5)
+            into[want.slot] = missing[found] if isinstance(found, str) else found
+
+    def _normal(self, currency: str) -> tuple[float, float] | Unknown:
+        """Return the weighted mean, above 0, and variance of the amounts of a currency."""
+        known = self.amounts.get(currency)
+        if known is None:
+            if not self.plan.has_amounts:
+                return "not_loaded"
+            return "outside_kept_range" if self.has_other_currencies else "no_history"
+        count, mean, variance = known
+        return "no_history" if count < NORMAL_FROM or mean <= 0 else (mean, variance)
 
     def _since(self, second: int, *, is_last: bool) -> int | Unknown:
         if self.times is None:
             return "no_history" if self.plan.has_times else "not_loaded"
-        return max(second - self.times[is_last], 0)
+        since = second - self.times[is_last]
+        return max(since, 0)
 
     def _weigh(self, amount: float, currency: str) -> None:
         known = self.amounts.get(currency)

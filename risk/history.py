@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+import msgspec
+
 # Beyond so many different values in one window we say only that it is more.
 DISTINCT_MAX: Final = 64
 # After every bucket.
@@ -18,6 +20,21 @@ Column: TypeAlias = "array[int] | list[int]"
 def keyed(value: str) -> int:
     """Return the 64 bits that stand for a value in a state: the value itself is not kept."""
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big")
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """What one payment adds to each series of an entity.
+
+    Attributes:
+        currency: None where the entity has no place left for it.
+        is_declined: None where the outcome is not known.
+        values: Kind -> keyed value, for the other entities of the payment.
+    """
+
+    amount_minor: int
+    currency: str | None
+    is_declined: bool | None
+    values: dict[str, int]
 
 
 class History:
@@ -76,12 +93,6 @@ class Recent:
         self.first = self.next = AFTER_ALL
         self.full = 0
         self.times: dict[str, dict[int, int]] = {kind: {} for kind in of}
-
-    def count(self, kind: str, value: int, *, is_full: bool) -> None:
-        """Count a value once more in the newest bucket, which may have no place left by it."""
-        times = self.times[kind]
-        times[value] = times.get(value, 0) + 1
-        self.full += is_full
 
     def take(self, kind: str, bucket: dict[int, int]) -> None:
         """Count the values of a bucket."""

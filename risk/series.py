@@ -4,9 +4,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-import msgspec
-
-from risk.history import AFTER_ALL, DISTINCT_MAX, History, Recent, append, column_of, raise_from
+from risk.history import (
+    AFTER_ALL,
+    DISTINCT_MAX,
+    History,
+    Recent,
+    Seen,
+    column_of,
+    raise_from,
+)
 from risk.plan import TierPlan
 
 # Sums stop here rather than overflow: 92 quadrillion yuan in one bucket is a fault, not a payment.
@@ -18,21 +24,6 @@ NEVER: Final = -(2**62)
 Span = tuple[int, int, int]
 # What was let go stays in shared columns until it is so many buckets, and half of them.
 _LEFT_MAX: Final = 32
-
-
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """What one payment adds to each series of an entity.
-
-    Attributes:
-        currency: None where the entity has no place left for it.
-        is_declined: None where the outcome is not known.
-        values: Kind -> keyed value, for the other entities of the payment.
-    """
-
-    amount_minor: int
-    currency: str | None
-    is_declined: bool | None
-    values: dict[str, int]
 
 
 class Series:
@@ -89,27 +80,6 @@ class Series:
         other.recent = self.recent
         self.recent = None
         return other
-
-    def add(self, key: int, seen: Seen) -> None:
-        """Count one payment in its bucket, unless that was let go; then let go what is too old."""
-        if key != self.newest:
-            if key < self.floor:
-                return
-            if key < self.newest:
-                self._add_late(key, seen)
-                return
-            self.open(key)
-        plan = self.plan
-        self.count += 1
-        if plan.has_shares and seen.is_declined is not None:
-            self.judged += 1
-            self.declined += seen.is_declined
-        if plan.of:
-            self.add_values(seen.values)
-        if seen.currency is not None and plan.has_sums:
-            self.add_sum(seen.currency, seen.amount_minor)
-        if seen.currency is not None and plan.has_maxes:
-            self.add_max(seen.currency, seen.amount_minor)
 
     def span(self, first: int, last: int) -> Span | None:
         """Return what is there of the buckets from first to last; None where some were let go."""
@@ -213,86 +183,23 @@ class Series:
                 filled += 300 + sum(250 + 70 * len(one) for one in self.recent.times.values())
         return filled
 
-    def open(self, key: int) -> None:
-        """Begin a bucket after all others."""
-        plan = self.plan
-        if len(self.history.keys) != self.end:
-            self._own()
-        history, end = self.history, self.end
-        history.keys.append(key)
-        history.counts.append(self.count)
-        if plan.has_shares:
-            history.judged.append(self.judged)
-            history.declined.append(self.declined)
-        for currency, total in self.sums.items():
-            append(history.sums, currency, total)
-        if end:
-            self.close()
-        self.newest = key
-        self.end = end + 1
-        begin = self.begin
-        if key - history.keys[begin] >= plan.kept or end - begin >= plan.buckets_max:
-            self._trim()
-
-    def close(self) -> None:
-        """Put the newest bucket's own values beside it."""
-        history = self.history
-        if self.tops:
-            for currency, most in self.tops.items():
-                history.maxes[currency].append(most)
-            self.tops = dict.fromkeys(self.tops, NONE_SEEN)
-        if self.heads:
-            for kind, bucket in self.heads.items():
-                history.values[kind].append(bucket)
-            self.heads = {kind: {} for kind in self.heads}
-
-    def add_values(self, values: dict[str, int]) -> None:
-        """Count the other entities of a payment in the newest bucket."""
-        heads, recent = self.heads.copy(), self.recent_in(self.newest)
-        for kind in self.plan.of:
-            value = values.get(kind)
-            if value is None:
-                continue
-            bucket = heads[kind]
-            times = bucket.get(value, 0)
-            if times or len(bucket) <= DISTINCT_MAX:
-                heads[kind] = bucket = {**bucket, value: times + 1}
-                self.entries += not times
-                if recent is not None:
-                    recent.count(kind, value, is_full=not times and len(bucket) > DISTINCT_MAX)
-        self.heads = heads
-
-    def recent_in(self, key: int) -> Recent | None:
-        """Return what is kept up, where it holds the newest bucket."""
-        recent = self.recent
-        if recent is None or key < recent.first:
-            return None
-        recent.next = min(recent.next, key)
-        return recent
-
     def add_sum(self, currency: str, amount_minor: int) -> None:
         """Add an amount to the newest bucket, as far as sums go."""
         before = self.sums.get(currency)
         if before is None:
-            before = self._new_sums(currency)
+            before = self.new_sums(currency)
         total = before + amount_minor
         if total > SUM_MAX:
             least = self.history.sums[currency][self.end - 1]
             total = min(total, least + SUM_MAX)
         self.sums = {**self.sums, currency: total}
 
-    def add_max(self, currency: str, amount_minor: int) -> None:
-        """Take note of an amount in the newest bucket."""
-        most = self.tops.get(currency)
-        if most is None:
-            most = self._new_maxes(currency)
-        if amount_minor > most:
-            self.tops = {**self.tops, currency: amount_minor}
-
-    def _add_late(self, key: int, seen: Seen) -> None:
-        """Count a payment of a bucket before the newest one."""
+    def add_late(self, key: int, seen: Seen) -> None:
+        """Count a payment in a bucket before the newest one, unless that was let go."""
+        if key < self.floor:
+            return
         plan = self.plan
-        self._own()
+        self.own()
         # Whatever was kept up may lack it now.
         self.recent = None
         history = self.history
@@ -317,13 +224,13 @@ class Series:
         if seen.currency is not None:
             self._add_late_money(place, seen.currency, seen.amount_minor)
         if self.newest - history.keys[0] >= plan.kept or self.end > plan.buckets_max:
-            self._trim()
+            self.trim()
 
     def _add_late_money(self, place: int, currency: str, amount_minor: int) -> None:
         plan = self.plan
         if plan.has_sums:
             if currency not in self.sums:
-                self._new_sums(currency)
+                self.new_sums(currency)
             columns = self.history.sums
             column = columns[currency]
             held = column[place + 1] - column[place]
@@ -334,7 +241,7 @@ class Series:
             )
         if plan.has_maxes:
             if currency not in self.tops:
-                self._new_maxes(currency)
+                self.new_maxes(currency)
             maxes = self.history.maxes[currency]
             maxes[place] = max(maxes[place], amount_minor)
 
@@ -351,37 +258,41 @@ class Series:
             values.insert(place, {})
         self.end += 1
 
-    def _trim(self) -> None:
-        plan = self.plan
-        keys, begin, end = self.history.keys, self.begin, self.end
-        floor = self.newest - plan.kept + 1
-        first = bisect_left(keys, floor, begin, end)
+    def trim(self) -> None:
+        """Let go what is too old, or too much."""
+        plan, keys, end = self.plan, self.history.keys, self.end
+        first, floor = self.begin, self.newest - plan.kept + 1
+        while keys[first] < floor:
+            first += 1
         if end - first > plan.buckets_max:
             first = end - plan.buckets_max
             floor = keys[first - 1] + 1
-        if first == begin:
+        if first == self.begin:
             return
         for column in self.history.values.values():
-            self.entries -= sum(map(len, column[begin:first]))
+            for bucket in column[self.begin : first]:
+                self.entries -= len(bucket)
         self.begin, self.floor = first, floor
         if self.recent is not None and self.recent.first < floor:
             self.recent = None
         if first > _LEFT_MAX and 2 * first > end:
-            self._own()
+            self.own()
 
-    def _own(self) -> None:
+    def own(self) -> None:
         """Take columns that no copy shares."""
         self.history = self.history.part(self.begin, self.end)
         self.begin, self.end = 0, self.end - self.begin
 
-    def _new_sums(self, currency: str) -> int:
-        self._own()
+    def new_sums(self, currency: str) -> int:
+        """Begin the sums of a currency, and return its total."""
+        self.own()
         self.history.sums[currency] = array("q", [0]) * self.end
         self.sums = {**self.sums, currency: 0}
         return 0
 
-    def _new_maxes(self, currency: str) -> int:
-        self._own()
+    def new_maxes(self, currency: str) -> int:
+        """Begin the greatest amounts of a currency, and return that of the newest bucket."""
+        self.own()
         self.history.maxes[currency] = array("q", [NONE_SEEN]) * (self.end - 1)
         self.tops = {**self.tops, currency: NONE_SEEN}
         return NONE_SEEN

@@ -228,7 +228,8 @@ def vector(
             _fill(values, reads, _NOT_LOADED)
             continue
         for slot, of in reads.pairs:
-            values[slot] = _ABSENT.get(of, _NOT_LOADED)
+            if of not in found:
+                values[slot] = _ABSENT.get(of, _NOT_LOADED)
         state.read(reads, asked, readers[kind])
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
@@ -248,7 +249,8 @@ def is_sound(found: FeatureVector, features: FeatureSet) -> bool:
         found.feature_set == features.id
         and found.names == features.names
         and len(found.values) == len(found.names)
-        and all(_is_sound(value) for value in found.values)
+        # Nearly all are plain integers, which need no second look.
+        and all((type(one) is int and one >= 0) or _is_sound(one) for one in found.values)
     )
 
 
