@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from risk.facts import Outcome, Scope, Stage
+from risk.feature import Text
 from risk.policy.shapes import Grounds, HoldEnd, Liability, RiskLevel
 
 # In rising order of strength; the strongest of several outcomes stands.
@@ -15,7 +16,10 @@ STRENGTH: Final[dict[Outcome, int]] = {
     "hold": 3,
     "decline": 4,
 }
-DegradedCode = Literal["scorer_down", "scorer_late", "features_invalid", "velocity_unknown"]
+DegradedCode = Literal[
+    "scorer_down", "scorer_late", "features_invalid", "velocity_unknown", "rule_failed"
+]
+# Reasons of the engine itself; a rule's reason has the rule's code.
 ReasonCode = Literal[
     "above_day_limits",
     "approval_stands",
@@ -36,6 +40,7 @@ ReasonCode = Literal[
     "recent_change",
     "risk_raised",
     "sandbox_forced",
+    "sandbox_payer_forced",
     "signed_in",
     "small_count_spent",
     "small_device_unknown",
@@ -66,14 +71,23 @@ Slots = dict[str, int | str | Amount]
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why, as a code and typed slots; risk/reasons.py has the words."""
+    """Why, as a code and typed slots; risk/reasons.py has the words.
 
-    code: ReasonCode
+    Attributes:
+        code: A `ReasonCode`, or the code of a rule.
+        said: A rule's own sentence with names and kinds of its slots, `{name:kind}`, so that it
+            reads the same when the rule is gone; None for a reason of the engine.
+    """
+
+    code: str
     slots: Slots = {}
+    said: Text | None = None
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule that was looked at; an `error` is never a `no_hit`.
+    """One rule, limit or list entry that was looked at; an `error` is never a `no_hit`.
+
+    Rules that did not hit are not told: the strategy says which ones there were.
 
     Attributes:
         effect: What a hit does, e.g. `raise:hold`.
@@ -126,7 +140,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     outcome: Outcome
     level: int | None
     any_of: tuple[str, ...]
-    reason_code: ReasonCode
+    reason_code: str
     reasons: tuple[Reason, ...]
     rules: tuple[RuleResult, ...]
     degraded: tuple[DegradedCode, ...]

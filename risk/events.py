@@ -11,7 +11,7 @@ from typing import Final, cast, get_args
 
 import msgspec
 
-from risk.assessment import STRENGTH, Assessment, DegradedCode, Reason
+from risk.assessment import STRENGTH, Assessment, DegradedCode, Reason, ReasonCode
 from risk.engine import assess
 from risk.facts import Action, Circumstances, Facts
 from risk.policy.asking import Ask, Setting, ask
@@ -157,7 +157,9 @@ def _forced(setting: Setting, asked: Ask) -> Verdict | None:
     forced = setting.circumstances.forced
     if forced is None or forced == "degraded":
         return None
-    reasons = (Reason("sandbox_forced", {"outcome": forced}),)
+    by_payer = setting.facts.payee_id is None
+    code: ReasonCode = "sandbox_payer_forced" if by_payer else "sandbox_forced"
+    reasons = (Reason(code, {"outcome": forced}),)
     if forced == "approve":
         return Verdict(outcome="approve", level=None, reasons=reasons)
     if forced == "hold":

@@ -1,6 +1,7 @@
 """What an entity has to keep so that its features can be read: compiled once for a set. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -61,13 +62,34 @@ class TierPlan(msgspec.Struct, frozen=True, array_like=True):
     of: tuple[str, ...]
 
 
-class WindowWants(NamedTuple):
-    """All values of one window."""
+class WindowReads(NamedTuple):
+    """All values of one window, by how they are read.
+
+    Attributes:
+        slots: Places of all of them.
+        counts, sums, maxes, shares: Places; shares are of declined payments.
+        distincts: Place and kind.
+        pairs: Place, kind, and whether it is a share.
+        has_more: There is more than counts and sums.
+    """
+
+    buckets: int
+    slots: tuple[int, ...]
+    counts: tuple[int, ...]
+    sums: tuple[int, ...]
+    maxes: tuple[int, ...]
+    shares: tuple[int, ...]
+    distincts: tuple[tuple[int, str], ...]
+    pairs: tuple[tuple[int, str, bool], ...]
+    has_more: bool
+
+
+class TierReads(NamedTuple):
+    """All windows that are made of the buckets of one tier."""
 
     place: int
     bucket_s: int
-    buckets: int
-    wants: tuple[Want, ...]
+    windows: tuple[WindowReads, ...]
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
@@ -91,11 +113,12 @@ class Reads(NamedTuple):
     """What is read from an entity, grouped so that each window is found once.
 
     Attributes:
+        scalars: Values that have no window.
         slots: Places of all its values.
         pairs: Place and other entity of values that another entity takes part in.
     """
 
-    windows: tuple[WindowWants, ...]
+    tiers: tuple[TierReads, ...]
     scalars: tuple[Want, ...]
     slots: tuple[int, ...]
     pairs: tuple[tuple[int, str], ...]
@@ -130,35 +153,74 @@ def make_plan(wants: Iterable[Want]) -> Plan:
         if want.aggregate in WINDOWED:
             by_place.setdefault(tier_of(want.window_s), []).append(want)
     tiers = tuple(_tier(place, by_place[place]) for place in sorted(by_place))
-    return Plan(
-        tiers=tiers,
-        has_amounts=bool(aggregates & _OF_AMOUNTS),
-        has_times=bool(aggregates & _OF_TIMES),
-        has_money=bool(aggregates & _OF_MONEY),
-        kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+    return _one_of(
+        Plan(
+            tiers=tiers,
+            has_amounts=bool(aggregates & _OF_AMOUNTS),
+            has_times=bool(aggregates & _OF_TIMES),
+            has_money=bool(aggregates & _OF_MONEY),
+            kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+        )
     )
+
+
+@lru_cache(maxsize=256)
+def _one_of(plan: Plan) -> Plan:
+    """Return the same plan for every equal one: what a state keeps is told by identity."""
+    return plan
 
 
 def make_reads(wants: list[Want]) -> Reads:
-    """Return values grouped by window."""
-    by_window: dict[int, list[Want]] = {}
-    scalars = []
+    """Return values grouped by tier and window."""
+    tiers: dict[int, dict[int, list[Want]]] = {}
     for want in wants:
         if want.aggregate in WINDOWED:
-            by_window.setdefault(want.window_s, []).append(want)
-        else:
-            scalars.append(want)
-    windows = []
-    for window_s, found in by_window.items():
-        place = tier_of(window_s)
-        bucket_s = TIERS[place].bucket_s
-        windows.append(WindowWants(place, bucket_s, window_s // bucket_s, tuple(found)))
+            windows = tiers.setdefault(tier_of(want.window_s), {})
+            windows.setdefault(want.window_s // TIERS[tier_of(want.window_s)].bucket_s, []).append(
+                want
+            )
     return Reads(
-        windows=tuple(windows),
-        scalars=tuple(scalars),
+        tiers=tuple(
+            TierReads(
+                place,
+                TIERS[place].bucket_s,
+                tuple(_window(buckets, found) for buckets, found in windows.items()),
+            )
+            for place, windows in tiers.items()
+        ),
+        scalars=tuple(want for want in wants if want.aggregate not in WINDOWED),
         slots=tuple(want.slot for want in wants),
         pairs=tuple((want.slot, want.of) for want in wants if want.of is not None),
     )
+
+
+def _window(buckets: int, wants: list[Want]) -> WindowReads:
+    def slots(aggregate: Aggregate) -> tuple[int, ...]:
+        return tuple(want.slot for want in wants if want.aggregate == aggregate and want.of is None)
+
+    return WindowReads(
+        buckets=buckets,
+        slots=tuple(want.slot for want in wants),
+        counts=slots("count"),
+        sums=slots("sum"),
+        maxes=slots("max"),
+        shares=slots("declined_share"),
+        distincts=tuple(
+            (one.slot, one.of) for one in wants if one.of and one.aggregate == "distinct"
+        ),
+        pairs=tuple(
+            (one.slot, one.of, one.aggregate == "share")
+            for one in wants
+            if one.of and one.aggregate in {"count", "share"}
+        ),
+        has_more=any(one.of or one.aggregate in {"max", "declined_share"} for one in wants),
+    )
+
+
+def places_of(plan: Plan) -> tuple[int | None, ...]:
+    """Return for each tier of TIERS where it stands among those that are kept; None for not."""
+    places = {tier.place: place for place, tier in enumerate(plan.tiers)}
+    return tuple(places.get(place) for place in range(len(TIERS)))
 
 
 # Counts and sums over every window there is: what the first version kept of everyone.

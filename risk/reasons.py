@@ -1,7 +1,8 @@
 """The words of reasons, in both languages, from codes and typed slots. Never decides anything."""
 
+import re
 from importlib import resources
-from typing import Final, Literal, get_args
+from typing import Final, Literal, cast, get_args
 
 import msgspec
 
@@ -10,8 +11,23 @@ from risk.feature import Text
 
 Language = Literal["en", "zh"]
 SlotType = Literal[
-    "amount", "count", "duration", "text", "scope", "risk_level", "outcome", "listed", "event"
+    "amount",
+    "count",
+    "duration",
+    "text",
+    "scope",
+    "risk_level",
+    "outcome",
+    "listed",
+    "event",
 ]
+# How a rule's sentence writes the value of a slot; an age in whole units, thousandths as per cent.
+SlotKind = Literal["amount", "count", "age", "share", "text", "flag"]
+# What a slot holds whose value the payment does not have.
+NOT_KNOWN: Final = ""
+_SAID: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63}):([a-z]+)\}")
+_UNKNOWN: Final[dict[Language, str]] = {"en": "unknown", "zh": "未知"}
+_FLAGS: Final[dict[Language, tuple[str, str]]] = {"en": ("no", "yes"), "zh": ("否", "是")}
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (
     (86_400, "day", "days", "天"),
@@ -22,15 +38,20 @@ DURATIONS: Final = (
 
 
 class ReasonWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One reason's sentences and the types of their slots."""
+    """One reason's sentences and the types of their slots.
+
+    Attributes:
+        for_payer: It may be shown to the payer; any other one is for officers.
+    """
 
     slots: dict[str, SlotType]
+    for_payer: bool
     en: str
     zh: str
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All words of reasons, by code; `words` by slot type and value."""
+    """All words of the engine's own reasons, by code; `words` by slot type and value."""
 
     reasons: dict[ReasonCode, ReasonWords]
     degraded: dict[DegradedCode, Text]
@@ -56,10 +77,16 @@ def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
     """Return a reason as one sentence without a full stop.
 
     Raises:
-        ValueError: Its slots are not those of its code.
+        ValueError: Its slots are not those of its code, or nobody knows its code.
     """
-    words = texts.reasons[reason.code]
-    if set(words.slots) != set(reason.slots):
+    if reason.said is not None:
+        slots = reason.slots
+        return _SAID.sub(
+            lambda one: _said(cast("SlotKind", one[2]), slots[one[1]], language),
+            _in(language, reason.said),
+        )
+    words = _words(reason.code, texts)
+    if words is None or set(words.slots) != set(reason.slots):
         raise ValueError(f"reason {reason.code} carries exactly its slots")
     written = {
         name: _write(reason.slots[name], kind, language, texts)
@@ -67,6 +94,32 @@ def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
     }
     sentence = words.en if language == "en" else words.zh
     return sentence.format(**written)
+
+
+def is_for_payer(code: str, texts: Texts) -> bool:
+    """Return whether the payer may be shown a reason; a rule's is for officers."""
+    words = _words(code, texts)
+    return words is not None and words.for_payer
+
+
+def _words(code: str, texts: Texts) -> ReasonWords | None:
+    return cast("dict[str, ReasonWords]", texts.reasons).get(code)
+
+
+def _said(kind: SlotKind, value: int | str | Amount, language: Language) -> str:
+    """Return one value in a rule's sentence."""
+    if value == NOT_KNOWN:
+        return _UNKNOWN[language]
+    if isinstance(value, Amount):
+        return money_text(value)
+    if isinstance(value, str):
+        return value
+    if kind == "age":
+        unit = next((row[0] for row in DURATIONS if value >= row[0]), 1)
+        return duration_text(value // unit * unit, language)
+    if kind == "share":
+        return f"{value / 10:g}%"
+    return _FLAGS[language][value != 0] if kind == "flag" else str(value)
 
 
 def money_text(amount: Amount) -> str:
@@ -86,7 +139,7 @@ def _write(value: int | str | Amount, kind: SlotType, language: Language, texts:
     if kind == "amount" and isinstance(value, Amount):
         return money_text(value)
     if kind == "duration" and isinstance(value, int):
-        return _duration(value, language)
+        return duration_text(value, language)
     if kind == "count" and isinstance(value, int):
         return str(value)
     if kind == "text" and isinstance(value, str):
@@ -100,8 +153,10 @@ def _in(language: Language, text: Text) -> str:
     return text.en if language == "en" else text.zh
 
 
-def _duration(seconds: int, language: Language) -> str:
-    unit, one, many, chinese = next(row for row in DURATIONS if seconds % row[0] == 0)
+def duration_text(seconds: int, language: Language) -> str:
+    """Return a time in the largest unit of which it is a whole number."""
+    fits = (row for row in DURATIONS if seconds and seconds % row[0] == 0)
+    unit, one, many, chinese = next(fits, DURATIONS[-1])
     count = seconds // unit
     if language == "zh":
         return f"{count} {chinese}"

@@ -7,11 +7,13 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
-from risk.entity_state import Asked, EntityState, Unknown
+from risk.compiled import Reader
+from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
 from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
+from risk.history import keyed
 from risk.plan import Reads
-from risk.series import keyed
+from risk.reading import Asked, Unknown
 from risk.windows import second_of
 
 MissingReason = Literal[
@@ -212,13 +214,16 @@ def vector(
         features: The set, in whose order the values stand.
     """
     found = _involved(facts)
+    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     asked = Asked(
         second=second_of(facts.occurred_at),
         currency=facts.currency,
         amount_minor=facts.amount_minor,
         others={kind: keyed(found[kind]) for kind in features.others if kind in found},
+        into=values,
+        missing=_UNKNOWN,
     )
-    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
+    readers = features.readers[facts.stage]
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -228,7 +233,7 @@ def vector(
         if state is None:
             _fill(values, reads, _NOT_LOADED)
             continue
-        _read(state, reads, asked, values)
+        _read(state, reads, asked, readers[kind])
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
@@ -240,20 +245,22 @@ def entity_values(
     Args:
         kind: Of the entity.
         state: Its state.
-        asked: The payment that might be made. An entity that it lacks makes the features of its
-            pair with this one missing.
+        asked: The payment that might be made; where its values go is left out. An entity that it
+            lacks makes the features of its pair with this one missing.
         features: The set.
     """
     values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     reads = features.reads["pre_payment"][kind]
-    _read(state, reads, asked, values)
+    to_fill = msgspec.structs.replace(asked, into=values, missing=_UNKNOWN)
+    _read(state, reads, to_fill, features.readers["pre_payment"][kind])
     return {features.names[slot]: values[slot] for slot in sorted(reads.slots)}
 
 
-def _read(state: EntityState, reads: Reads, asked: Asked, values: list[Value]) -> None:
+def _read(state: EntityState, reads: Reads, asked: Asked, reader: Reader) -> None:
     for slot, of in reads.pairs:
-        values[slot] = _ABSENT.get(of, _NOT_LOADED)
-    state.read(reads, asked, values, _UNKNOWN)
+        if of not in asked.others:
+            asked.into[slot] = _ABSENT.get(of, _NOT_LOADED)
+    state.read(reads, asked, reader)
 
 
 def _fill(values: list[int | float | Missing], reads: Reads, why: Missing) -> None:
@@ -271,7 +278,8 @@ def is_sound(found: FeatureVector, features: FeatureSet) -> bool:
         found.feature_set == features.id
         and found.names == features.names
         and len(found.values) == len(found.names)
-        and all(_is_sound(value) for value in found.values)
+        # Nearly all are plain integers, which need no second look.
+        and all((type(one) is int and one >= 0) or _is_sound(one) for one in found.values)
     )
 
 

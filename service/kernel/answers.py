@@ -26,11 +26,19 @@ class SlotAmount(Shape, frozen=True, kw_only=True):
     exponent: int
 
 
+class Said(Shape, frozen=True, kw_only=True):
+    """One sentence in both languages."""
+
+    en: str
+    zh: str
+
+
 class ReasonCoded(Shape, frozen=True, kw_only=True):
-    """Why, as a code and typed slots."""
+    """Why, as a code and typed slots; a rule's with its own sentence."""
 
     code: str
     slots: dict[str, int | str | SlotAmount] = {}
+    said: Said | None = None
 
 
 class RuleShown(Shape, frozen=True, kw_only=True):
@@ -63,10 +71,16 @@ class Judged(Shape, frozen=True, kw_only=True):
 
 
 class Reason(Shape, frozen=True, kw_only=True):
-    """Why, as a stable code and a sentence in the language asked for."""
+    """Why, as a stable code and a sentence in the language asked for.
+
+    Attributes:
+        code: Of the engine, or of a rule.
+        for_payer: The sentence may be shown to the payer; any other is for officers.
+    """
 
     code: str
     text: str
+    for_payer: bool
 
 
 class Probabilities(Shape, frozen=True, kw_only=True):

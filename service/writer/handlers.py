@@ -10,23 +10,27 @@ from service.rooms.lists import commands as lists
 from service.rooms.merchants import commands as merchants
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
+from service.rooms.strategies import commands as strategies
+from service.rooms.strategies.public import Desk
 from service.rooms.webhooks import commands as webhooks
 from service.unit_of_work import partitions, trimming
 from service.unit_of_work.handlers import Handlers
 
 
-def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
+def all_handlers(judge: Judge, *, issuer: str, desk: Desk | None = None) -> Handlers:
     """Return the handlers of all rooms, and of the house's own upkeep.
 
     Args:
         judge: Judges payments.
         issuer: `iss` of payment tokens, and `source` of what webhooks tell.
+        desk: What strategies are read with; without one, none can be activated.
     """
     return Handlers(
         (
             *trimming.HANDLERS,
             *partitions.HANDLERS,
             *custody.HANDLERS,
+            *(strategies.handlers(desk) if desk is not None else ()),
             *merchants.HANDLERS,
             *payers.HANDLERS,
             *lists.HANDLERS,

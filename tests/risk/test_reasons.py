@@ -7,8 +7,9 @@ import pytest
 
 from risk.assessment import Amount, DegradedCode, Reason, ReasonCode
 from risk.facts import Scope
+from risk.feature import Text
 from risk.policy.shapes import RiskLevel
-from risk.reasons import degraded_text, money_text, reason_text
+from risk.reasons import degraded_text, is_for_payer, money_text, reason_text
 
 CODES = pytest.mark.parametrize("code", get_args(ReasonCode))
 
@@ -108,3 +109,19 @@ def test_money_is_written_with_its_currency_s_exponent(amount, said) -> None:
 def test_a_reason_with_other_slots_than_its_code_s_is_refused(texts, reason) -> None:
     with pytest.raises(ValueError, match=r"slots|slot"):
         reason_text(reason, "en", texts)
+
+
+def test_the_reason_of_a_rule_brings_its_own_sentence(texts) -> None:
+    reason = Reason("rule_of_old", {"count": 3}, Text("3 payments", "3 笔付款"))
+
+    assert reason_text(reason, "en", texts) == "3 payments"
+    assert reason_text(reason, "zh", texts) == "3 笔付款"
+    with pytest.raises(ValueError, match="carries exactly its slots"):
+        reason_text(Reason("rule_of_old", {"count": 3}), "en", texts)
+
+
+def test_reasons_of_rules_limits_and_lists_are_for_officers(texts, strategy) -> None:
+    for_officers = {code for code in texts.reasons if not is_for_payer(code, texts)}
+
+    assert for_officers == {"on_block_list", "recent_change", "too_many_payments"}
+    assert not any(is_for_payer(rule.code, texts) for rule in strategy.rules)

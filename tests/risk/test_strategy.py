@@ -19,6 +19,7 @@ def remade(strategy: Strategy, **parts: Any) -> Strategy:
         "ladder": strategy.ladder,
         "presets": list(strategy.presets.values()),
         "velocity": strategy.velocity,
+        "rules": strategy.rules,
         "events": strategy.events,
     }
     return make_strategy(**{**given, **parts})
@@ -141,6 +142,26 @@ def test_a_preset_file_may_say_nothing_unheard_of(strategy) -> None:
 def test_reasons_of_the_limit_on_speed_are_in_both_languages(strategy) -> None:
     assert isinstance(strategy.velocity.why, Text)
     assert strategy.velocity.why.zh
+
+
+def test_a_changed_rule_changes_the_id_and_a_lost_one_too(strategy) -> None:
+    changed = (change(strategy.rules[0], version=99), *strategy.rules[1:])
+
+    ids = {strategy.id, remade(strategy, rules=changed).id, remade(strategy, rules=()).id}
+
+    assert len(ids) == 3
+
+
+def test_a_rule_that_does_not_fit_is_refused(strategy) -> None:
+    wrong = change(strategy.rules[0], when="payer_mood > 1")
+
+    with pytest.raises(ValueError, match="no feature or fact payer_mood"):
+        remade(strategy, rules=(wrong,))
+
+
+def test_a_strategy_changed_in_part_runs_the_rules_that_it_has(strategy) -> None:
+    assert strategy.runner is strategy.runner
+    assert change(strategy, rules=()).runner is not strategy.runner
 
 
 def test_an_account_action_without_levels_is_refused(strategy) -> None:

@@ -184,9 +184,13 @@ class Books:
                 assert known == dict(zip(stored.names, stored.values, strict=True))
                 is_ours = stored.feature_set == features.feature_set
                 assert not is_ours or features == stored, row["assessment_id"]
-                again = judge(inputs.facts, inputs.circumstances, features, strategy)
                 said = msgspec.json.decode(row["judged"], type=Assessment)
-                if not is_ours:
+                judging = strategy
+                if said.strategy != strategy.id:
+                    # Versions before this one had no rules.
+                    judging = msgspec.structs.replace(strategy, rules=())
+                again = judge(inputs.facts, inputs.circumstances, features, judging)
+                if judging is not strategy:
                     ours = {"strategy": again.strategy, "feature_set": again.feature_set}
                     said = msgspec.structs.replace(said, **ours)
                 assert again == said, row["assessment_id"]

@@ -45,6 +45,8 @@ __all__ = [
     "Touched",
     "as_answered",
     "give_back",
+    "last_change",
+    "last_change_read",
     "means",
     "open_features",
     "people",
@@ -94,7 +96,10 @@ class Judged:
 
 
 class Judge:
-    """Judges payments under one strategy; the writer makes one and hands it to the handlers."""
+    """Judges payments under the strategy in force; the writer hands one to its handlers.
+
+    Another strategy comes into force between batches only, so that a batch has one.
+    """
 
     def __init__(self, strategy: Strategy, sealer: Sealer) -> None:
         self._strategy = strategy
@@ -104,6 +109,16 @@ class Judge:
     def strategy(self) -> Strategy:
         """The strategy that decides."""
         return self._strategy
+
+    def switch(self, strategy: Strategy) -> None:
+        """Judge by another strategy from here on; never called while a batch runs.
+
+        Raises:
+            ValueError: It reads other features than those that are kept.
+        """
+        if strategy.features.id != self._strategy.features.id:
+            raise ValueError(f"strategy {strategy.id} reads other features")
+        self._strategy = strategy
 
     def keys(self, facts: Facts | Touched, call: Call) -> list[str]:
         """Return what a judgement spends from, so that no two of a batch share it."""
@@ -300,6 +315,22 @@ def open_features(sealed: bytes, *, assessment_id: str, sealer: Sealer) -> Featu
 def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
     """Return the changes that give an exemption back; the caller guards that it happens once."""
     return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
+
+
+def last_change_read(call: Call, payer_key: str) -> Bound:
+    """Return the read to declare for `last_change`."""
+    return store.LAST_CHANGE(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer_key=payer_key,
+    )
+
+
+def last_change(view: View, call: Call, payer_key: str) -> dt.datetime | None:
+    """Return when a payer's newest change of a credential took effect; None if none is known."""
+    row = view.maybe(last_change_read(call, payer_key))
+    return None if row is None else row["credentials_changed_at"]
 
 
 def _counters(facts: Facts | Touched, call: Call) -> Bound:

@@ -217,7 +217,11 @@ def _explanation(judged: Judged) -> answers.Explanation:
 def _reason(coded: answers.ReasonCoded, language: Language) -> answers.Reason:
     said = msgspec.convert(msgspec.to_builtins(coded), JudgedReason)
     spoken: reasons.Language = "zh" if language.startswith("zh") else "en"
-    return answers.Reason(code=coded.code, text=reasons.reason_text(said, spoken, _texts()))
+    return answers.Reason(
+        code=coded.code,
+        text=reasons.reason_text(said, spoken, _texts()),
+        for_payer=reasons.is_for_payer(coded.code, _texts()),
+    )
 
 
 def _days_before(until: dt.datetime) -> dt.datetime:

@@ -1,0 +1,241 @@
+"""The back-test and the engine decide the same, row by row, over features made both ways."""
+
+import datetime as dt
+
+import msgspec
+import numpy as np
+import pytest
+
+from risk.entity_state import EntityState
+from risk.events import judge
+from risk.facts import Facts
+from risk.feature import Text
+from risk.offline.backtest import OUTCOMES, Tried, try_strategy
+from risk.offline.columns import Columns
+from risk.offline.history import History, Told, circumstances
+from risk.policy.ruling import RAISED
+from risk.rules.shapes import Rule
+from risk.strategy import Strategy, load_strategy, make_strategy
+from risk.vectors import entities, observations, vector
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+KINDS = ("purchase", "transfer", "payout", "verification")
+CURRENCIES = ("CNY", "USD")
+ENTRIES = (None, "web", "qr_static")
+change = msgspec.structs.replace
+
+
+def tight(strategy: Strategy) -> Strategy:
+    """Return a strategy whose limit on speed is passed by a history of some hundred rows."""
+    at = tuple(change(one, at_least=4) for one in strategy.velocity.at)
+    return change(strategy, id="str_tight", velocity=change(strategy.velocity, at=at))
+
+
+def ruled(strategy: Strategy) -> Strategy:
+    """Return a strategy with rules of every kind, beside those that ship."""
+    return make_strategy(
+        features=strategy.features,
+        ladder=strategy.ladder,
+        presets=list(strategy.presets.values()),
+        velocity=strategy.velocity,
+        events=strategy.events,
+        rules=(*strategy.rules, *RULES),
+    )
+
+
+def rules_of(*written: tuple[str, str]) -> tuple[Rule, ...]:
+    """Return rules of these codes and conditions, in turns of every outcome."""
+    return tuple(
+        Rule(
+            code=code,
+            version=1,
+            stages=("pre_payment", "payout") if place % 2 else ("pre_payment",),
+            when=when,
+            outcome=RAISED[place % len(RAISED)],
+            level=3 if RAISED[place % len(RAISED)] == "challenge" else 0,
+            meaning=Text("some", "一些"),
+            reason=Text("some", "一些"),
+        )
+        for place, (code, when) in enumerate(written)
+    )
+
+
+# One of each way in which a rule reads a payment.
+RULES = rules_of(
+    ("of_text", 'default(channel, "none") == "b" and kind == "transfer"'),
+    ("of_amount", "amount_minor >= 9_000_000 and payee_is_new"),
+    ("of_flag", "default(remote_access, false)"),
+    ("of_time", "local_hour < 6 and default(payer_payment_count_1h, 0) >= 2"),
+    ("of_age", "default(account_age_s, 365d) < 1h"),
+    ("of_balance", "default(balance_share, 0) >= 900"),
+    ("of_name", 'payee_id == "p_3" and default(device_payment_count_24h, 0) >= 2'),
+    ("of_limit", "default(exemption_limit_minor, 1) >= 2 and amount_minor == 100"),
+    ("of_money", "known(payer_amount_mean) and amount_minor >= 3 * payer_amount_mean"),
+    ("of_missing", "device_payment_count_1h >= 3"),
+    ("of_refusals", "default(payer_declined_share_24h, 0) >= 300"),
+    ("of_distinct", "default(payer_payee_distinct_24h, 0) >= 4"),
+    ("of_nobody", "is_protected or has_small_consent or device_is_known"),
+)
+CHANNELS = (None, "a", "b")
+FLAGS = (None, False, True)
+
+
+def history_of(rows: int, *, seed: int, preset: str) -> History:
+    random = np.random.default_rng(seed)
+    kind = random.choice(len(KINDS), rows, p=[0.7, 0.1, 0.1, 0.1])
+    # Amounts on both sides of every limit, and on the limits themselves.
+    limits = [0, 100, 20_000, 50_000, 99_999, 100_000, 100_001, 500_000, 500_001, 9_000_000]
+    amount = np.where(kind == 3, 0, random.choice(limits[1:], rows))
+    currency = random.choice(2, rows, p=[0.9, 0.1])
+    entry, is_guest = random.integers(0, 3, rows), random.random(rows) < 0.2
+    is_merchants, is_card = random.random(rows) < 0.2, random.random(rows) < 0.5
+    payer, payee = random.integers(0, 9, rows), random.integers(0, 5, rows)
+    device = np.where(random.random(rows) < 0.3, -1, random.integers(0, 5, rows))
+    channel, flag = random.integers(0, 3, rows), random.integers(0, 3, rows)
+    balance = random.choice([-1, 0, 100_000, 600_000], rows)
+    second = 1_700_000_000 + np.cumsum(random.choice([0, 1, 30, 600], rows))
+    # Accounts and contacts that changed a while before, a moment before, or never.
+    before = [-1, int(second[0]) - 900, int(second[0]) - 200_000, int(second[rows // 2])]
+    opened, changed = random.choice(before, rows), random.choice(before, rows)
+    none = np.full(rows, -1)
+    columns = Columns(
+        second=second,
+        amount_minor=amount,
+        currency=currency,
+        is_declined=np.zeros(rows, np.int64),
+        keys={
+            **dict.fromkeys(("email", "phone", "address", "bin", "ip", "ip_24"), none),
+            "payer": payer,
+            "payee": payee,
+            "device": device,
+            "instrument": payer,
+            "merchant": np.zeros(rows, np.int64),
+        },
+    )
+
+    def facts(row: int) -> Facts:
+        return Facts(
+            stage="payout" if KINDS[kind[row]] == "payout" else "pre_payment",
+            occurred_at=at(second[row]),
+            kind=KINDS[kind[row]],
+            amount_minor=int(amount[row]),
+            currency=CURRENCIES[currency[row]],
+            payer_key=f"c_{payer[row]}",
+            payer_id=None if is_guest[row] else f"c_{payer[row]}",
+            payee_id=f"p_{payee[row]}",
+            initiator="merchant" if is_merchants[row] else "payer",
+            instrument_id=f"i_{payer[row]}",
+            instrument_type="card" if is_card[row] else "account",
+            device_id=None if device[row] < 0 else f"d_{device[row]}",
+            entry=ENTRIES[entry[row]],
+            channel=CHANNELS[channel[row]],
+            remote_access=FLAGS[flag[row]],
+            balance_before_minor=None if balance[row] < 0 else int(balance[row]),
+            account_created_at=None if opened[row] < 0 else at(opened[row]),
+            contact_changed_at=None if changed[row] < 0 else at(changed[row]),
+            merchant_id="m_1",
+        )
+
+    told = {
+        "kind": kind,
+        "amount.currency": currency,
+        "entry": entry,
+        "payer.payer_id": np.where(is_guest, -1, payer),
+        "payee.payee_id": payee,
+        "device.device_id": device,
+        "initiator": is_merchants,
+        "instrument.type": is_card,
+        "instrument.instrument_id": payer,
+        "channel": channel,
+        "device.remote_access": flag,
+        "balance_before.value": balance,
+        "payer.account_created_at": opened,
+        "payer.contact_changed_at": changed,
+    }
+    whole = {name: np.asarray(code, np.int64) for name, code in told.items()}
+    return History(columns=columns, told=whole, facts=facts, preset=preset)
+
+
+def at(second: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(seconds=int(second))
+
+
+def mismatches(history: History, strategy: Strategy) -> list[tuple[int, object, object]]:
+    """Return row and both judgements, wherever the engine and the back-test differ."""
+    tried = try_strategy(history, strategy)
+    states: dict[tuple[str, str], EntityState] = {}
+    met: set[tuple[str, str]] = set()
+    found = []
+    for row in range(history.size):
+        facts = history.facts(row)
+        for entity in entities(facts):
+            if entity not in states:
+                states[entity] = EntityState(strategy.features.plans[entity[0]])
+        pair = (facts.payer_key, facts.payee_id)
+        known = circumstances(facts, history.preset, is_new=pair not in met)
+        met.add(pair)
+        online = judge(facts, known, vector(facts, states, strategy.features), strategy)
+        offline = tried.assessments[tried.group[row]]
+        if said(online) != said(offline) or online.outcome != OUTCOMES[tried.outcome[row]]:
+            found.append((row, said(online), said(offline)))
+        for seen in observations(facts, is_declined=online.outcome == "decline"):
+            states[seen.kind, seen.key].add(
+                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+            )
+    return found
+
+
+def said(one):
+    """Return all of a judgement but the figures in its reasons, which are each row's own."""
+    rules = [(rule.rule, rule.version, rule.result, rule.effect) for rule in one.rules]
+    reasons = [reason.code for reason in one.reasons]
+    return (
+        *(one.stage, one.outcome, one.level, one.any_of, one.reason_code, reasons, rules),
+        *(one.degraded, one.exemption, one.liability, one.hold, one.strategy),
+    )
+
+
+@pytest.mark.parametrize("preset", ["CN", "judge_only"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
+    rows = sized(quick=300, ci=1_000, full=5_000)
+    history = history_of(rows, seed=seed, preset=preset)
+
+    for strategy in (load_strategy(), tight(load_strategy()), ruled(load_strategy())):
+        assert mismatches(history, strategy) == []
+
+
+def test_every_rule_and_every_outcome_is_met(sized):
+    history = history_of(sized(quick=400, ci=1_000, full=5_000), seed=1, preset="CN")
+
+    tried = try_strategy(history, ruled(load_strategy()))
+
+    assert {rule.code for rule in RULES} - set(tried.hits()) == {"of_nobody"}
+    assert len(set(tried.outcome)) == len(OUTCOMES) - 1
+    assert any(one.degraded for one in tried.assessments)
+    assert tried.passes > 1
+
+
+def test_a_rule_shows_the_rows_that_it_hit():
+    history = history_of(200, seed=3, preset="judge_only")
+
+    tried: Tried = try_strategy(history, tight(load_strategy()))
+
+    [[name, rows]] = [one for one in tried.hits().items() if one[0] == "burst_from_one_payer"]
+    assert name == tight(load_strategy()).velocity.code
+    assert 0 < rows.sum() < 200
+    assert set(tried.outcome[rows]) == {OUTCOMES.index("decline")}
+
+
+def test_a_payee_is_new_up_to_the_first_payment():
+    history = history_of(200, seed=4, preset="CN")
+    pairs = list(zip(history.columns.keys["payer"], history.columns.keys["payee"], strict=True))
+
+    new = Told(history, load_strategy()).is_new
+
+    assert [bool(one) for one in new] == [pair not in pairs[:row] for row, pair in enumerate(pairs)]
+
+
+def test_an_unknown_preset_is_no_judgement():
+    with pytest.raises(LookupError):
+        try_strategy(history_of(5, seed=5, preset="XX"), load_strategy())
