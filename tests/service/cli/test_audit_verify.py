@@ -253,7 +253,7 @@ def test_entry_leaf_and_tile_changed_together_are_found_between_checkpoints(
     "text",
     [
         "UPDATE log_checkpoints SET root = zeroblob(32) WHERE size = {size}",
-        "UPDATE log_checkpoints SET note = replace(note, 'A', 'B') WHERE size = {size}",
+        "UPDATE log_checkpoints SET note = substr(note, 1, length(note) - 20) WHERE size = {size}",
         "UPDATE log_keys SET public_key = zeroblob(32)",
     ],
 )
