@@ -1,7 +1,6 @@
 """The benchmark of features runs, and says what its ratio is of."""
 
 
-
 def test_every_stage_has_its_figure(written):
     block = written("features", "--payments", "300", "--measured", "100")
 
