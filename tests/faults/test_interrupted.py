@@ -15,9 +15,10 @@ import pytest
 
 from keys import entropy
 from service.db import backup_sqlite, migrate
-from service.db.backup import read_manifest
+from service.db.backup import StoreFacts, read_manifest
 from service.db.keepers import open_keeper
 from service.db.places import Database
+from service.kernel.clock import SystemClock
 from service.secrets import open_secrets
 from tests.golden.conftest import Golden
 from tests.support.books import Books
@@ -59,6 +60,24 @@ class Killed:
         assert done.returncode == (-signal.SIGKILL if dies_after else 0), done.stderr.decode()
         return len(self._points.read_text().splitlines())
 
+    def run_for(self, seconds: float) -> None:
+        """Run it and kill it after a while, wherever it is then; it may have ended before."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "tests.support.mortal_command", *self._arguments],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **self._environment,
+                "PAYGUARD_TEST_POINTS": str(self._points),
+            },
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as running:
+            try:
+                assert running.wait(timeout=seconds) == 0
+            except subprocess.TimeoutExpired:
+                running.kill()
+
 
 def spread(points: int, wanted: int) -> list[int]:
     """Return some of the points, first and last among them."""
@@ -74,7 +93,7 @@ def test_an_upgrade_killed_anywhere_is_finished_by_another(tmp_path: Path, sized
     after = backup_sqlite.facts(whole.database)
     assert after is not None
 
-    for point in spread(points, sized(quick=3, ci=5, full=200)):
+    for point in spread(points, sized(quick=3, ci=4, full=40)):
         golden = Golden(tmp_path / f"killed-{point}" / "home")
         golden.home.parent.mkdir()
         golden.unpack()
@@ -112,7 +131,7 @@ def test_a_restore_killed_anywhere_leaves_the_old_store_or_the_new(
     shutil.copytree(template, golden.home)
     points = Killed(golden.home, *arguments).run()
 
-    for point in spread(points, sized(quick=4, ci=5, full=200)):
+    for point in spread(points, sized(quick=4, ci=4, full=40)):
         shutil.rmtree(golden.home)
         shutil.copytree(template, golden.home)
         Killed(golden.home, *arguments).run(dies_after=point)
@@ -147,32 +166,34 @@ def older(cluster: Cluster, home: Path) -> Database:
     return place
 
 
+def addressed(place: Database) -> dict[str, str]:
+    """Return the settings that name a database in each of its roles."""
+    return {
+        "PAYGUARD_DATABASE_URL": place.writer,
+        "PAYGUARD_READER_URL": place.reader,
+        "PAYGUARD_OWNER_URL": place.owner,
+    }
+
+
 def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
     quick_cluster: Cluster, tmp_path: Path, sized: Sized
 ) -> None:
-    def addresses(place: Database) -> dict[str, str]:
-        return {
-            "PAYGUARD_DATABASE_URL": place.writer,
-            "PAYGUARD_READER_URL": place.reader,
-            "PAYGUARD_OWNER_URL": place.owner,
-        }
-
     place = older(quick_cluster, tmp_path / "whole" / "home")
     before = open_keeper(place).facts()
     assert before is not None
-    points = Killed(tmp_path / "whole" / "home", "upgrade", **addresses(place)).run()
+    points = Killed(tmp_path / "whole" / "home", "upgrade", **addressed(place)).run()
     after = open_keeper(place).facts()
 
-    for point in spread(points, sized(quick=3, ci=4, full=100)):
+    for point in spread(points, sized(quick=3, ci=3, full=30)):
         home = tmp_path / f"killed-{point}" / "home"
         place = older(quick_cluster, home)
         before = open_keeper(place).facts()
-        Killed(home, "upgrade", **addresses(place)).run(dies_after=point)
+        Killed(home, "upgrade", **addressed(place)).run(dies_after=point)
         found = open_keeper(place).facts()
         assert found is not None
         assert found.revision in {RELEASED, migrate.head()}, point
 
-        result = Terminal(home)("upgrade", **addresses(place))
+        result = Terminal(home)("upgrade", **addressed(place))
 
         assert result.exit_code == 0, (point, result.output)
         found = open_keeper(place).facts()
@@ -183,3 +204,56 @@ def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
             after.logs,
             after.sequence,
         )
+
+
+def test_a_restore_of_postgres_killed_at_any_moment_leaves_the_old_store_or_the_new(
+    quick_cluster: Cluster, tmp_path: Path, sized: Sized
+) -> None:
+    def facts() -> tuple[object, ...]:
+        found: StoreFacts | None = open_keeper(place).facts()
+        assert found is not None
+        return found.tables, found.logs, found.sequence
+
+    home, kept = tmp_path / "home", tmp_path / "kept"
+    place = quick_cluster.database()
+    addresses = addressed(place)
+    terminal = Terminal(home)
+    for arguments in (("migrate",), ("merchant", "create", "--name", "Before"), ("backup", kept)):
+        result = terminal(*arguments, **addresses)
+        assert result.exit_code == 0, result.output
+    new = facts()
+    result = terminal("merchant", "create", "--name", "After", **addresses)
+    assert result.exit_code == 0, result.output
+    arguments = ("restore", kept, "--replace")
+    killed = Killed(home, *arguments, **addresses)
+    clock = SystemClock()
+    began_ns = clock.monotonic_ns()
+    points = killed.run()
+    whole_s = (clock.monotonic_ns() - began_ns) / 1e9
+    assert facts() == new
+    wanted = sized(quick=2, ci=2, full=30)
+    seen: list[bool] = []
+
+    def back_to_the_old() -> tuple[object, ...]:
+        result = terminal("merchant", "create", "--name", "After", **addresses)
+        assert result.exit_code == 0, result.output
+        return facts()
+
+    for point in spread(points, wanted):
+        old = back_to_the_old()
+        killed.run(dies_after=point)
+        seen.append(facts() == new)
+        assert seen[-1] or facts() == old, point
+        result = terminal(*arguments, **addresses)
+        assert result.exit_code == 0, (point, result.output)
+        assert facts() == new, point
+    # Between two steps of ours the server works through the dump: a kill by the clock meets that.
+    for after_s in np.linspace(whole_s / 3, whole_s, wanted):
+        old = back_to_the_old()
+        killed.run_for(float(after_s))
+        seen.append(facts() == new)
+        assert seen[-1] or facts() == old, after_s
+        result = terminal(*arguments, **addresses)
+        assert result.exit_code == 0, (after_s, result.output)
+        assert facts() == new, after_s
+    assert not all(seen)

@@ -1,9 +1,10 @@
 """A command of the command line that is killed at a point of its way, as by a power cut.
 
 Run as `python -m tests.support.mortal_command upgrade ...`. A point is each statement of a
-migration, before it runs, and each step on the file system: what is opened to be written, linked,
-renamed, removed, made. PAYGUARD_TEST_DIES_AFTER says at which point SIGKILL comes; 0 never. The
-points that were passed are written to the file that PAYGUARD_TEST_POINTS names.
+migration, before it runs, each step on the file system (what is opened to be written, linked,
+renamed, removed, made) and each program that is started. PAYGUARD_TEST_DIES_AFTER says at which
+point SIGKILL comes; 0 never. The points that were passed are written to the file that
+PAYGUARD_TEST_POINTS names.
 """
 
 import os
@@ -17,7 +18,9 @@ import sqlalchemy as sa
 from service.cli import main
 from tests.support.composed_writer import seam
 
-STEPS: Final = frozenset({"os.link", "os.mkdir", "os.remove", "os.rename", "sqlite3.connect"})
+STEPS: Final = frozenset(
+    {"os.link", "os.mkdir", "os.remove", "os.rename", "sqlite3.connect", "subprocess.Popen"}
+)
 WRITES: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 # Running Python writes files of its own.
 NOT_OURS: Final = ("__pycache__", "/dev/")
