@@ -7,19 +7,20 @@ the weight `NEW_WEIGHT`, all before it the rest.
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self
 
 import msgspec
 
-from risk.plan import EVERY_WINDOW, Plan, Reads, Want
-from risk.series import NONE_SEEN, PackedSeries, Seen, Series, keyed, pack_series, unpack_series
+from risk.frauds import FRAUDS_MAX, Frauds, Said
+from risk.packed_state import SCHEMA, UPCASTERS, Head, Packed, upcast
+from risk.plan import EVERY_WINDOW, OF_LABELS, Plan, Reads, Want
+from risk.series import NONE_SEEN, Seen, Series, keyed, pack_series, unpack_series
 from risk.windows import TIERS, second_of, tier_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
 CURRENCIES_MAX: Final = 8
-SCHEMA: Final = 2
 # A power of two, so that a weight is exact.
 NEW_WEIGHT: Final = 0.125
 # Fewer amounts than this say nothing about what is normal.
@@ -27,32 +28,7 @@ NORMAL_FROM: Final = 3
 RATIO_MAX: Final = 1_000_000
 
 Unknown = Literal["not_loaded", "outside_kept_range", "no_history"]
-Upcaster = Callable[[list[Any]], list[Any]]
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
-
-
-class _Packed(msgspec.Struct, array_like=True):
-    schema: int
-    has_other_currencies: bool
-    currencies: list[str]
-    series: list[PackedSeries]
-    times: list[int]
-    amounts: dict[str, tuple[int, float, float]]
-
-
-class _Head(msgspec.Struct, array_like=True):
-    schema: int
-
-
-def _from_1(body: list[Any]) -> list[Any]:
-    """Return a body of counts and sums alone with what came later empty."""
-    series = [[*one, {}, [], [], {}] for one in body[2]]
-    currencies = sorted(body[2][-1][3]) if body[2] else []
-    return [2, body[1], currencies, series, [], {}]
-
-
-# Schema number -> a pure function from its body to the body of the next schema.
-UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1})
 
 
 class EntityState:
@@ -66,7 +42,10 @@ class EntityState:
         (1, 9900, 0)
     """
 
-    __slots__ = ("_amounts", "_currencies", "_has_other_currencies", "_plan", "_series", "_times")
+    __slots__ = (
+        *("_amounts", "_currencies", "_frauds", "_has_other_currencies", "_plan", "_series"),
+        "_times",
+    )
 
     def __init__(
         self,
@@ -76,6 +55,7 @@ class EntityState:
         currencies: frozenset[str] = frozenset(),
         times: tuple[int, int] | None = None,
         amounts: dict[str, tuple[int, float, float]] | None = None,
+        frauds: Frauds | None = None,
     ) -> None:
         self._plan = plan
         self._series = series or tuple(Series(tier.of) for tier in plan.tiers)
@@ -85,6 +65,24 @@ class EntityState:
         self._times = times
         # Currency -> how many amounts, their weighted mean, their weighted variance.
         self._amounts = amounts or {}
+        # None until a label comes: most entities never have one.
+        self._frauds = frauds
+
+    def tell(
+        self, at: dt.datetime, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
+    ) -> None:
+        """Take all that labels say of a payment of this entity; see risk/frauds.py.
+
+        Args:
+            at: Event time of the payment.
+            payment: Its id.
+            said: When each label became known, and whether it says fraud; in that order.
+            was_normal: Whether its amount was normal for its payer.
+        """
+        if self._plan.has_labels:
+            self._frauds = self._frauds or Frauds()
+            found = (Said(*one) for one in said)
+            self._frauds.tell(payment, second_of(at), found, was_normal=was_normal)
 
     def add(
         self,
@@ -169,6 +167,7 @@ class EntityState:
             currencies=self._currencies,
             times=self._times,
             amounts=self._amounts.copy(),
+            frauds=self._frauds and self._frauds.copy(),
         )
         if self._has_other_currencies:
             other.tell_of_other_currencies()
@@ -177,13 +176,14 @@ class EntityState:
     def pack(self) -> bytes:
         """Return the state as bytes that every later version reads; equal states pack equal."""
         return msgspec.msgpack.encode(
-            _Packed(
+            Packed(
                 SCHEMA,
                 self._has_other_currencies,
                 sorted(self._currencies),
                 [pack_series(series) for series in self._series],
                 list(self._times or ()),
                 {currency: self._amounts[currency] for currency in sorted(self._amounts)},
+                self._frauds.packed() if self._frauds else [],
             )
         )
 
@@ -194,12 +194,12 @@ class EntityState:
         Raises:
             ValueError: Not a packed state, from a later version, or of another plan.
         """
-        schema = msgspec.msgpack.decode(packed, type=_Head).schema
+        schema = msgspec.msgpack.decode(packed, type=Head).schema
         if schema == SCHEMA:
-            body = msgspec.msgpack.decode(packed, type=_Packed)
+            body = msgspec.msgpack.decode(packed, type=Packed)
         else:
             raw = upcast(msgspec.msgpack.decode(packed), to=SCHEMA, upcasters=UPCASTERS)
-            body = msgspec.convert(raw, type=_Packed)
+            body = msgspec.convert(raw, type=Packed)
         if len(body.series) != len(plan.tiers):
             raise ValueError("a packed state has one series per tier")
         state = cls(
@@ -211,6 +211,7 @@ class EntityState:
             currencies=frozenset(body.currencies),
             times=(body.times[0], body.times[1]) if body.times else None,
             amounts=body.amounts,
+            frauds=Frauds.unpacked(body.frauds) if body.frauds else None,
         )
         if body.has_other_currencies:
             state.tell_of_other_currencies()
@@ -229,7 +230,8 @@ class EntityState:
     def size_bytes(self) -> int:
         """Return about how much memory the state takes, for the writer's limit."""
         kept = sum(series.size_bytes for series in self._series)
-        return 200 + kept + 250 * len(self._amounts)
+        labels = self._frauds.size_bytes if self._frauds else 0
+        return 200 + kept + labels + 250 * len(self._amounts)
 
     def _at(self, place: int) -> Series | None:
         for tier, series in zip(self._plan.tiers, self._series, strict=True):
@@ -265,7 +267,28 @@ class EntityState:
             return "not_loaded"
         if of is not None and aggregate == "distinct":
             return series.distinct(of, span)
+        if aggregate in OF_LABELS:
+            return self._of_labels(series, span, want, asked.second)
         return self._of_parts(series, span, want, asked)
+
+    def _of_labels(
+        self, series: Series, span: tuple[int, int], want: Want, second: int
+    ) -> int | Unknown:
+        """Return how many payments were known as fraud, or their share of all."""
+        if not self._plan.has_labels:
+            return "not_loaded"
+        bucket_s = TIERS[tier_of(want.window_s)].bucket_s
+        end = (second // bucket_s + 1) * bucket_s
+        only_normal = want.aggregate == "unexplained_fraud_count"
+        count: int | None = 0
+        if self._frauds:
+            count = self._frauds.count(end - want.window_s, end, at=second, only_normal=only_normal)
+        if count is None or (want.aggregate == "fraud_share" and count > FRAUDS_MAX):
+            return "outside_kept_range"
+        if want.aggregate != "fraud_share":
+            return count
+        whole = sum(series.counts[span[0] : span[1]])
+        return 1_000 * count // whole if whole else "no_history"
 
     @staticmethod
     def _of_parts(
@@ -365,18 +388,3 @@ class Asked(msgspec.Struct, frozen=True):
     currency: str
     amount_minor: int
     others: dict[str, int]
-
-
-def upcast(body: list[Any], *, to: int, upcasters: Mapping[int, Upcaster]) -> list[Any]:
-    """Return a packed body, carried step by step to a schema.
-
-    Raises:
-        ValueError: No step leads from a schema on the way, or it is from a later version.
-    """
-    schema = body[0]
-    while schema != to:
-        if schema > to or schema not in upcasters:
-            raise ValueError(f"no way from schema {schema} of a packed state to {to}")
-        body = upcasters[schema](body)
-        schema += 1
-    return body

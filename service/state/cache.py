@@ -74,6 +74,12 @@ class State(Protocol):
         """Add one observation."""
         ...
 
+    def tell(
+        self, at: Any, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
+    ) -> None:
+        """Take what labels say of a payment."""
+        ...
+
     def copy(self) -> Self:
         """Return a copy that can be changed."""
         ...
@@ -86,6 +92,15 @@ class State(Protocol):
     def size_bytes(self) -> int:
         """About how much memory it takes."""
         ...
+
+
+def observe(state: State, seen: Observation) -> None:
+    """Add an observation to a state."""
+    told = seen.told
+    if told is not None:
+        state.tell(seen.at, told.payment_id, told.said, was_normal=told.was_normal)
+    else:
+        state.add(seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others)
 
 
 class StateCodec(Protocol):
@@ -299,13 +314,7 @@ class Overlay:
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = self._below.get(key).copy()
-        state.add(
-            observation.at,
-            observation.amount_minor,
-            observation.currency,
-            observation.is_declined,
-            observation.others,
-        )
+        observe(state, observation)
 
     def join(self, above: "Overlay") -> None:
         """Take what was added to an overlay over this one."""

@@ -30,7 +30,7 @@ def all_handlers(judge: Judge, *, issuer: str) -> Handlers:
             *lists.HANDLERS,
             *challenges.handlers({"payment": payments.PaymentSubject()}),
             *payments.handlers(judge, issuer=issuer),
-            *labels.HANDLERS,
+            *labels.handlers(judge),
             *webhooks.handlers(issuer=issuer),
         )
     )

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.entity_state import CURRENCIES_MAX, SCHEMA, EntityState, upcast
+from risk.entity_state import CURRENCIES_MAX, EntityState
 from risk.feature import load_features
+from risk.packed_state import SCHEMA, upcast
 from risk.series import SUM_MAX
 from risk.windows import TIERS
 

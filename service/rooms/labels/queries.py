@@ -11,6 +11,7 @@ from service.http.ports import Reader
 from service.rooms.labels.contract import Label, LabelQuery
 from service.rooms.labels.model import shown
 from service.rooms.labels.tables import LABELS
+from service.rooms.payments.model import from_row, labelled_entities
 from service.rooms.payments.queries import PAYMENT
 from service.unit_of_work.commands import Mode
 
@@ -39,6 +40,12 @@ LABELS_OF_PAYMENT: Final = Statement(
 def is_a_payment(reader: Reader, owner: Owner, payment_id: str) -> bool:
     """Say whether a merchant has a payment of this id in this mode."""
     return reader.maybe(PAYMENT(**_own(owner), payment_id=payment_id)) is not None
+
+
+def touched(reader: Reader, owner: Owner, payment_id: str) -> tuple[tuple[str, str], ...]:
+    """Return kind and key of the entities that a label of a payment moves; none without it."""
+    row = reader.maybe(PAYMENT(**_own(owner), payment_id=payment_id))
+    return () if row is None else labelled_entities(from_row(row).facts)
 
 
 def counting(reader: Reader, owner: Owner, payment_id: str) -> Label | None:
