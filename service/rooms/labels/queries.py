@@ -11,8 +11,7 @@ from service.http.ports import Reader
 from service.rooms.labels.contract import Label, LabelQuery
 from service.rooms.labels.model import shown
 from service.rooms.labels.tables import LABELS
-from service.rooms.payments.model import from_row, labelled_entities
-from service.rooms.payments.queries import PAYMENT
+from service.rooms.payments.queries import PAYMENT, touched_by_labels
 from service.unit_of_work.commands import Mode
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -45,7 +44,7 @@ def is_a_payment(reader: Reader, owner: Owner, payment_id: str) -> bool:
 def touched(reader: Reader, owner: Owner, payment_id: str) -> tuple[tuple[str, str], ...]:
     """Return kind and key of the entities that a label of a payment moves; none without it."""
     row = reader.maybe(PAYMENT(**_own(owner), payment_id=payment_id))
-    return () if row is None else labelled_entities(from_row(row).facts)
+    return () if row is None else touched_by_labels(row)
 
 
 def counting(reader: Reader, owner: Owner, payment_id: str) -> Label | None:
