@@ -31,13 +31,14 @@ ENV PATH="/opt/payguard/bin:$PATH" \
 
 RUN groupadd --system --gid 10001 payguard \
     && useradd --system --uid 10001 --gid payguard --no-create-home --shell /usr/sbin/nologin payguard \
-    && install --directory --owner=payguard --group=payguard --mode=0700 /srv/payguard/payguard-data
+    && install --directory --owner=payguard --group=payguard --mode=0700 \
+        /srv/payguard/payguard-data /srv/payguard/payguard-data-checkpoints
 
 COPY --from=build /opt/payguard /opt/payguard
 
 # The default data folder of `payguard serve` lies under the folder it starts in.
 WORKDIR /srv/payguard
-VOLUME ["/srv/payguard/payguard-data"]
+VOLUME ["/srv/payguard/payguard-data", "/srv/payguard/payguard-data-checkpoints"]
 
 USER 10001:10001
 

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from bench.tables import at
+from service.cli.picture import COLOURS, framed
 
-SVG = "http://www.w3.org/2000/svg"
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 60, 250, 30, 50
 SHARES = (0.0, 0.5, 0.9, 0.99, 0.999)
 POINTS = 120
-# Told apart without red and green, and by their dashes on paper.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+# Told apart by their colours, and by their dashes on paper.
 DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4", "1 2")
 
 
@@ -28,12 +27,7 @@ def latencies(title: str, found: Mapping[str, Sequence[float]]) -> str:
     low = 10 ** math.floor(math.log10(max(min(values, default=1), 0.01)))
     high = 10 ** math.ceil(math.log10(max(values, default=10)))
     high = max(high, low * 10)
-    parts = [
-        f'<svg xmlns="{SVG}" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{LEFT}" y="18" font-size="14">{escape(title)}</text>',
-        *_axes(low, high),
-    ]
+    parts = _axes(low, high)
     for place, (name, one) in enumerate(found.items()):
         look = f'stroke="{COLOURS[place % len(COLOURS)]}" stroke-width="2"'
         dash = DASHES[place % len(DASHES)]
@@ -47,7 +41,7 @@ def latencies(title: str, found: Mapping[str, Sequence[float]]) -> str:
         x = WIDTH - RIGHT + 16
         parts.append(f'<line x1="{x}" y1="{y - 4}" x2="{x + 28}" y2="{y - 4}" {look}/>')
         parts.append(f'<text x="{x + 34}" y="{y}" font-size="12">{escape(name)}</text>')
-    return "\n".join([*parts, "</svg>", ""])
+    return framed(title, (WIDTH, HEIGHT), parts)
 
 
 def _axes(low: float, high: float) -> list[str]:

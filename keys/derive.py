@@ -21,6 +21,7 @@ class Purpose(enum.StrEnum):
     CURSOR = "cursor"
     CLIENT_SECRET = "client_secret"  # noqa: S105  the name of a purpose
     PSEUDONYM = "pseudonym"
+    STRATEGY = "strategy"
 
 
 def purpose_key(root: bytes, purpose: Purpose) -> bytes:

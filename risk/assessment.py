@@ -15,7 +15,10 @@ STRENGTH: Final[dict[Outcome, int]] = {
     "hold": 3,
     "decline": 4,
 }
-DegradedCode = Literal["scorer_down", "scorer_late", "features_invalid", "velocity_unknown"]
+DegradedCode = Literal[
+    "scorer_down", "scorer_late", "features_invalid", "velocity_unknown", "rule_failed"
+]
+# Reasons of the engine itself; a rule's reason has the rule's code.
 ReasonCode = Literal[
     "above_day_limits",
     "approval_stands",
@@ -25,6 +28,7 @@ ReasonCode = Literal[
     "degraded_no_proof",
     "degraded_over_limit",
     "degraded_small",
+    "event_level",
     "judged_without_level",
     "merchant_initiated",
     "new_payee",
@@ -32,8 +36,11 @@ ReasonCode = Literal[
     "on_block_list",
     "proof_given",
     "protected_over_limit",
+    "recent_change",
     "risk_raised",
     "sandbox_forced",
+    "sandbox_payer_forced",
+    "signed_in",
     "small_count_spent",
     "small_device_unknown",
     "small_guest",
@@ -46,6 +53,7 @@ ReasonCode = Literal[
     "small_uncountable",
     "static_qr_day_limit",
     "too_many_payments",
+    "unknown_device",
     "verification",
 ]
 
@@ -62,14 +70,20 @@ Slots = dict[str, int | str | Amount]
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why, as a code and typed slots; risk/reasons.py has the words."""
+    """Why, as a code and typed slots; risk/reasons.py has the words.
 
-    code: ReasonCode
+    Attributes:
+        code: A `ReasonCode`, or the code of a rule.
+    """
+
+    code: str
     slots: Slots = {}
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One rule that was looked at; an `error` is never a `no_hit`.
+    """One rule, limit or list entry that was looked at; an `error` is never a `no_hit`.
+
+    Rules that did not hit are not told: the strategy says which ones there were.
 
     Attributes:
         effect: What a hit does, e.g. `raise:hold`.
@@ -122,7 +136,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     outcome: Outcome
     level: int | None
     any_of: tuple[str, ...]
-    reason_code: ReasonCode
+    reason_code: str
     reasons: tuple[Reason, ...]
     rules: tuple[RuleResult, ...]
     degraded: tuple[DegradedCode, ...]

@@ -65,6 +65,7 @@ def policy_markdown(strategy: Strategy) -> str:
         for grounds, hold in sorted(strategy.ladder.holds.items())
     ]
     lines += _velocity(strategy)
+    lines += _events(strategy)
     for code in sorted(strategy.presets):
         lines += _preset(strategy.presets[code])
     return "\n".join([*lines, ""])
@@ -77,6 +78,28 @@ def _velocity(strategy: Strategy) -> list[str]:
     lines += [f"| stage | {limit.feature} from | outcome |", "| --- | --- | --- |"]
     lines += [f"| {at.stage} | {at.at_least} | {at.outcome} |" for at in limit.at]
     return lines
+
+
+def _events(strategy: Strategy) -> list[str]:
+    events = strategy.events
+    lines = ["", "## Account actions and payouts", ""]
+    lines.append(
+        f"Version {events.version}. Where a preset asks for levels, at least these; a change of"
+        f" contact or credential is recent for {events.recent_s:,} s. A payout is asked by its"
+        " amount as a payment is, and is held after a recent change, also of where it goes."
+    )
+    lines += ["", "| action | level | from an unknown device | after a recent change |"]
+    lines.append("| --- | --- | --- | --- |")
+    for action, asked in sorted(events.actions.items()):
+        row = [(f"`{action}`", asked.level)]
+        row += [(f"`{action}` of {one}", level) for one, level in sorted(asked.changes.items())]
+        lines += [
+            f"| {name} | {level} | {max(level, asked.new_device)}"
+            f" | {max(level, asked.after_change)} |"
+            for name, level in row
+        ]
+    told = ", ".join(f"{one} {level}" for one, level in sorted(events.sign_in.items()))
+    return [*lines, "", f"What a sign-in counts for at its login: {told}."]
 
 
 def _preset(preset: Preset) -> list[str]:

@@ -8,6 +8,7 @@ from risk.feature import COUNTED_AT
 from risk.lists import ListHit
 from risk.policy.asking import Ask, Setting, ask
 from risk.policy.listing import shown, standing_block
+from risk.policy.ruling import rule
 from risk.policy.settling import (
     Verdict,
     refuse,
@@ -18,6 +19,7 @@ from risk.policy.settling import (
     strongest,
 )
 from risk.policy.shapes import Liability, Velocity, VelocityAt
+from risk.rules.runner import Looked
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, is_sound
 
@@ -25,7 +27,7 @@ from risk.vectors import FeatureVector, Missing, is_sound
 def assess(
     facts: Facts, circumstances: Circumstances, features: FeatureVector, strategy: Strategy
 ) -> Assessment:
-    """Judge a payment: features, their check, the limit on speed, policy, and lists above all.
+    """Judge a payment: rules, the check of features, the limit on speed, policy, and lists.
 
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
@@ -41,7 +43,9 @@ def assess(
     at = next((at for at in strategy.velocity.at if at.stage == facts.stage), None)
     value = features.value(strategy.velocity.feature) if sound else None
     looked = None if at is None else _look(strategy.velocity, at, value)
-    degraded = _degraded(facts, circumstances, is_sound=sound, looked=looked)
+    # Features that fail their check are read by no rule: one that needs them fails.
+    ruled = strategy.runner.look(facts, circumstances, setting.preset, features if sound else None)
+    degraded = _degraded(facts, circumstances, is_sound=sound, looked=looked, ruled=ruled)
 
     asked = ask(setting)
     verdict = settle_forced(setting, asked)
@@ -50,6 +54,7 @@ def assess(
         if at is not None and looked is not None and looked.result == "hit":
             limited = _hit(setting, asked, at=at, value=value, strategy=strategy)
             verdict = strongest(limited, verdict)
+        verdict = rule(setting, asked, verdict, ruled.hits)
     block = standing_block(circumstances.lists)
     if block is not None:
         verdict = strongest(refuse(asked, (_listed(block),)), verdict)
@@ -60,7 +65,11 @@ def assess(
         any_of=verdict.any_of,
         reason_code=verdict.reasons[0].code,
         reasons=verdict.reasons,
-        rules=(*shown(circumstances.lists), *(() if looked is None else (looked,))),
+        rules=(
+            *shown(circumstances.lists),
+            *(() if looked is None else (looked,)),
+            *ruled.results,
+        ),
         degraded=degraded,
         score=None,
         risk_level=setting.risk_level,
@@ -99,11 +108,16 @@ def _result(
 
 
 def _degraded(
-    facts: Facts, circumstances: Circumstances, *, is_sound: bool, looked: RuleResult | None
+    facts: Facts,
+    circumstances: Circumstances,
+    *,
+    is_sound: bool,
+    looked: RuleResult | None,
+    ruled: Looked,
 ) -> tuple[DegradedCode, ...]:
     """Return what was missing; anything here sends the payment to the degraded policy.
 
-    A limit that could not be looked at counts as missing, not as kept.
+    A limit that could not be looked at counts as missing, not as kept; so does a rule.
     """
     found: list[DegradedCode] = []
     is_forced = circumstances.forced == "degraded" and facts.stage in COUNTED_AT
@@ -115,6 +129,8 @@ def _degraded(
         found.append("features_invalid")
     if looked is not None and looked.result == "error":
         found.append("velocity_unknown")
+    if ruled.has_failed:
+        found.append("rule_failed")
     return tuple(found)
 
 

@@ -9,14 +9,17 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self, get_args
 
 import msgspec
 
 from risk.frauds import FRAUDS_MAX, Frauds, Said
+from risk.history import keyed
+from risk.packed import pack_series, unpack_series
 from risk.packed_state import SCHEMA, UPCASTERS, Head, Packed, upcast
-from risk.plan import EVERY_WINDOW, OF_LABELS, Plan, Reads, Want
-from risk.series import NONE_SEEN, Seen, Series, keyed, pack_series, unpack_series
+from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
+from risk.reading import Asked, Unknown, fill, read_tier
+from risk.series import Seen, Series, new_series
 from risk.windows import TIERS, second_of, tier_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
@@ -27,11 +30,11 @@ NEW_WEIGHT: Final = 0.125
 NORMAL_FROM: Final = 3
 RATIO_MAX: Final = 1_000_000
 
-Unknown = Literal["not_loaded", "outside_kept_range", "no_history"]
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+_NOT_SAID: Final[Mapping[Unknown, None]] = dict.fromkeys(get_args(Unknown))
 
 
-class EntityState:
+class EntityState(msgspec.Struct, eq=False):
     """What one payer, device, payee or other entity did: buckets, times and amounts.
 
     Example:
@@ -40,49 +43,32 @@ class EntityState:
         >>> state.add(noon, 9_900, "CNY")
         >>> state.count(noon, 60), state.sum(noon, 3_600, "CNY"), state.sum(noon, 60, "JPY")
         (1, 9900, 0)
+
+    Attributes:
+        plan: What is kept.
+        series: One for each of its tiers.
+        currencies: Those that have a place.
+        times: The first and the newest second.
+        amounts: Currency -> how many amounts, their weighted mean, their weighted variance.
+            Replaced, never changed.
+        has_other_currencies: A currency came that had no place; sums of absent ones are unknown.
+        places: Where the series of each tier stands.
+        frauds: What labels say; None until one comes. Replaced, never changed.
     """
 
-    __slots__ = (
-        *("_amounts", "_currencies", "_frauds", "_has_other_currencies", "_plan", "_series"),
-        "_times",
-    )
+    plan: Plan = EVERY_WINDOW
+    series: tuple[Series, ...] = ()
+    currencies: frozenset[str] = frozenset()
+    times: tuple[int, int] | None = None
+    amounts: dict[str, tuple[int, float, float]] = {}
+    has_other_currencies: bool = False
+    places: tuple[int | None, ...] = ()
+    frauds: Frauds | None = None
 
-    def __init__(
-        self,
-        plan: Plan = EVERY_WINDOW,
-        *,
-        series: tuple[Series, ...] | None = None,
-        currencies: frozenset[str] = frozenset(),
-        times: tuple[int, int] | None = None,
-        amounts: dict[str, tuple[int, float, float]] | None = None,
-        frauds: Frauds | None = None,
-    ) -> None:
-        self._plan = plan
-        self._series = series or tuple(Series(tier.of) for tier in plan.tiers)
-        self._currencies = currencies
-        # Set once a currency came that had no place; sums of absent currencies are then unknown.
-        self._has_other_currencies = False
-        self._times = times
-        # Currency -> how many amounts, their weighted mean, their weighted variance.
-        self._amounts = amounts or {}
-        # None until a label comes: most entities never have one.
-        self._frauds = frauds
-
-    def tell(
-        self, at: dt.datetime, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
-    ) -> None:
-        """Take all that labels say of a payment of this entity; see risk/frauds.py.
-
-        Args:
-            at: Event time of the payment.
-            payment: Its id.
-            said: When each label became known, and whether it says fraud; in that order.
-            was_normal: Whether its amount was normal for its payer.
-        """
-        if self._plan.has_labels:
-            self._frauds = self._frauds or Frauds()
-            found = (Said(*one) for one in said)
-            self._frauds.tell(payment, second_of(at), found, was_normal=was_normal)
+    def __post_init__(self) -> None:
+        """Make empty series where there are none."""
+        self.series = self.series or tuple(new_series(tier) for tier in self.plan.tiers)
+        self.places = places_of(self.plan)
 
     def add(
         self,
@@ -107,70 +93,72 @@ class EntityState:
         if amount_minor < 0:
             raise ValueError("an amount is 0 or more")
         second = second_of(at)
-        plan = self._plan
-        held = self._place_for(currency) if plan.has_money else None
-        values = {kind: keyed(others[kind]) for kind in plan.kinds if kind in others}
+        plan = self.plan
+        held: str | None = None
+        if plan.has_money:
+            held = currency if currency in self.currencies else self._place_for(currency)
+        kinds = plan.kinds
+        values = {kind: keyed(others[kind]) for kind in kinds if kind in others} if kinds else {}
         seen = Seen(amount_minor, held, is_declined, values)
-        for tier, series in zip(plan.tiers, self._series, strict=True):
-            series.add(second // tier.bucket_s, seen, tier)
+        for series in self.series:
+            series.add(second // series.plan.bucket_s, seen)
         if plan.has_times:
-            first, last = self._times or (second, second)
-            self._times = (min(first, second), max(last, second))
+            first, last = self.times or (second, second)
+            self.times = (min(first, second), max(last, second))
         if plan.has_amounts and held is not None:
             self._weigh(float(amount_minor), held)
 
+    def tell(
+        self, at: dt.datetime, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
+    ) -> None:
+        """Take all that labels say of a payment of this entity; see risk/frauds.py.
+
+        Args:
+            at: Event time of the payment.
+            payment: Its id.
+            said: When each label became known, and whether it says fraud; in that order.
+            was_normal: Whether its amount was normal for its payer.
+        """
+        if self.plan.has_labels:
+            frauds = self.frauds.copy() if self.frauds else Frauds()
+            found = (Said(*one) for one in said)
+            frauds.tell(payment, second_of(at), found, was_normal=was_normal)
+            self.frauds = frauds
+
     def count(self, at: dt.datetime, window_s: int) -> int | None:
         """Return the number of payments in the window that ends with `at`; None where unknown."""
-        return self._one("count", at, window_s, "")
+        return self._one(Want(0, "count", window_s, None), at, "")
 
     def sum(self, at: dt.datetime, window_s: int, currency: str) -> int | None:
         """Return the sum in minor units of one currency in the window; None where unknown."""
-        return self._one("sum", at, window_s, currency)
+        return self._one(Want(0, "sum", window_s, None), at, currency)
 
-    def read(
-        self, reads: Reads, asked: "Asked", into: list[Any], missing: Mapping[Unknown, Any]
-    ) -> None:
+    def read(self, reads: Reads, asked: Asked) -> None:
         """Write the values that are asked for into their places.
 
         Args:
             reads: What to read; one that the state does not keep is `not_loaded`.
             asked: The payment they are read for.
-            into: The vector being filled.
-            missing: What to write for a value that is not known.
         """
-        second, others = asked.second, asked.others
-        for place, bucket_s, buckets, wants in reads.windows:
-            series = self._at(place)
-            if series is None:
-                span, why = None, missing["not_loaded"]
+        is_unsummed = self.has_other_currencies and asked.currency not in self.currencies
+        for tier in reads.tiers:
+            place = self.places[tier.place]
+            if place is None:
+                for window in tier.windows:
+                    fill(window.slots, "not_loaded", asked)
             else:
-                last = second // bucket_s
-                span, why = series.span(last - buckets + 1, last), missing["outside_kept_range"]
-            for want in wants:
-                if series is None or span is None:
-                    into[want.slot] = why
-                    continue
-                of = want.of
-                if of is not None and want.aggregate != "distinct" and of not in others:
-                    continue  # whoever fills the vector says which entity the payment lacks
-                found = self._windowed(series, span, want, asked)
-                into[want.slot] = missing[found] if isinstance(found, str) else found
+                read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
+        for want in reads.labels:
+            known = self._of_labels(want, asked.second)
+            asked.into[want.slot] = asked.missing[known] if isinstance(known, str) else known
         for want in reads.scalars:
-            scalar = self._scalar(want, asked)
-            into[want.slot] = missing[scalar] if isinstance(scalar, str) else scalar
+            found = self._scalar(want, asked)
+            asked.into[want.slot] = asked.missing[found] if isinstance(found, str) else found
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
-        other = self.__class__(
-            self._plan,
-            series=tuple([series.copy() for series in self._series]),
-            currencies=self._currencies,
-            times=self._times,
-            amounts=self._amounts.copy(),
-            frauds=self._frauds and self._frauds.copy(),
-        )
-        if self._has_other_currencies:
-            other.tell_of_other_currencies()
+        other: Self = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, in C
+        other.series = tuple([series.copy() for series in self.series])
         return other
 
     def pack(self) -> bytes:
@@ -178,12 +166,12 @@ class EntityState:
         return msgspec.msgpack.encode(
             Packed(
                 SCHEMA,
-                self._has_other_currencies,
-                sorted(self._currencies),
-                [pack_series(series) for series in self._series],
-                list(self._times or ()),
-                {currency: self._amounts[currency] for currency in sorted(self._amounts)},
-                self._frauds.packed() if self._frauds else [],
+                self.has_other_currencies,
+                sorted(self.currencies),
+                [pack_series(series) for series in self.series],
+                list(self.times or ()),
+                {currency: self.amounts[currency] for currency in sorted(self.amounts)},
+                self.frauds.packed() if self.frauds else [],
             )
         )
 
@@ -202,7 +190,7 @@ class EntityState:
             body = msgspec.convert(raw, type=Packed)
         if len(body.series) != len(plan.tiers):
             raise ValueError("a packed state has one series per tier")
-        state = cls(
+        return cls(
             plan,
             series=tuple(
                 unpack_series(series, tier)
@@ -211,134 +199,51 @@ class EntityState:
             currencies=frozenset(body.currencies),
             times=(body.times[0], body.times[1]) if body.times else None,
             amounts=body.amounts,
+            has_other_currencies=body.has_other_currencies,
             frauds=Frauds.unpacked(body.frauds) if body.frauds else None,
         )
-        if body.has_other_currencies:
-            state.tell_of_other_currencies()
-        return state
-
-    def tell_of_other_currencies(self) -> None:
-        """Take note that a currency came which had no place."""
-        self._has_other_currencies = True
-
-    @property
-    def currencies(self) -> tuple[str, ...]:
-        """Return the currencies that it keeps amounts of, in the order of their codes."""
-        return tuple(sorted(self._currencies))
 
     @property
     def size_bytes(self) -> int:
         """Return about how much memory the state takes, for the writer's limit."""
-        kept = sum(series.size_bytes for series in self._series)
-        labels = self._frauds.size_bytes if self._frauds else 0
-        return 200 + kept + labels + 250 * len(self._amounts)
+        kept = sum(series.size_bytes for series in self.series)
+        labels = self.frauds.size_bytes if self.frauds else 0
+        return 200 + kept + labels + 250 * len(self.amounts)
 
-    def _at(self, place: int) -> Series | None:
-        for tier, series in zip(self._plan.tiers, self._series, strict=True):
-            if tier.place == place:
-                return series
-        return None
+    def _one(self, want: Want, at: dt.datetime, currency: str) -> int | None:
+        into: list[Any] = [None]
+        self.read(make_reads([want]), Asked(second_of(at), currency, 0, {}, into, _NOT_SAID))
+        found: int | None = into[0]
+        return found
 
-    def _one(
-        self, aggregate: Literal["count", "sum"], at: dt.datetime, window_s: int, currency: str
-    ) -> int | None:
-        place = tier_of(window_s)
-        bucket_s = TIERS[place].bucket_s
-        second = second_of(at)
-        series = self._at(place)
-        last = second // bucket_s
-        span = None if series is None else series.span(last - window_s // bucket_s + 1, last)
-        if series is None or span is None:
-            return None
-        asked = Asked(second=second, currency=currency, amount_minor=0, others={})
-        found = self._windowed(series, span, Want(0, aggregate, window_s, None), asked)
-        return found if isinstance(found, int) else None
-
-    def _windowed(
-        self, series: Series, span: tuple[int, int], want: Want, asked: "Asked"
-    ) -> int | Unknown:
-        first, end = span
-        aggregate, of = want.aggregate, want.of
-        if aggregate == "count" and of is None:
-            return sum(series.counts[first:end])
-        if aggregate in {"sum", "max"}:
-            return self._of_money(series, span, aggregate == "sum", asked.currency)
-        if of is not None and of not in series.values:
-            return "not_loaded"
-        if of is not None and aggregate == "distinct":
-            return series.distinct(of, span)
-        if aggregate in OF_LABELS:
-            return self._of_labels(series, span, want, asked.second)
-        return self._of_parts(series, span, want, asked)
-
-    def _of_labels(
-        self, series: Series, span: tuple[int, int], want: Want, second: int
-    ) -> int | Unknown:
+    def _of_labels(self, want: Want, second: int) -> int | Unknown:
         """Return how many payments were known as fraud, or their share of all."""
-        if not self._plan.has_labels:
+        tier = tier_of(want.window_s)
+        place, bucket_s = self.places[tier], TIERS[tier].bucket_s
+        if place is None or not self.plan.has_labels:
             return "not_loaded"
-        bucket_s = TIERS[tier_of(want.window_s)].bucket_s
-        end = (second // bucket_s + 1) * bucket_s
+        last = second // bucket_s
+        end = (last + 1) * bucket_s
+        span = self.series[place].span(last + 1 - want.window_s // bucket_s, last)
         only_normal = want.aggregate == "unexplained_fraud_count"
         count: int | None = 0
-        if self._frauds:
-            count = self._frauds.count(end - want.window_s, end, at=second, only_normal=only_normal)
-        if count is None or (want.aggregate == "fraud_share" and count > FRAUDS_MAX):
+        if self.frauds:
+            count = self.frauds.count(end - want.window_s, end, at=second, only_normal=only_normal)
+        is_share = want.aggregate == "fraud_share"
+        if span is None or count is None or (is_share and count > FRAUDS_MAX):
             return "outside_kept_range"
-        if want.aggregate != "fraud_share":
+        if not is_share:
             return count
-        whole = sum(series.counts[span[0] : span[1]])
+        whole = self.series[place].count_in(span)
         return 1_000 * count // whole if whole else "no_history"
 
-    @staticmethod
-    def _of_parts(
-        series: Series, span: tuple[int, int], want: Want, asked: "Asked"
-    ) -> int | Unknown:
-        """Return how many with one other entity, or their share; or the share of declined ones."""
-        first, end = span
-        if want.of is None:
-            part: int | None = sum(series.declined[first:end])
-            whole = sum(series.judged[first:end])
-        else:
-            part = series.count_of(want.of, asked.others[want.of], span)
-            whole = sum(series.counts[first:end])
-        if part is None:
-            return "outside_kept_range"
-        if want.aggregate == "count":
-            return part
-        return 1_000 * part // whole if whole else "no_history"
-
-    def _of_money(
-        self,
-        series: Series,
-        span: tuple[int, int],
-        is_sum: bool,  # noqa: FBT001  one of two columns
-        currency: str,
-    ) -> int | Unknown:
-        first, end = span
-        column = (series.sums if is_sum else series.maxes).get(currency)
-        if column is None and not self._keeps_money(series, is_sum):
-            return "not_loaded"
-        if column is None and self._has_other_currencies and currency not in self._currencies:
-            return "outside_kept_range"
-        if is_sum:
-            return 0 if column is None else sum(column[first:end])
-        most = NONE_SEEN if column is None else max(column[first:end], default=NONE_SEEN)
-        return "no_history" if most == NONE_SEEN else most
-
-    def _keeps_money(self, series: Series, is_sum: bool) -> bool:  # noqa: FBT001  as above
-        for tier, one in zip(self._plan.tiers, self._series, strict=True):
-            if one is series:
-                return tier.has_sums if is_sum else tier.has_maxes
-        return False
-
-    def _scalar(self, want: Want, asked: "Asked") -> int | Unknown:
+    def _scalar(self, want: Want, asked: Asked) -> int | Unknown:
         if want.aggregate in {"since_last", "since_first"}:
             return self._since(asked.second, is_last=want.aggregate == "since_last")
-        if not self._plan.has_amounts:
+        if not self.plan.has_amounts:
             return "not_loaded"
-        known = self._amounts.get(asked.currency)
-        if known is None and self._has_other_currencies:
+        known = self.amounts.get(asked.currency)
+        if known is None and self.has_other_currencies:
             return "outside_kept_range"
         count, mean, variance = known or (0, 0.0, 0.0)
         if count < NORMAL_FROM or mean <= 0:
@@ -348,43 +253,26 @@ class EntityState:
         return int((mean if want.aggregate == "mean" else math.sqrt(variance)) + 0.5)
 
     def _since(self, second: int, *, is_last: bool) -> int | Unknown:
-        if self._times is None:
-            return "no_history" if self._plan.has_times else "not_loaded"
-        return max(second - self._times[is_last], 0)
+        if self.times is None:
+            return "no_history" if self.plan.has_times else "not_loaded"
+        return max(second - self.times[is_last], 0)
 
     def _weigh(self, amount: float, currency: str) -> None:
-        known = self._amounts.get(currency)
+        known = self.amounts.get(currency)
         if known is None:
-            self._amounts[currency] = (1, amount, 0.0)
+            self.amounts = {**self.amounts, currency: (1, amount, 0.0)}
             return
         count, mean, variance = known
         by = amount - mean
         part = NEW_WEIGHT * by
-        self._amounts[currency] = (
-            count + 1,
-            mean + part,
-            (1.0 - NEW_WEIGHT) * (variance + part * by),
-        )
+        variance = (1.0 - NEW_WEIGHT) * (variance + part * by)
+        self.amounts = {**self.amounts, currency: (count + 1, mean + part, variance)}
 
     def _place_for(self, currency: str) -> str | None:
-        if currency in self._currencies:
+        if currency in self.currencies:
             return currency
-        if len(self._currencies) < CURRENCIES_MAX:
-            self._currencies |= {currency}
+        if len(self.currencies) < CURRENCIES_MAX:
+            self.currencies |= {currency}
             return currency
-        self.tell_of_other_currencies()
+        self.has_other_currencies = True
         return None
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """The payment that values are read for.
-
-    Attributes:
-        second: Its event time, see `second_of`.
-        others: Kind -> keyed value of each entity it involves.
-    """
-
-    second: int
-    currency: str
-    amount_minor: int
-    others: dict[str, int]

@@ -6,7 +6,7 @@ from them; every field that a request may leave out is None when it does.
 """
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -15,25 +15,36 @@ from risk.lists import ListHit
 Instant = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 Minor = Annotated[int, msgspec.Meta(ge=0)]
 Currency = Annotated[str, msgspec.Meta(min_length=3, max_length=3)]
-# `account` comes with its room: an assessment of an account action has no amount.
-Stage = Literal["pre_payment", "in_flight", "post_payment", "payout"]
-Kind = Literal["purchase", "transfer", "withdrawal", "payout", "top_up", "verification"]
+Stage = Literal["account", "pre_payment", "in_flight", "post_payment", "payout"]
+Action = Literal["login", "sign_up", "account_change", "new_payee"]
+Kind = Literal["purchase", "transfer", "withdrawal", "payout", "top_up", "verification"] | Action
+ChangeOf = Literal["email", "phone", "address", "password", "factor", "device"]
 Outcome = Literal["approve", "challenge", "review", "hold", "decline"]
 Forced = Literal["approve", "challenge", "hold", "decline", "degraded"]
 Scope = Literal["payer", "instrument", "device"]
 
 
+# ISO 4217's code for what has no currency: what an account action carries beside the amount 0.
+NO_CURRENCY: Final = "XXX"
+# What whoever takes an account over changes first; an address takes nobody's account.
+CREDENTIALS: Final[frozenset[ChangeOf]] = frozenset(
+    {"email", "phone", "password", "factor", "device"}
+)
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One payment at one stage, as it was told to us.
+    """One payment at one stage, or one account action, as it was told to us.
 
     Attributes:
         occurred_at: Event time. At `in_flight` the instant of the execution, not of the payment.
-        amount_minor: Minor units of `currency`; 0 only for a verification.
+        amount_minor: Minor units of `currency`; 0 only for a verification and at `account`.
+        payee_id: None only at `account`, for an action that names nobody who is paid.
         payer_key: What stands for the payer in features: the merchant's payer_id, or the
             pseudonym of a guest's e-mail or phone.
         payer_id: The merchant's id; None for a guest.
         email_key, phone_key, ip_keys: Pseudonyms; the last from the widest network to the whole
             address.
+        changes: What an account change is of; empty for everything else.
     """
 
     stage: Stage
@@ -42,7 +53,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     amount_minor: Minor
     currency: Currency
     payer_key: str
-    payee_id: str
+    payee_id: str | None
     initiator: Literal["payer", "merchant"] = "payer"
     amount_is: Literal["exact", "maximum"] = "exact"
     agreement_type: Literal["recurring", "instalment", "unscheduled"] | None = None
@@ -90,6 +101,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     channel: str | None = None
     mcc: str | None = None
     merchant_id: str | None = None
+    changes: tuple[ChangeOf, ...] = ()
 
 
 class Counter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -123,10 +135,12 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             currency, without this payment; the day is the preset's.
         static_qr_today_minor: Sum paid today by static codes.
         scorer: `none` where the strategy has no model; else why there is no score.
-        forced: What a sandbox payee forces; None elsewhere.
+        forced: What a sandbox payee or payer forces; None elsewhere.
         small_limit_minor, merchant_limit_minor: The merchant's own limits while the scorer is
             down; the first can only lower the preset's.
         lists: Entries of the merchant's lists that the payment matches and that are not over.
+        credentials_changed_at: When the payer's newest change of a credential took effect, as
+            this service judged it; None where it knows of none, or was not asked.
     """
 
     preset: str
@@ -146,3 +160,4 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     small_limit_minor: Minor | None = None
     merchant_limit_minor: Minor | None = None
     lists: tuple[ListHit, ...] = ()
+    credentials_changed_at: Instant | None = None

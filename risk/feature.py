@@ -27,7 +27,8 @@ Entity = Literal[
     "merchant",
 ]
 Unit = Literal["payments", "minor", "values", "thousandths", "seconds"]
-EVERY_STAGE: Final[tuple[Stage, ...]] = get_args(Stage)
+# Of a payment. An account action has no amount to compare; what it asks is policy's alone.
+EVERY_STAGE: Final[tuple[Stage, ...]] = tuple(one for one in get_args(Stage) if one != "account")
 # A payment is counted once, by the assessment that creates it; its later stages add nothing.
 COUNTED_AT: Final[frozenset[Stage]] = frozenset({"pre_payment", "payout"})
 AT_CREATION: Final[tuple[Stage, ...]] = tuple(one for one in EVERY_STAGE if one in COUNTED_AT)
@@ -124,7 +125,7 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         """Return what is read at each stage."""
         return {
             stage: {entity: make_reads(wants) for entity, wants in self._wants(stage).items()}
-            for stage in EVERY_STAGE
+            for stage in get_args(Stage)
         }
 
     @cached_property

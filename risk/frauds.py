@@ -7,7 +7,7 @@ label became known. What a payment turned out to be is what the label says that 
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 
-from risk.series import keyed
+from risk.history import keyed
 
 # Beyond so many payments an entity keeps the newest; a count then says only that it is more.
 FRAUDS_MAX: Final = 64

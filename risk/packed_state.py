@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from risk.series import PackedSeries
+from risk.packed import PackedSeries
 
 SCHEMA: Final = 3
 

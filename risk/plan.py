@@ -67,13 +67,34 @@ class TierPlan(msgspec.Struct, frozen=True, array_like=True):
     of: tuple[str, ...]
 
 
-class WindowWants(NamedTuple):
-    """All values of one window."""
+class WindowReads(NamedTuple):
+    """All values of one window, by how they are read.
+
+    Attributes:
+        slots: Places of all of them.
+        counts, sums, maxes, shares: Places; shares are of declined payments.
+        distincts: Place and kind.
+        pairs: Place, kind, and whether it is a share.
+        has_more: There is more than counts and sums.
+    """
+
+    buckets: int
+    slots: tuple[int, ...]
+    counts: tuple[int, ...]
+    sums: tuple[int, ...]
+    maxes: tuple[int, ...]
+    shares: tuple[int, ...]
+    distincts: tuple[tuple[int, str], ...]
+    pairs: tuple[tuple[int, str, bool], ...]
+    has_more: bool
+
+
+class TierReads(NamedTuple):
+    """All windows that are made of the buckets of one tier."""
 
     place: int
     bucket_s: int
-    buckets: int
-    wants: tuple[Want, ...]
+    windows: tuple[WindowReads, ...]
 
 
 class Plan(msgspec.Struct, frozen=True, array_like=True):
@@ -99,12 +120,15 @@ class Reads(NamedTuple):
     """What is read from an entity, grouped so that each window is found once.
 
     Attributes:
+        scalars: Values that have no window.
+        labels: Values that labels move.
         slots: Places of all its values.
         pairs: Place and other entity of values that another entity takes part in.
     """
 
-    windows: tuple[WindowWants, ...]
+    tiers: tuple[TierReads, ...]
     scalars: tuple[Want, ...]
+    labels: tuple[Want, ...]
     slots: tuple[int, ...]
     pairs: tuple[tuple[int, str], ...]
 
@@ -149,25 +173,57 @@ def make_plan(wants: Iterable[Want]) -> Plan:
 
 
 def make_reads(wants: list[Want]) -> Reads:
-    """Return values grouped by window."""
-    by_window: dict[int, list[Want]] = {}
-    scalars = []
+    """Return values grouped by tier and window."""
+    tiers: dict[int, dict[int, list[Want]]] = {}
     for want in wants:
         if want.aggregate in WINDOWED:
-            by_window.setdefault(want.window_s, []).append(want)
-        else:
-            scalars.append(want)
-    windows = []
-    for window_s, found in by_window.items():
-        place = tier_of(window_s)
-        bucket_s = TIERS[place].bucket_s
-        windows.append(WindowWants(place, bucket_s, window_s // bucket_s, tuple(found)))
+            windows = tiers.setdefault(tier_of(want.window_s), {})
+            windows.setdefault(want.window_s // TIERS[tier_of(want.window_s)].bucket_s, []).append(
+                want
+            )
     return Reads(
-        windows=tuple(windows),
-        scalars=tuple(scalars),
+        tiers=tuple(
+            TierReads(
+                place,
+                TIERS[place].bucket_s,
+                tuple(_window(buckets, found) for buckets, found in windows.items()),
+            )
+            for place, windows in tiers.items()
+        ),
+        scalars=tuple(want for want in wants if want.aggregate not in WINDOWED),
+        labels=tuple(want for want in wants if want.aggregate in OF_LABELS),
         slots=tuple(want.slot for want in wants),
         pairs=tuple((want.slot, want.of) for want in wants if want.of is not None),
     )
+
+
+def _window(buckets: int, wants: list[Want]) -> WindowReads:
+    def slots(aggregate: Aggregate) -> tuple[int, ...]:
+        return tuple(want.slot for want in wants if want.aggregate == aggregate and want.of is None)
+
+    return WindowReads(
+        buckets=buckets,
+        slots=tuple(want.slot for want in wants),
+        counts=slots("count"),
+        sums=slots("sum"),
+        maxes=slots("max"),
+        shares=slots("declined_share"),
+        distincts=tuple(
+            (one.slot, one.of) for one in wants if one.of and one.aggregate == "distinct"
+        ),
+        pairs=tuple(
+            (one.slot, one.of, one.aggregate == "share")
+            for one in wants
+            if one.of and one.aggregate in {"count", "share"}
+        ),
+        has_more=any(one.of or one.aggregate in {"max", "declined_share"} for one in wants),
+    )
+
+
+def places_of(plan: Plan) -> tuple[int | None, ...]:
+    """Return for each tier of TIERS where it stands among those that are kept; None for not."""
+    places = {tier.place: place for place, tier in enumerate(plan.tiers)}
+    return tuple(places.get(place) for place in range(len(TIERS)))
 
 
 # Counts and sums over every window there is: what the first version kept of everyone.

@@ -1,27 +1,34 @@
 """The versioned whole that decides, read from the packaged data. Never changes once it is built."""
 
 import hashlib
+from functools import cached_property
 from importlib import resources
 from typing import Final, get_args
 
 import msgspec
 
+from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
-from risk.policy.shapes import Ladder, Preset, RiskLevel, Velocity
+from risk.policy.shapes import EventPolicy, Ladder, Preset, RiskLevel, Velocity
+from risk.rules.fields import make_fields
+from risk.rules.reader import load_starter_rules
+from risk.rules.runner import Runner
+from risk.rules.shapes import Rule
 
 # Grows when the code decides otherwise over the same data; old decisions name the old number.
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 FACTORS: Final = frozenset({"password", "otp", "passkey", "spc", "guardian", "three_ds"})
 LEVELS: Final = (0, 1, 2, 3, 4)
 
 
-class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """Everything a decision depends on besides its inputs.
 
     Attributes:
         id: `str_` and 12 hexadecimal digits of all the rest.
         engine_version: Of the code.
         presets: By code.
+        rules: In the order in which they are looked at and told.
     """
 
     id: str
@@ -30,6 +37,13 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ladder: Ladder
     presets: dict[str, Preset]
     velocity: Velocity
+    rules: tuple[Rule, ...]
+    events: EventPolicy
+
+    @cached_property
+    def runner(self) -> Runner:
+        """Return the rules compiled; ValueError where one does not fit."""
+        return Runner(self.rules, make_fields(self.features))
 
     def preset(self, code: str) -> Preset:
         """Return a preset.
@@ -54,16 +68,25 @@ def load_strategy() -> Strategy:
         for file in sorted((folder / "presets").iterdir(), key=lambda file: file.name)
         if file.name.endswith(".toml")
     ]
+    features = load_features()
     return make_strategy(
-        features=load_features(),
+        features=features,
         ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
         presets=presets,
         velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
+        events=msgspec.toml.decode((folder / "events.toml").read_bytes(), type=EventPolicy),
+        rules=load_starter_rules(make_fields(features)),
     )
 
 
 def make_strategy(
-    *, features: FeatureSet, ladder: Ladder, presets: list[Preset], velocity: Velocity
+    *,
+    features: FeatureSet,
+    ladder: Ladder,
+    presets: list[Preset],
+    velocity: Velocity,
+    events: EventPolicy,
+    rules: tuple[Rule, ...],
 ) -> Strategy:
     """Return a strategy under the id of its content, after checking that its parts fit.
 
@@ -77,18 +100,24 @@ def make_strategy(
         raise ValueError("two presets share a code")
     if velocity.feature not in features.names:
         raise ValueError(f"velocity limit {velocity.code} names no feature")
+    _check_events(events)
     by_code = {preset.code: preset for preset in presets}
-    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity]
+    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity, events, rules]
     plain = msgspec.to_builtins(content, str_keys=True)
     digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
-    return Strategy(
+    strategy = Strategy(
         id=f"str_{digest[:12]}",
         engine_version=ENGINE_VERSION,
         features=features,
         ladder=ladder,
         presets=by_code,
         velocity=velocity,
+        events=events,
+        rules=rules,
     )
+    # A rule that does not fit is found here, not at the first payment.
+    assert strategy.runner
+    return strategy
 
 
 def figures(preset: Preset) -> set[str]:
@@ -115,6 +144,15 @@ def _check_ladder(ladder: Ladder) -> None:
     by_risk = [ladder.risk.get(level, -1) for level in get_args(RiskLevel)]
     if by_risk[0] != 0 or by_risk != sorted(by_risk):
         raise ValueError("higher risk asks for no lower level")
+
+
+def _check_events(events: EventPolicy) -> None:
+    if set(events.actions) != set(get_args(Action)):
+        raise ValueError("each account action has its levels")
+    for action, levels in events.actions.items():
+        expected = set(get_args(ChangeOf)) if action == "account_change" else set()
+        if set(levels.changes) != expected:
+            raise ValueError(f"{action} has levels for exactly what it can change")
 
 
 def _check_preset(preset: Preset) -> None:

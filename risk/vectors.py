@@ -7,11 +7,12 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
-from risk.entity_state import Asked, EntityState, Unknown
+from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
 from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
+from risk.history import keyed
 from risk.plan import Reads
-from risk.series import keyed
+from risk.reading import Asked, Unknown
 from risk.windows import second_of
 
 MissingReason = Literal[
@@ -109,8 +110,8 @@ class Involves(Protocol):
         ...
 
     @property
-    def payee_id(self) -> str:
-        """Who is paid."""
+    def payee_id(self) -> str | None:
+        """Who is paid; None for an account action that pays nobody."""
         ...
 
     @property
@@ -178,6 +179,8 @@ def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
     found = _involved(facts)
     if facts.stage in COUNTED_AT:
         return tuple(found.items())
+    if facts.stage == "account":
+        return ()
     return tuple((kind, key) for kind, key in found.items() if kind in AT_EVERY_STAGE)
 
 
@@ -210,13 +213,15 @@ def vector(
         features: The set, in whose order the values stand.
     """
     found = _involved(facts)
+    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     asked = Asked(
         second=second_of(facts.occurred_at),
         currency=facts.currency,
         amount_minor=facts.amount_minor,
         others={kind: keyed(found[kind]) for kind in features.others if kind in found},
+        into=values,
+        missing=_UNKNOWN,
     )
-    values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -226,7 +231,7 @@ def vector(
         if state is None:
             _fill(values, reads, _NOT_LOADED)
             continue
-        _read(state, reads, asked, values)
+        _read(state, reads, asked)
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
@@ -238,20 +243,20 @@ def entity_values(
     Args:
         kind: Of the entity.
         state: Its state.
-        asked: The payment that might be made. An entity that it lacks makes the features of its
-            pair with this one missing.
+        asked: The payment that might be made; where its values go is left out. An entity that it
+            lacks makes the features of its pair with this one missing.
         features: The set.
     """
     values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     reads = features.reads["pre_payment"][kind]
-    _read(state, reads, asked, values)
+    _read(state, reads, msgspec.structs.replace(asked, into=values, missing=_UNKNOWN))
     return {features.names[slot]: values[slot] for slot in sorted(reads.slots)}
 
 
-def _read(state: EntityState, reads: Reads, asked: Asked, values: list[Value]) -> None:
+def _read(state: EntityState, reads: Reads, asked: Asked) -> None:
     for slot, of in reads.pairs:
-        values[slot] = _ABSENT.get(of, _NOT_LOADED)
-    state.read(reads, asked, values, _UNKNOWN)
+        asked.into[slot] = _ABSENT.get(of, _NOT_LOADED)
+    state.read(reads, asked)
 
 
 def _fill(values: list[int | float | Missing], reads: Reads, why: Missing) -> None:

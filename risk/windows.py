@@ -7,6 +7,7 @@ window that would reach below it is unknown (`None`): a read is exact, or it say
 """
 
 import datetime as dt
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 # Payments may come from 24 h ago to 2 min ahead. Buckets are kept that much longer than their
@@ -59,6 +60,7 @@ def tier_of(window_s: int) -> int:
     raise ValueError(f"a window of {window_s} s is longer than any kept")
 
 
+@lru_cache(maxsize=64)
 def second_of(at: dt.datetime) -> int:
     """Return whole seconds since 1970 in UTC, rounded down.
 

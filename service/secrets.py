@@ -19,6 +19,7 @@ class Secrets:
         fingerprint: Key of the hashes of requests and idempotency keys.
         cursor: Key that signs page cursors.
         pseudonym: Key of pseudonyms.
+        strategy: Seed of the Ed25519 key that signs strategies.
     """
 
     sealer: Sealer
@@ -26,6 +27,7 @@ class Secrets:
     fingerprint: bytes = field(repr=False)
     cursor: bytes = field(repr=False)
     pseudonym: bytes = field(repr=False)
+    strategy: bytes = field(repr=False)
 
 
 def open_secrets(root_file: Path, entropy: Entropy, *, is_used: bool = False) -> Secrets:
@@ -47,4 +49,5 @@ def open_secrets(root_file: Path, entropy: Entropy, *, is_used: bool = False) ->
         fingerprint=purpose_key(root, Purpose.IDEMPOTENCY_FINGERPRINT),
         cursor=purpose_key(root, Purpose.CURSOR),
         pseudonym=purpose_key(root, Purpose.PSEUDONYM),
+        strategy=purpose_key(root, Purpose.STRATEGY),
     )

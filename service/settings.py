@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         entries_kept_days: The same for entries.
         messages_kept_days: The same for messages.
         timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
+        checkpoint_folder: Folder outside of the database for the log's signed checkpoints.
+        checkpoint_every_s: How long entries wait for a checkpoint at the most, about.
         webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
     """
@@ -80,6 +82,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_kept_days: Annotated[int, msgspec.Meta(ge=1_827, le=36_525)] = 3_653
     entries_kept_days: Annotated[int, msgspec.Meta(ge=366, le=36_525)] = 3_653
     messages_kept_days: Annotated[int, msgspec.Meta(ge=35, le=36_525)] = 35
+    checkpoint_folder: Path | None = None
+    checkpoint_every_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 10
     webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -123,6 +127,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def root_file(self) -> Path:
         """The root key's file."""
         return self.root_key_file or self.data_dir / "root.key"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where signed checkpoints are kept: beside the data folder, not in it."""
+        folder = self.data_dir.absolute()
+        return self.checkpoint_folder or folder.with_name(f"{folder.name}-checkpoints")
 
     @override
     def __repr__(self) -> str:

@@ -30,6 +30,10 @@ from service.http.routes import Route
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.logs import Bridge, logger
 from service.kernel.memory import settle
+from service.rooms.assessments import api as assessments
+from service.rooms.audit import api as audit
+from service.rooms.audit.contract import LOG
+from service.rooms.audit.queries import open_divergence
 from service.rooms.challenges import api as challenges
 from service.rooms.custody import api as custody
 from service.rooms.custody.queries import Signer
@@ -47,10 +51,12 @@ from service.unit_of_work.fence import WRITER_ROW
 ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
     *challenges.ROUTES,
+    *assessments.ROUTES,
     *payers.ROUTES,
     *lists.ROUTES,
     *labels.ROUTES,
     *webhooks.ROUTES,
+    *audit.ROUTES,
     *custody.ROUTES,
 )
 # Names the folder in which processes count together; the metrics library reads it too.
@@ -123,6 +129,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
     mount_operations(
         app,
         probes={"signing_key": signer.is_ready, "writer": front.reaches_writer},
+        watched={"audit_log": lambda: open_divergence(reader, LOG) is None},
         metrics=metrics,
         log=front.log,
     )

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from risk.entity_state import NEW_WEIGHT, NORMAL_FROM, RATIO_MAX
 from risk.feature import Entity, Feature, FeatureSet, declare
 from risk.frauds import FRAUDS_MAX, NORMAL_MAX_MILLI
+from risk.history import DISTINCT_MAX
 from risk.plan import OF_LABELS
-from risk.series import DISTINCT_MAX
 from risk.windows import LATE_S, TIERS, tier_of
 
 _RATIO: Final = declare("payer", "to_normal", en="", zh="")

@@ -31,7 +31,7 @@ def settle(setting: Setting, asked: Ask) -> Verdict:
             reasons=asked.reasons,
             exemption=asked.exemption,
         )
-    return _demand(setting, level=asked.level or 0, reasons=asked.reasons)
+    return demand(setting, level=asked.level or 0, reasons=asked.reasons)
 
 
 def settle_degraded(setting: Setting, asked: Ask) -> Verdict:
@@ -59,7 +59,7 @@ def settle_degraded(setting: Setting, asked: Ask) -> Verdict:
         return stop(setting, asked, (Reason("degraded_over_limit"),))
     if asked.level is None:
         return stop(setting, asked, (Reason("degraded_no_proof"),))
-    return _demand(
+    return demand(
         setting,
         level=max(asked.level, setting.ladder.degraded.level),
         reasons=(Reason("degraded_challenge"), *_unless_exempt(asked)),
@@ -84,12 +84,12 @@ def settle_forced(setting: Setting, asked: Ask) -> Verdict | None:
     if forced == "decline":
         return refuse(asked, reasons)
     level = max(asked.level or 0, setting.ladder.sandbox.level)
-    return _demand(setting, level=level, reasons=reasons)
+    return demand(setting, level=level, reasons=reasons)
 
 
 def stop(setting: Setting, asked: Ask, reasons: tuple[Reason, ...]) -> Verdict:
     """Return a hold with grounds review."""
-    return _wait(setting, outcome="hold", level=asked.level, reasons=reasons)
+    return wait(setting, outcome="hold", level=asked.level, reasons=reasons)
 
 
 def refuse(asked: Ask, reasons: tuple[Reason, ...]) -> Verdict:
@@ -109,7 +109,7 @@ def strongest(first: Verdict, second: Verdict) -> Verdict:
     return msgspec.structs.replace(first, reasons=(*first.reasons, *second.reasons))
 
 
-def _demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Verdict:
+def demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Verdict:
     """Return a challenge, or what stands for it where none can be asked or it was passed."""
     proved = setting.circumstances.level_proved
     if proved >= level:
@@ -118,11 +118,11 @@ def _demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Ver
     if proved == 3 and level == 4:  # noqa: PLR2004  the ladder's own numbers
         return _cool_off(setting, reasons)
     if not _can_ask(setting) or setting.facts.stage not in COUNTED_AT:
-        return _wait(setting, outcome="hold", level=level, reasons=reasons)
+        return wait(setting, outcome="hold", level=level, reasons=reasons)
     if setting.facts.initiator == "merchant":
         # The payer is absent: nobody could answer a challenge, so an officer looks.
         reasons = (Reason("merchant_initiated"), *reasons)
-        return _wait(setting, outcome="review", level=level, reasons=reasons)
+        return wait(setting, outcome="review", level=level, reasons=reasons)
     return Verdict(
         outcome="challenge", level=level, reasons=reasons, any_of=_any_of(setting, level)
     )
@@ -139,9 +139,10 @@ def _cool_off(setting: Setting, reasons: tuple[Reason, ...]) -> Verdict:
     )
 
 
-def _wait(
+def wait(
     setting: Setting, *, outcome: Outcome, level: int | None, reasons: tuple[Reason, ...]
 ) -> Verdict:
+    """Return a hold or a review, which ends in a challenge where one can be asked."""
     grounds: Grounds = "review"
     policy = setting.ladder.holds[grounds]
     is_asked = _can_ask(setting) and setting.facts.initiator == "payer"

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from risk.facts import Minor, Scope, Stage
+from risk.facts import Action, ChangeOf, Minor, Scope, Stage
 from risk.feature import Text
 
 Level = Annotated[int, msgspec.Meta(ge=0, le=4)]
@@ -134,3 +134,35 @@ class Velocity(_Shape, frozen=True, kw_only=True):
     feature: str
     why: Text
     at: tuple[VelocityAt, ...]
+
+
+class EventLevels(_Shape, frozen=True, kw_only=True):
+    """The level that an account action asks for at least.
+
+    Attributes:
+        level: Always.
+        new_device: From a device that the service does not know as the payer's.
+        after_change: Soon after a change of a credential or contact.
+        changes: By what is changed; only of an account change.
+    """
+
+    level: Level
+    new_device: Level
+    after_change: Level
+    changes: dict[ChangeOf, Level] = {}
+
+
+class EventPolicy(_Shape, frozen=True, kw_only=True):
+    """What account actions ask for, and what is soon after a change.
+
+    Attributes:
+        recent_s: How long a change of a credential, contact or destination weighs, in seconds.
+        sign_in: The level that a sign-in at the merchant stands for, where the action is the
+            sign-in itself.
+        actions: By action.
+    """
+
+    version: int
+    recent_s: int
+    sign_in: dict[str, Level]
+    actions: dict[Action, EventLevels]

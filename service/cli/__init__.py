@@ -30,8 +30,14 @@ COMMANDS: Final = {
         "service.cli.webhooks", "webhooks", "Webhook endpoints, and events as they come."
     ),
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
+    "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
+    "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
+    "rules": Place("service.cli.rules", "rules", "Check files of rules and run their tests."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
     "features": Place("service.cli.features", "features", "Print what an entity's features are."),
+    "audit": Place(
+        "service.cli.audit", "audit", "The log of entries: checkpoints, verification, export."
+    ),
     "trace": Place("service.cli.trace", "trace", "Print all that is stored of one payment."),
     "show": Place("service.cli.trace", "show", "Print a payment as it was at a sequence number."),
     "command": Place("service.cli.faulted", "command", "Look into commands that met a fault."),

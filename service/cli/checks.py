@@ -18,6 +18,8 @@ import msgspec
 
 from keys.roots.file import RootRefused, load
 from service.carriers.client import SocketCarrier
+from service.cli.checks_log import log_standing
+from service.cli.checks_strategy import strategy_standing
 from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
@@ -302,12 +304,24 @@ def _webhooks(settings: Settings) -> Check:
     return _ok("webhooks", "they go to public addresses only")
 
 
+def _strategy(settings: Settings) -> Check:
+    found = strategy_standing(settings)
+    return Check(name="strategy", state=found.state, what=found.what, then=found.then)
+
+
+def _log(settings: Settings) -> Check:
+    found = log_standing(settings)
+    return Check(name="audit log", state=found.state, what=found.what, then=found.then)
+
+
 CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _folder,
     _root_key,
     _database,
     _durability,
     _migrations,
+    _strategy,
+    _log,
     _writer,
     _front_end,
     _webhooks,

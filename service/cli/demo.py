@@ -14,15 +14,25 @@ from typing import Final
 import click
 import msgspec
 
+from service.cli.audit import told
+from service.cli.audit_log import folder_of, trusted
+from service.cli.audit_verify import LogCheck
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.screen import Failure, Screen, reporting
 from service.cli.story import Story
 from service.cli.welcome import text_of
+from service.db.stores import open_spanning_reader
+from service.rooms.audit.contract import LOG
+from service.rooms.audit.queries import latest
+from service.settings import Settings
+from service.unit_of_work.fence import WRITER_ROW
 
 HOST: Final = "127.0.0.1"
 PORT_USUAL: Final = 8080
 BACKLOG: Final = 128
 LOOK_EVERY_S: Final = 0.1
+SIGNED_LOOKS_MAX: Final = 40
+SHARD: Final = 0
 
 
 @click.command()
@@ -48,6 +58,9 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
         settings = msgspec.structs.replace(
             current_settings(),
             data_dir=folder,
+            # Goes with the demo's data; a real one lies beside them.
+            checkpoint_folder=folder / "checkpoints",
+            checkpoint_every_s=1,
             root_key_file=None,
             database_url=None,
             reader_url=None,
@@ -68,6 +81,7 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
                 sys.stdout.flush()
                 if not is_once:
                     _wait(run.has_stopped)
+            screen.note(_verified(settings))
     screen.note(f"stopped; {f'the data stay in {keep}' if keep else 'its data are gone'}")
 
 
@@ -109,6 +123,21 @@ def _listening(port: int | None) -> Iterator[socket.socket]:
         with listener:
             yield listener
         return
+
+
+def _verified(settings: Settings) -> str:
+    """Return what `payguard audit verify` finds, once the story is signed."""
+    reader, folder = open_spanning_reader(settings.database), folder_of(settings)
+    for _ in range(SIGNED_LOOKS_MAX):
+        row, signed = reader.maybe(WRITER_ROW(shard=SHARD)), latest(reader, LOG)
+        # The last entry says how the tree grew, and is signed with the next.
+        is_whole = row is not None and signed is not None and signed["size"] >= row["entries"] - 1
+        if signed is not None and is_whole and folder.latest() == signed["note"]:
+            break
+        time.sleep(LOOK_EVERY_S)
+    verifiers = trusted(reader, folder)
+    found = LogCheck(reader, folder, verifiers, progress=lambda _done, _total: None).run()
+    return f"payguard audit verify: {told(found)}"
 
 
 def _wait(has_stopped: Callable[[], bool]) -> None:

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from keys import entropy
 from keys.roots.file import RootRefused, load
 from keys.sealing import NotOpened
-from risk.strategy import load_strategy
 from service.cli.environment import current_settings
 from service.cli.records import FAULT_BY_ID
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting, table
@@ -19,6 +18,8 @@ from service.db.statements import Row
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
 from service.rooms.assessments.public import Judge
+from service.rooms.strategies import public as strategies
+from service.rooms.strategies.public import StrategyRefused
 from service.secrets import open_secrets
 from service.settings import Settings
 from service.state.codec import WindowStates
@@ -39,7 +40,8 @@ def command() -> None:
 def rerun(screen: Screen, fault_id: str, *, is_dry: bool) -> int:
     """Run the faulted command FAULT_ID (cmd_...) again, with its own time and randomness.
 
-    Reads the database as it is now and commits nothing. Ends with 1 when it fails again.
+    Reads the database as it is now, judges by the strategy now in force, and commits nothing.
+    Ends with 1 when it fails again.
     """
     if not is_dry:
         raise Failure(
@@ -67,6 +69,12 @@ def rerun(screen: Screen, fault_id: str, *, is_dry: bool) -> int:
             "root_key_unusable",
             f"the sealed command cannot be opened ({type(error).__name__})",
             then="put back the root key under which the service ran",
+        ) from error
+    except StrategyRefused as error:
+        raise Failure(
+            "strategy_refused",
+            str(error),
+            then="put back the root key under which it ran, or restore a backup",
         ) from error
     screen.show(found, _text_of(found))
     return SOMETHING_FAILED if found.now == "fails" else DONE
@@ -103,7 +111,10 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True):
 def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
     load(settings.root_file)
     secrets = open_secrets(settings.root_file, entropy.system)
-    handlers = all_handlers(Judge(load_strategy(), secrets.sealer), issuer=settings.issuer)
+    desk = strategies.desk(secrets.strategy)
+    in_force = strategies.at_start(reader.maybe(strategies.IN_FORCE), desk)
+    judge = Judge(in_force.whole.strategy, secrets.sealer)
+    handlers = all_handlers(judge, issuer=settings.issuer, desk=desk)
     outcome = rerun_dry(
         row, handlers=handlers, reader=reader, sealer=secrets.sealer, codec=WindowStates()
     )

@@ -13,9 +13,10 @@ import msgspec
 from keys import entropy
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from keys.roots.file import RootRefused
-from risk.entity_state import Asked, EntityState
+from risk.entity_state import EntityState
 from risk.feature import Entity, Feature, load_features
-from risk.series import keyed
+from risk.history import keyed
+from risk.reading import Asked
 from risk.vectors import Missing, Value, entity_values
 from risk.windows import second_of
 from service.cli.database import require_root_key
@@ -201,7 +202,7 @@ def values(
     """
     known = load_features()
     shown: list[Shown] = []
-    for place, currency in enumerate(state.currencies or ("",)):
+    for place, currency in enumerate(sorted(state.currencies) or [""]):
         found = entity_values(kind, state, msgspec.structs.replace(asked, currency=currency), known)
         for name, value in found.items():
             one = known.feature(name)

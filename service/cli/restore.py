@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from keys import entropy
+from keys.notes import Checkpoint, NotANote
 from keys.roots.file import RootRefused
 from keys.sealing import NotOpened
 from keys.token_keys import SigningKey
@@ -20,8 +21,10 @@ from service.db.keepers import open_keeper
 from service.db.places import Place
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
+from service.rooms.audit.contract import LOG
 from service.secrets import open_secrets
 from service.settings import Settings
+from service.worker.outside import CheckpointFolder
 from service.writer.lock import WriterRuns, worker_lock, writer_lock
 
 
@@ -33,12 +36,15 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         pending: Revisions that the restored store lacks; `payguard upgrade` brings them.
         kept: Where the store that was there is kept, if there was one.
         kept_sequence: The sequence that the kept store stood at; None where nobody can tell.
+        signed_outside: How many entries were signed outside of the store; None where there is no
+            checkpoint. More than the restored log has: it was set back.
     """
 
     manifest: Manifest
     pending: tuple[str, ...]
     kept: str | None
     kept_sequence: int | None
+    signed_outside: int | None
 
 
 @click.command()
@@ -130,6 +136,7 @@ def _restore(
         pending=pending,
         kept=kept,
         kept_sequence=None if replaced.facts is None else replaced.facts.sequence,
+        signed_outside=_signed_outside(settings),
     )
 
 
@@ -188,6 +195,15 @@ def _require_opened(settings: Settings, manifest: Manifest) -> None:
         ) from error
 
 
+def _signed_outside(settings: Settings) -> int | None:
+    """Return the size that the latest checkpoint outside says; who signed it is looked at later."""
+    try:
+        note = CheckpointFolder(settings.checkpoints, LOG).latest()
+        return None if note is None else Checkpoint.of(note.partition("\n\n")[0] + "\n").size
+    except (OSError, NotANote):
+        return None
+
+
 def _told(done: Restored) -> str:
     lines = ["restored", described(done.manifest)]
     if done.kept is not None:
@@ -199,8 +215,16 @@ def _told(done: Restored) -> str:
         "  what was acknowledged after the backup is not in it: merchants ask for their payments"
         " and send again what is missing"
     )
-    if done.pending:
-        lines.append("next: `payguard upgrade`, for an older version made this store")
-    else:
-        lines.append("next: `payguard serve`")
+    upgrade = "`payguard upgrade`, for an older version made this store"
+    steps = [upgrade] if done.pending else []
+    entries = sum(one.size for one in done.manifest.store.logs if one.log == LOG)
+    if done.signed_outside is not None and done.signed_outside > entries:
+        lines.append(
+            f"  {done.signed_outside:,} entries of the log were signed, {entries:,} are restored:"
+            " the log is set back, and nothing more is signed until that is accepted"
+        )
+        steps.append('`payguard audit accept-restore --reason "..."`')
+    if not done.pending:
+        steps.append("`payguard serve`")
+    lines.append(f"next: {', then '.join(steps)}")
     return "\n".join(lines)

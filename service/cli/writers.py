@@ -24,6 +24,7 @@ from service.kernel.clock import SystemClock
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
 from service.kernel.ids import new_id
 from service.kernel.logs import logger
+from service.rooms.strategies.public import StrategyRefused
 from service.settings import Settings
 from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply, Submit
 from service.unit_of_work.run import WriterStops
@@ -67,6 +68,7 @@ class WriterThread:
         Raises:
             WriterRuns: Another writer holds the lock.
             RootRefused: The root key's file cannot be used.
+            StrategyRefused: The strategy in force is not what was signed.
             StoreUnavailable: The database cannot be used.
         """
         settings = self._settings
@@ -126,7 +128,7 @@ def writer_at_hand(settings: Settings) -> Iterator[Submit]:
             then="wait a moment if it just starts; else look at its log, or restart the service",
             status=NO_ANSWER,
         ) from error
-    except (RootRefused, StoreUnavailable) as error:
+    except (RootRefused, StrategyRefused, StoreUnavailable) as error:
         raise Failure(
             "cannot_start", str(error), then="`payguard doctor` looks for the cause"
         ) from error

@@ -30,6 +30,8 @@ _RIGHTS: Final = {
     **dict.fromkeys(APPEND_ONLY, "SELECT, INSERT"),
     # What was dropped is noted by the owner's functions; the writer says that it is recorded.
     "partitions": "SELECT, UPDATE (recorded_at)",
+    # Which strategy decided when is never rewritten.
+    "strategies": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }
 _ALL_ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"

@@ -11,6 +11,7 @@ from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     generate_latest,
 )
@@ -57,6 +58,13 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=registry,
         )
+        self._warnings: Final = Gauge(
+            "payguard_warning",
+            "1 while a part says that somebody has to look, as /readyz last saw it.",
+            ("part",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
         self._counted: Final[dict[tuple[object, ...], tuple[Counter, Histogram]]] = {}
 
     def watch(self, answered: Answered) -> None:
@@ -71,6 +79,10 @@ class Metrics:
             )
         counted[0].inc()
         counted[1].observe(answered.duration_ns / _NANOSECONDS)
+
+    def warn(self, part: str, *, is_due: bool) -> None:
+        """Note whether a part says that somebody has to look."""
+        self._warnings.labels(part).set(int(is_due))
 
     def text(self) -> bytes:
         """Return everything counted, of all processes where they share a folder."""
@@ -129,13 +141,19 @@ class _TurnedAway:
 
 
 def mount_operations(
-    app: flask.Flask, *, probes: Mapping[str, Probe], metrics: Metrics, log: Log
+    app: flask.Flask,
+    *,
+    probes: Mapping[str, Probe],
+    watched: Mapping[str, Probe],
+    metrics: Metrics,
+    log: Log,
 ) -> None:
     """Put /livez, /readyz and /metrics on an app. They need no key: keep them off the internet.
 
     Args:
         app: Where they go.
         probes: What must work before traffic may come, by name; each says yes, or no, or raises.
+        watched: The same of what stops no traffic, but somebody has to look at when it says no.
         metrics: What /metrics tells.
         log: Where the reason of a failed probe goes; the answer only names it.
     """
@@ -147,7 +165,12 @@ def mount_operations(
         failed = [name for name, probe in probes.items() if not _works(name, probe, log)]
         if failed:
             return _answer({"status": "unavailable", "failed": failed}, _STATUS_UNAVAILABLE)
-        return _answer({"status": "ok", "checked": list(probes)}, _STATUS_OK)
+        said: dict[str, object] = {"status": "ok", "checked": list(probes)}
+        if warnings := [name for name, probe in watched.items() if not _works(name, probe, log)]:
+            said["warnings"] = warnings
+        for name in watched:
+            metrics.warn(name, is_due=name in warnings)
+        return _answer(said, _STATUS_OK)
 
     def metrics_text() -> flask.Response:
         return flask.Response(

@@ -63,10 +63,16 @@ class Judged(Shape, frozen=True, kw_only=True):
 
 
 class Reason(Shape, frozen=True, kw_only=True):
-    """Why, as a stable code and a sentence in the language asked for."""
+    """Why, as a stable code and a sentence in the language asked for.
+
+    Attributes:
+        code: Of the engine, or of a rule.
+        for_payer: The sentence may be shown to the payer; any other is for officers.
+    """
 
     code: str
     text: str
+    for_payer: bool
 
 
 class Probabilities(Shape, frozen=True, kw_only=True):

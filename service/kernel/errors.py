@@ -36,6 +36,8 @@ class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
 MERCHANT_SUSPENDED: Final = Problem("merchant_suspended", 403)
 # And for a payment that is unknown, or another's: payments, and whoever is told about one.
 PAYMENT_NOT_FOUND: Final = Problem("payment_not_found", 404)
+# And for what is told too late or too early: payments, and account actions.
+OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
 
 
 class Refusal(Exception):  # noqa: N818  it is the noun of the trade; not every no is an error

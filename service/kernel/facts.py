@@ -5,6 +5,7 @@ no rule between fields and no clear contact: what identifies a person is added b
 that takes it, and leaves the door as a pseudonym.
 """
 
+import datetime as dt
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
@@ -23,6 +24,9 @@ METADATA_KEY_CHARS_MAX: Final = 40
 METADATA_VALUE_CHARS_MAX: Final = 500
 IP_PREFIXES: Final = 4
 EXTERNAL_ID_CHARS_MAX: Final = 128
+# What happened may be told a day late, and a clock may be two minutes fast.
+LATE_MAX: Final = dt.timedelta(hours=24)
+EARLY_MAX: Final = dt.timedelta(minutes=2)
 
 # `(?![\s\S])` is the end of the text in Python and in ECMA 262 alike; Python's `$`, which
 # msgspec uses, lets a newline follow.
@@ -91,6 +95,7 @@ RiskLevel = Literal["low", "medium", "high", "very_high"]
 Liability = Literal["merchant", "provider"]
 Level: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=4)]
 Kind = Literal["purchase", "transfer", "withdrawal", "payout", "top_up", "verification"]
+ChangeOf = Literal["email", "phone", "address", "password", "factor", "device"]
 Entry = Literal["web", "app", "qr_static", "qr_dynamic", "payer_code", "link", "phone"]
 # What may be reported about a payment later, by /events.
 EventType = Literal[

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
 from keys.roots.file import RootRefused
+from keys.sealing import Sealer
 from service.carriers.client import SocketCarrier
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
@@ -20,6 +22,11 @@ from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.signals import aside
+from service.rooms.assessments import jobs as assessments
+from service.rooms.audit import jobs as audit
+from service.rooms.audit import queries as audit_queries
+from service.rooms.audit.contract import LOG
+from service.rooms.audit.model import new_log_key
 from service.rooms.payments import jobs as payments
 from service.rooms.webhooks import jobs as webhooks
 from service.secrets import open_secrets
@@ -32,6 +39,7 @@ from service.worker.housekeeping import Housekeeping
 from service.worker.lookups import Lookups, system_addresses
 from service.worker.loop import Timer, WorkerLoop
 from service.worker.measure import Measure
+from service.worker.outside import CheckpointFolder
 from service.worker.parcels import Parcel, Source
 from service.worker.partitions import PartitionKeeping
 from service.worker.post import Post
@@ -67,9 +75,9 @@ class SignedDeliveries:
 def open_worker(
     settings: Settings, *, submit: Submit, registry: CollectorRegistry, log: FilteringBoundLogger
 ) -> Crew:
-    """Return the worker: rooms' timers, what makes deliveries, and deliveries, beside each other.
+    """Return the worker: rooms' timers, what makes deliveries, the log's tree, and deliveries.
 
-    None of the three waits for another: a timer that hangs delays no delivery.
+    None of the four waits for another: a timer that hangs delays no delivery.
     """
     reader = open_spanning_reader(settings.database)
     deliveries = _deliveries(
@@ -86,12 +94,31 @@ def open_worker(
                 submit,
                 log,
                 payments.due_payments(reader),
+                assessments.due_assessments(reader),
                 Housekeeping(reader),
                 *_partitions(settings, reader),
             ),
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
+            _timers(settings, submit, log, _growing(settings, reader, log)),
             deliveries,
         )
+    )
+
+
+def _growing(settings: Settings, reader: Reader, log: FilteringBoundLogger) -> Timer:
+    def sealer() -> Sealer | None:
+        try:
+            return open_secrets(settings.root_file, entropy.system, is_used=True).sealer
+        except RootRefused:
+            return None
+
+    return audit.Growing(
+        reader,
+        CheckpointFolder(settings.checkpoints, LOG),
+        sealer=sealer,
+        first_key=partial(new_log_key, LOG, issuer=settings.issuer, entropy=entropy.system),
+        every=dt.timedelta(seconds=settings.checkpoint_every_s),
+        log=log,
     )
 
 
@@ -149,7 +176,11 @@ def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
 
     def keep() -> None:
         # Read first: what a cursor passes meanwhile only frees more.
-        unread = {"messages": webhooks.lowest_unread(reader)}
+        unread = {
+            "messages": webhooks.lowest_unread(reader),
+            # What the tree has not taken in yet.
+            "entries": audit_queries.tree_size(reader, LOG),
+        }
         length = settings.partition_length
         keep_partitions(place, length=length, kept_days=kept_days, unread=unread)
 

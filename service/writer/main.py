@@ -12,15 +12,12 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from keys import entropy
-from keys.entropy import SEED_BYTES
 from keys.roots.file import RootRefused
-from risk.strategy import load_strategy
 from service.carriers.server import SocketServer
 from service.db.statements import Row
 from service.db.store import Store, StoreUnavailable
 from service.db.stores import open_store
-from service.kernel.clock import Clock, SystemClock
-from service.kernel.ids import new_id
+from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.memory import settle
 from service.kernel.signals import aside
@@ -28,11 +25,12 @@ from service.rooms.assessments.public import Judge
 from service.rooms.custody.commands import PURPOSE
 from service.rooms.custody.model import new_signing_key
 from service.rooms.custody.store import ACTIVE_KEY
-from service.secrets import Secrets, open_secrets
+from service.rooms.strategies import public as strategies
+from service.rooms.strategies.public import StrategyRefused
+from service.secrets import open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.state.codec import WindowStates
-from service.unit_of_work.batch import Ticket
-from service.unit_of_work.commands import HOUSE, Call, Reply
+from service.unit_of_work.commands import HOUSE, Reply
 from service.unit_of_work.fence import WRITER_ROW, Fence
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
@@ -41,11 +39,11 @@ from service.writer.fence import MemoryFence
 from service.writer.handlers import all_handlers
 from service.writer.lock import Lock, WriterRuns, take_over, writer_lock
 from service.writer.measure import Measure
+from service.writer.switch import Switch, Tickets, start
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 TAKE_OVER: Final = "--take-over"
-FIRST_COMMAND_NS: Final = 60_000_000_000
 # Less than a supervisor waits for a program to be ready.
 AWAY_NS: Final = 20_000_000_000
 LOOK_AGAIN_S: Final = 0.25
@@ -64,48 +62,38 @@ def open_writer(
     Raises:
         StoreUnavailable: The store could not be read or written.
         RootRefused: The root key's file cannot be used.
+        StrategyRefused: The strategy in force is not what was signed.
     """
     [rows] = store.fetch([WRITER_ROW(shard=SHARD)])
     secrets = open_secrets(settings.root_file, entropy.system, is_used=bool(rows))
-    judge = Judge(load_strategy(), secrets.sealer)
+    desk, by = strategies.desk(secrets.strategy), strategies.signer(secrets.strategy)
+    judge = Judge(desk.own.strategy, secrets.sealer)
     clock = SystemClock()
     writer = assemble(
         Parts(
             store=store,
-            handlers=all_handlers(judge, issuer=settings.issuer),
+            handlers=all_handlers(judge, issuer=settings.issuer, desk=desk),
             clock=clock,
             random=entropy.system,
             sealer=secrets.sealer,
             codec=WindowStates(),
-            observer=Measure(registry, log),
+            observer=Switch(judge, desk, store=store, log=log, to=Measure(registry, log)),
             queue_length_max=settings.queue_length_max,
             entity_bytes_max=settings.entity_cache_mib * MIB,
             fence=fence,
         )
     )
+    ticket = Tickets(clock, entropy.system)
     [signing] = store.fetch([ACTIVE_KEY(tenant_id=HOUSE, purpose=PURPOSE)])
     if not signing:
-        [made] = writer.work.run_batch([_first_signing_key(secrets, clock)])
+        made_key = new_signing_key(secrets.sealer, entropy.system)
+        [made] = writer.work.run_batch([ticket(made_key)])
         if not isinstance(made, Reply):
             raise StoreUnavailable("the first signing key could not be stored; start it again")
+    passed_over = start(judge, desk, by, work=writer.work, store=store, ticket=ticket)
+    if passed_over is not None:
+        log.warning("strategy_passed_over", strategy=passed_over[0], reason=passed_over[1])
     return writer
-
-
-def _first_signing_key(secrets: Secrets, clock: Clock) -> Ticket:
-    """Return the command without which no payment token can be signed, for a new store."""
-    return Ticket(
-        command=new_signing_key(secrets.sealer, entropy.system),
-        call=Call(
-            principal="writer",
-            tenant_id=HOUSE,
-            merchant_id=HOUSE,
-            mode="live",
-            origin="writer",
-            request_id=new_id("req", now=clock.now(), entropy=entropy.system),
-        ),
-        deadline_ns=clock.monotonic_ns() + FIRST_COMMAND_NS,
-        seed=entropy.system(SEED_BYTES),
-    )
 
 
 def holding(lock: Lock) -> Callable[[], None]:
@@ -169,7 +157,7 @@ def main() -> int:
         if sys.argv[1:] == [TAKE_OVER]:
             take_over(settings)
         _serve_patiently(settings, log)
-    except (WriterRuns, RootRefused, StoreUnavailable) as error:
+    except (WriterRuns, RootRefused, StrategyRefused, StoreUnavailable) as error:
         return _cannot_start(error)
     except WriterStops as error:
         log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values

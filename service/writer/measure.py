@@ -55,7 +55,7 @@ class Measure(BatchObserver):
         self._sizes.observe(len(outcomes))
         for done in outcomes:
             for entry in done.outcome.entries:
-                if entry.kind == "payment.assessed":
+                if entry.kind in {"payment.assessed", "assessment.made"}:
                     stage, outcome = entry.fields["stage"], entry.fields["outcome"]
                     self._outcomes.labels(stage, outcome).inc()
         commands = Counter(type(done.ticket.command).__name__ for done in outcomes)

@@ -41,6 +41,19 @@ def policy() -> str:
     return str(importlib.import_module("risk.catalogue").policy_markdown(strategy))
 
 
+def starter_rules() -> str:
+    """Return every starter rule with its meaning in both languages."""
+    strategy = importlib.import_module("risk.strategy").load_strategy()
+    return str(importlib.import_module("risk.rules.catalogue").starter_markdown(strategy.rules))
+
+
+def rule_fields() -> str:
+    """Return every fact and circumstance that rules may read."""
+    found = importlib.import_module("risk.feature").load_features()
+    fields = importlib.import_module("risk.rules.fields").make_fields(found)
+    return str(importlib.import_module("risk.rules.catalogue").fields_markdown(fields))
+
+
 def errors() -> str:
     """Return every problem and field error with its texts in both languages."""
     texts, statuses = names.problem_texts(), names.problem_statuses()
@@ -110,6 +123,8 @@ PAGES: Final = [
             render=payment_states,
         ),
         Page(path="docs/policy.md", source="risk/catalogue.py", render=policy),
+        Page(path="docs/starter-rules.md", source="risk/rules/catalogue.py", render=starter_rules),
+        Page(path="docs/rule-fields.md", source="risk/rules/catalogue.py", render=rule_fields),
         Page(path="docs/openapi.json", source="service/wsgi.py", render=openapi),
         Page(path="docs/api.md", source="service/wsgi.py", render=api),
     )

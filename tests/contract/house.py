@@ -26,6 +26,7 @@ from service.db.reader import SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.kernel.clock import FrozenClock
 from service.kernel.logs import logger
+from service.rooms.assessments import jobs as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.custody.model import new_signing_key
 from service.rooms.merchants.contract import (
@@ -105,7 +106,11 @@ class House:
         )
         self.reader = SQLiteReader(self.settings.database_file)
         self.worker = WorkerLoop(
-            (jobs.due_payments(self.reader), webhooks.fan_outs(self.reader)),
+            (
+                jobs.due_payments(self.reader),
+                assessments.due_assessments(self.reader),
+                webhooks.fan_outs(self.reader),
+            ),
             submit=self.submit,
             clock=self.clock,
             every_s=0.01,

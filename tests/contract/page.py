@@ -129,6 +129,7 @@ def _examples(house: House) -> Examples:
     known = {"device_id": "d_5", "since": "2026-08-01T00:00:00Z"}
     payer = {"payer_id": "c_17", "consent": {"small_payments": True}, "known_devices": [known]}
     record.ask("register_payer", "POST", "/v1/payers", payer)
+    _assessments(house, record)
     _labels(house, record)
     _lists(record)
     _webhooks(house, record)
@@ -152,6 +153,27 @@ def _other_ends(house: House, record: _Recorder) -> None:
     path = f"/v1/holds/{judged('hold')['hold']['id']}"
     record.ask("get_hold", "GET", path)
     record.ask("cancel_hold", "POST", f"{path}/cancel", {})
+
+
+def _assessments(house: House, record: _Recorder) -> None:
+    told = {
+        "event": "payout",
+        "occurred_at": house.clock.now().isoformat(timespec="milliseconds"),
+        "payer": {"payer_id": "s_204", "contact_changed_at": "2026-11-23T21:40:00Z"},
+        "payee": {"payee_id": "s_204", "type": "self", "account": "acf_01J9"},
+        "amount": {"value": 1_250_000, "currency": "CNY"},
+        "destination": {"type": "account", "added_at": "2026-11-23T21:44:00Z"},
+        "device": {"device_id": "d_9", "ip": "198.51.100.7"},
+    }
+    made = record.ask("create_assessment", "POST", "/v1/assessments", told)
+    path = f"/v1/assessments/{made['id']}"
+    record.ask("get_assessment", "GET", path)
+    record.ask("list_assessments", "GET", "/v1/assessments?status=held")
+    record.ask("release_assessment", "POST", f"{path}/release", {"reason": "The seller called."})
+    again = house.send("POST", f"{path}/refuse", key=record._key, body={})
+    record.kept["problem", "refuse_assessment"] = _shown(again.json)
+    other = house.post("/v1/assessments", record._key, told, status=201)
+    record.ask("refuse_assessment", "POST", f"/v1/assessments/{other['id']}/refuse", {})
 
 
 def _labels(house: House, record: _Recorder) -> None:

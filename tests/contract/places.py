@@ -267,6 +267,33 @@ def _labels(house: House, key: Holder) -> tuple[str, Any]:
     return f"{path}?payment_id={told['payment_id']}", None
 
 
+def action(house: House, event: str = "login", **given: Any) -> dict[str, Any]:
+    """Return a body that has an action judged which happens now."""
+    belongs: dict[str, Any] = {}
+    if event in {"new_payee", "payout"}:
+        belongs["payee"] = {"payee_id": "p_77"}
+    if event == "payout":
+        belongs["amount"] = {"value": AMOUNT, "currency": "CNY"}
+    if event == "account_change":
+        belongs["changes"] = ["email"]
+    told = {"event": event, "payer": {"payer_id": "c_17"}} | belongs | given
+    return {"occurred_at": house.clock.now().isoformat()} | told
+
+
+def assessed(house: House, key: Holder, outcome: str = "hold") -> dict[str, Any]:
+    """Return an action that the sandbox forces to an outcome; live it is approved."""
+    told = action(house, payer={"payer_id": f"test:{outcome}"})
+    made: dict[str, Any] = house.post("/v1/assessments", key, told, status=201)
+    return made
+
+
+def _of_action(do: str, body: Any) -> Any:
+    def make(house: House, key: Holder) -> tuple[str, Any]:
+        return f"/v1/assessments/{assessed(house, key)['id']}{do}", body
+
+    return make
+
+
 def _another(house: House, key: Holder) -> tuple[str, Any]:
     endpoint(house, key)
     return "/v1/webhook_endpoints", {"url": "https://hooks.example/other"}
@@ -285,6 +312,11 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "get_hold": _of_part("held", "hold", ""),
     "cancel_hold": _of_part("held", "hold", "/cancel"),
     "register_payer": lambda house, _: ("/v1/payers", {"payer_id": f"c_{house.next()}"}),
+    "create_assessment": lambda house, _: ("/v1/assessments", action(house)),
+    "list_assessments": lambda _house, _: ("/v1/assessments", None),
+    "get_assessment": _of_action("", None),
+    "release_assessment": _of_action("/release", {"reason": "the payer called"}),
+    "refuse_assessment": _of_action("/refuse", {}),
     "record_label": _labelled,
     "list_labels": _labels,
     "add_list_entry": lambda house, _: ("/v1/lists/entries", list_entry(house)),

@@ -8,7 +8,15 @@ from service import wsgi
 from service.http.routes import Route
 from tests.contract.conftest import People
 from tests.contract.house import Holder, House
-from tests.contract.places import approved, at, delivery, event, execution, list_entry
+from tests.contract.places import (
+    approved,
+    assessed,
+    at,
+    delivery,
+    event,
+    execution,
+    list_entry,
+)
 
 # Whose ids they are, and who asks: another tenant's merchant, a neighbour in one tenant, and
 # the merchant itself in its other mode.
@@ -27,6 +35,7 @@ def ids_of(house: House, key: Holder) -> dict[str, str]:
         "hold_id": held["hold"]["id"],
         "delivery_id": told["id"],
         "endpoint_id": told["endpoint_id"],
+        "assessment_id": assessed(house, key)["id"],
         "entry_id": house.post("/v1/lists/entries", key, list_entry(house), status=201)["id"],
     }
 
@@ -61,7 +70,7 @@ def test_every_kind_of_id_in_a_path_is_attacked_below() -> None:
 
     assert kinds == {
         *("payment_id", "challenge_id", "hold_id"),
-        *("delivery_id", "endpoint_id", "entry_id"),
+        *("delivery_id", "endpoint_id", "entry_id", "assessment_id"),
     }
 
 

@@ -35,6 +35,8 @@ FAULTED = 500
 BYTES_MAX = 300_000
 # A token's state is told as it is by then; so is whose turn it is to ask.
 PASSING = {"payment_token", "payment_token_state"}
+# Members that came later; none of the first release's has this name.
+ADDED = {"for_payer"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,14 @@ def secrets(golden: Golden) -> Secrets:
 
 
 def lasting(body: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in body.items() if name not in PASSING}
+    """Return what an answer said then and has to say for ever."""
+    return {name: _without_new(value) for name, value in body.items() if name not in PASSING}
+
+
+def _without_new(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_new(one) for name, one in value.items() if name not in ADDED}
+    return [_without_new(one) for one in value] if isinstance(value, list) else value
 
 
 def test_it_is_at_the_newest_revision_and_lacks_nothing(upgraded: Golden) -> None:

@@ -1,5 +1,6 @@
 """One idempotency key is one effect, for whoever sends it however often."""
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 
@@ -121,3 +122,27 @@ def test_a_replay_after_a_cancel_says_that_the_token_is_void(service: Service) -
 
     assert replay.body["payment_token"] is None
     assert replay.body["payment_token_state"] == "voided"
+
+
+def test_many_clients_with_one_key_have_one_action_judged(service: Service, sized: Sized) -> None:
+    shop, once = service.shop(), a_key()
+    body = {
+        "event": "payout",
+        "occurred_at": dt.datetime.now(dt.UTC).isoformat(),
+        "payer": {"payer_id": "s_204"},
+        "payee": {"payee_id": "s_204"},
+        "amount": {"value": 38_000, "currency": "CNY"},
+    }
+    clients = sized(quick=50, ci=50, full=50)
+
+    def send(client: Client, _number: int) -> Answer:
+        return client.post("/v1/assessments", body, once=once)
+
+    answers = at_once(lambda: service.client(shop), send, range(clients), clients=clients)
+
+    assert {answer.status for answer in answers} == {201}
+    assert len({answer.body["id"] for answer in answers}) == 1
+    assert Counter(answer.is_replayed for answer in answers) == {True: clients - 1, False: 1}
+    with service.client(shop) as client:
+        assert len(client.get("/v1/assessments").body["assessments"]) == 1
+    Books(service.settings.database).check()

@@ -10,7 +10,9 @@ import pytest
 from risk.assessment import Assessment
 from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts
+from risk.feature import Text
 from risk.reasons import Texts, load_texts
+from risk.rules.shapes import Rule
 from risk.strategy import Strategy, load_strategy
 from risk.vectors import FeatureVector, Missing
 
@@ -109,3 +111,23 @@ def judge(
 def again() -> Callable[[Any], Any]:
     """Return a round trip through msgpack, as a receipt makes it."""
     return lambda value: msgspec.msgpack.decode(msgspec.msgpack.encode(value), type=type(value))
+
+
+@pytest.fixture(scope="session")
+def make_rule() -> Callable[..., Rule]:
+    """Return a factory of rules that decline; what is given replaces what they say otherwise."""
+
+    def make(when: str, **given: Any) -> Rule:
+        least: dict[str, Any] = {
+            "code": "one_rule",
+            "version": 1,
+            "stages": ("pre_payment",),
+            "when": when,
+            "outcome": "decline",
+            "level": 0,
+            "meaning": Text("Looks.", "查看。"),
+            "reason": Text("Seen", "已发现"),
+        }
+        return Rule(**{**least, **given})
+
+    return make

@@ -264,7 +264,7 @@ def test_a_failed_feature_check_goes_to_the_degraded_policy(judge, features) -> 
     found = judge(features(device_payment_count_1h=math.nan), preset="judge_only")
 
     assert found.outcome == "hold"
-    assert found.degraded == ("features_invalid", "velocity_unknown")
+    assert found.degraded == ("features_invalid", "velocity_unknown", "rule_failed")
     assert (found.rules[0].result, found.rules[0].shown) == ("error", "features_invalid")
 
 
@@ -373,3 +373,26 @@ def test_the_fifth_small_payment_is_the_last(judge) -> None:
 
     assert judge(counters=fourth).outcome == "approve"
     assert judge(counters=fifth).outcome == "challenge"
+
+
+def test_a_starter_rule_that_hits_is_told_with_its_values(judge) -> None:
+    found = judge(payee_is_new=True, balance_before_minor=5_200)
+
+    assert (found.outcome, found.reason_code) == ("hold", "balance_drained")
+    assert found.reasons[0].slots["balance_share"] == 961
+    shown = "payee_is_new (true) and default(balance_share, 0) (961) >= 900"
+    assert (found.rules[-1].result, found.rules[-1].shown) == ("hit", shown)
+    assert found.degraded == ()
+
+
+def test_a_rule_that_has_no_answer_sends_the_payment_to_the_degraded_policy(
+    judge, features
+) -> None:
+    lost = features(device_instrument_distinct_24h=Missing("outside_kept_range"))
+
+    found = judge(lost, preset="judge_only")
+
+    assert (found.outcome, found.degraded) == ("hold", ("rule_failed",))
+    assert [(one.rule, one.result) for one in found.rules[1:]] == [
+        ("many_instruments_on_device", "error")
+    ]

@@ -319,8 +319,11 @@ def test_the_estimate_of_memory_is_near_what_python_says() -> None:
     state = fold([Event(BASE + dt.timedelta(minutes=7 * n), 1, "CNY") for n in range(300)])
     parts = [
         part
-        for series in state._series
-        for part in (series, series.keys, series.counts, series.sums, *series.sums.values())
+        for series in state.series
+        for part in (
+            *(series, series.sums, series.history, series.history.keys, series.history.counts),
+            *(series.history.sums, *series.history.sums.values()),
+        )
     ]
 
     assert 0.8 < state.size_bytes / sum(sys.getsizeof(part) for part in parts) < 1.5

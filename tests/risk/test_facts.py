@@ -28,7 +28,7 @@ def test_circumstances_survive_a_receipt(known, again) -> None:
         {"amount_minor": 12.5},
         {"currency": "CN"},
         {"kind": "gift"},
-        {"stage": "account"},
+        {"stage": "dispute"},
         {"occurred_at": "2026-11-24T12:00:00"},
         {"unheard_of": 1},
     ],

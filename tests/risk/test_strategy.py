@@ -19,6 +19,8 @@ def remade(strategy: Strategy, **parts: Any) -> Strategy:
         "ladder": strategy.ladder,
         "presets": list(strategy.presets.values()),
         "velocity": strategy.velocity,
+        "rules": strategy.rules,
+        "events": strategy.events,
     }
     return make_strategy(**{**given, **parts})
 
@@ -34,7 +36,7 @@ def test_the_order_of_presets_does_not_change_the_id(strategy) -> None:
     assert remade(strategy, presets=presets[::-1]).id == strategy.id
 
 
-@pytest.mark.parametrize("part", ["ladder", "velocity"])
+@pytest.mark.parametrize("part", ["ladder", "velocity", "events"])
 def test_a_changed_part_changes_the_id(strategy, part) -> None:
     changed = change(getattr(strategy, part), version=99)
 
@@ -140,3 +142,38 @@ def test_a_preset_file_may_say_nothing_unheard_of(strategy) -> None:
 def test_reasons_of_the_limit_on_speed_are_in_both_languages(strategy) -> None:
     assert isinstance(strategy.velocity.why, Text)
     assert strategy.velocity.why.zh
+
+
+def test_a_changed_rule_changes_the_id_and_a_lost_one_too(strategy) -> None:
+    changed = (change(strategy.rules[0], version=99), *strategy.rules[1:])
+
+    ids = {strategy.id, remade(strategy, rules=changed).id, remade(strategy, rules=()).id}
+
+    assert len(ids) == 3
+
+
+def test_a_rule_that_does_not_fit_is_refused(strategy) -> None:
+    wrong = change(strategy.rules[0], when="payer_mood > 1")
+
+    with pytest.raises(ValueError, match="no feature or fact payer_mood"):
+        remade(strategy, rules=(wrong,))
+
+
+def test_a_strategy_changed_in_part_runs_the_rules_that_it_has(strategy) -> None:
+    assert strategy.runner is strategy.runner
+    assert change(strategy, rules=()).runner is not strategy.runner
+
+
+def test_an_account_action_without_levels_is_refused(strategy) -> None:
+    some = {name: one for name, one in strategy.events.actions.items() if name != "login"}
+
+    with pytest.raises(ValueError, match="has its levels"):
+        remade(strategy, events=change(strategy.events, actions=some))
+
+
+def test_a_level_for_what_an_action_cannot_change_is_refused(strategy) -> None:
+    login = change(strategy.events.actions["login"], changes={"email": 2})
+    actions = strategy.events.actions | {"login": login}
+
+    with pytest.raises(ValueError, match="what it can change"):
+        remade(strategy, events=change(strategy.events, actions=actions))

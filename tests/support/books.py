@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from keys.sealing import Sealer
 from keys.translog import leaf_hash
 from risk.assessment import Assessment
-from risk.engine import assess
 from risk.entity_state import EntityState
+from risk.events import judge
 from risk.facts import Circumstances, Facts
 from risk.strategy import Strategy, load_strategy
 from risk.vectors import FeatureVector, entities, vector
@@ -185,9 +185,13 @@ class Books:
                 assert known == dict(zip(stored.names, stored.values, strict=True))
                 is_ours = stored.feature_set == features.feature_set
                 assert not is_ours or features == stored, row["assessment_id"]
-                again = assess(inputs.facts, inputs.circumstances, features, strategy)
                 said = msgspec.json.decode(row["judged"], type=Assessment)
-                if not is_ours:
+                judging = strategy
+                if said.strategy != strategy.id:
+                    # Versions before this one had no rules.
+                    judging = msgspec.structs.replace(strategy, rules=())
+                again = judge(inputs.facts, inputs.circumstances, features, judging)
+                if judging is not strategy:
                     ours = {"strategy": again.strategy, "feature_set": again.feature_set}
                     said = msgspec.structs.replace(said, **ours)
                 assert again == said, row["assessment_id"]
@@ -197,13 +201,13 @@ class Books:
         return len(self.rows(ASSESSMENTS))
 
     def _judged_at(self) -> dict[str, int]:
-        """Return at which sequence each judgement was made, as the payments' events say."""
+        """Return at which sequence each judgement was made, as the events say."""
         found = {}
         for row in self.events:
             body = json.loads(row["body"])
             if row["type"] == "payment.created":
                 found[body["judgement"]["assessment_id"]] = row["sequence"]
-            elif row["type"] == "payment.executed":
+            elif row["type"] in {"payment.executed", "assessment.made"}:
                 found[body["assessment_id"]] = row["sequence"]
         return found
 

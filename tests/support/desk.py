@@ -128,6 +128,7 @@ class Desk:
             "instrument": told.instrument,
             "device": told.device,
             "order_digest": order_digest(told.order),
+            "told": told,
         }
         return ExecutePayment(**{**values, **given})
 

@@ -38,6 +38,9 @@ SCOPES: Final[tuple[Scope, ...]] = (
     "payments:read",
     "payments:execute",
     "payers:write",
+    "assessments:write",
+    "assessments:read",
+    "assessments:decide",
     "webhooks:write",
     "webhooks:read",
 )

@@ -79,12 +79,15 @@ class ColumnMap:
         missing = [field for field in REQUIRED if field not in self._map.payment]
         if missing:
             raise _map_refused(name, f"[payment] has no {', '.join(missing)}")
-        label = self._map.label
+        self.payment: Final = self._map.payment
+        self.zero: Final = self._map.zero
+        self.label: Final = self._map.label
+        label = self.label
         wrong = None if label is None else label.wrong()
         if wrong is not None:
             raise _map_refused(name, wrong)
-        self.columns: Final = _columns(self._map.payment, self._map.zero)
-        named = () if label is None else _columns(label.texts)
+        self.columns: Final = columns_of(self._map.payment, self._map.zero)
+        named = () if label is None else columns_of(label.texts)
         self.label_columns: Final = tuple(one for one in named if one not in self.columns)
         self.has_labels: Final = label is not None
 
@@ -104,7 +107,7 @@ class ColumnMap:
         amount = body.get("amount")
         if not isinstance(amount, dict) or "value" not in amount:
             raise RowRefused("amount: empty")
-        value, is_rounded = _minor(amount["value"], str(amount.get("currency")))
+        value, is_rounded = minor_of(amount["value"], str(amount.get("currency")))
         body["amount"] = {**amount, "value": value}
         if value == 0:
             body.update(_filled(self._map.zero, row))
@@ -176,7 +179,7 @@ def _map_refused(name: str, why: str) -> Failure:
     )
 
 
-def _columns(*templates: Mapping[str, Any]) -> tuple[str, ...]:
+def columns_of(*templates: Any) -> tuple[str, ...]:
     """Return the columns that templates name, each once."""
     texts = (text for template in templates for text in _texts(template))
     return tuple(dict.fromkeys(column for text in texts for column in _COLUMN.findall(text)))
@@ -192,11 +195,12 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _filled(template: Mapping[str, Any], row: Row) -> Body:
     """Return a table with its columns filled in; what stays empty is left out."""
-    filled = ((name, _value(part, row)) for name, part in template.items())
+    filled = ((name, value_of(part, row)) for name, part in template.items())
     return {name: value for name, value in filled if value is not None}
 
 
-def _value(template: Any, row: Row) -> Any:
+def value_of(template: Any, row: Row) -> Any:
+    """Return a template with its columns filled in; None where one of them is empty."""
     if isinstance(template, dict):
         return _filled(template, row) or None
     if not isinstance(template, str):
@@ -219,7 +223,7 @@ def _is_special(value: Any) -> bool:
     return isinstance(value, dt.datetime | float | Decimal)
 
 
-def _minor(value: Any, currency: str) -> tuple[int, bool]:
+def minor_of(value: Any, currency: str) -> tuple[int, bool]:
     """Return an amount in minor units, and whether it had to be rounded.
 
     A float stands for the decimal number that it is written as: 57.16, not 57.1599999...

@@ -28,6 +28,10 @@ class Table(Protocol):
         """Yield each row's wanted columns."""
         ...
 
+    def columns(self) -> dict[str, Any]:
+        """Return every wanted column whole: a list, or a numpy array where nothing is missing."""
+        ...
+
 
 def open_table(path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> Table:
     """Return a file's rows with these columns.
@@ -74,6 +78,15 @@ class CSVTable:
             for row in csv.DictReader(file):
                 yield {name: row[name] for name in self._columns}
 
+    def columns(self) -> dict[str, Any]:
+        """Return every wanted column whole, as lists of texts."""
+        found: dict[str, Any] = {name: [] for name in self._columns}
+        adds = [(name, found[name].append) for name in self._columns]
+        for row in self.rows():
+            for name, add in adds:
+                add(row[name])
+        return found
+
 
 class ParquetTable:
     """A parquet file."""
@@ -117,6 +130,19 @@ class ParquetTable:
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
             }
             yield from pa.RecordBatch.from_pydict(cut).to_pylist()
+
+    def columns(self) -> dict[str, Any]:
+        """Return every wanted column whole; numbers and times without gaps as numpy arrays."""
+        kinds = self._arrow.types
+        found: dict[str, Any] = {}
+        table = self._file.read(columns=self._columns)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            is_plain = kinds.is_integer(column.type) or kinds.is_floating(column.type)
+            if column.null_count == 0 and (is_plain or kinds.is_timestamp(column.type)):
+                found[name] = column.to_numpy()
+            else:
+                found[name] = column.to_pylist()
+        return found
 
 
 def _check(path: Path, found: Sequence[str], wanted: Sequence[str]) -> None:

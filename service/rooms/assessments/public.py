@@ -1,5 +1,6 @@
 """What payments ask of this room: a judgement, and giving back what one had counted."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -8,8 +9,8 @@ import msgspec
 
 from keys.sealing import Sealer
 from keys.translog import commitment
+from risk import events
 from risk.assessment import Assessment, ExemptionUse
-from risk.engine import assess
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
 from risk.frauds import NORMAL_MAX_MILLI
@@ -19,6 +20,7 @@ from risk.vectors import FeatureVector, entities, observations, vector
 from service.db.statements import Bound
 from service.rooms.assessments import store
 from service.rooms.assessments.model import (
+    FORCED,
     LEVEL_1,
     LEVEL_2,
     STATIC_QR,
@@ -26,6 +28,8 @@ from service.rooms.assessments.model import (
     Touched,
     as_answered,
     day_of,
+    means,
+    people,
     scopes_of,
 )
 from service.state.entities import EntityKey, Observation
@@ -34,6 +38,7 @@ from service.unit_of_work.handlers import Context, View
 from service.unit_of_work.outcome import Change, Entry
 
 __all__ = [
+    "FORCED",
     "Counted",
     "Judge",
     "Judged",
@@ -41,7 +46,9 @@ __all__ = [
     "Touched",
     "as_answered",
     "give_back",
+    "means",
     "open_features",
+    "people",
 ]
 
 SCHEMA: Final = 1
@@ -64,6 +71,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     small_limit_minor: int | None = None
     merchant_limit_minor: int | None = None
     lists: tuple[ListHit, ...] = ()
+    credentials_changed_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +84,7 @@ class Judged:
         observations: What the payment adds to feature state.
         counted: What an exemption used up; None without one.
         changes: The assessment's row and the guarded spends.
-        entry: `payment.assessed`, with commitments to inputs and features.
+        entry: `payment.assessed` or `assessment.made`, with commitments to inputs and features.
     """
 
     id: str
@@ -88,7 +96,10 @@ class Judged:
 
 
 class Judge:
-    """Judges payments under one strategy; the writer makes one and hands it to the handlers."""
+    """Judges payments under the strategy in force; the writer hands one to its handlers.
+
+    Another strategy comes into force between batches only, so that a batch has one.
+    """
 
     def __init__(self, strategy: Strategy, sealer: Sealer) -> None:
         self._strategy = strategy
@@ -98,6 +109,16 @@ class Judge:
     def strategy(self) -> Strategy:
         """The strategy that decides."""
         return self._strategy
+
+    def switch(self, strategy: Strategy) -> None:
+        """Judge by another strategy from here on; never called while a batch runs.
+
+        Raises:
+            ValueError: It reads other features than those that are kept.
+        """
+        if strategy.features.id != self._strategy.features.id:
+            raise ValueError(f"strategy {strategy.id} reads other features")
+        self._strategy = strategy
 
     def keys(self, facts: Facts | Touched, call: Call) -> list[str]:
         """Return what a judgement spends from, so that no two of a batch share it."""
@@ -113,25 +134,25 @@ class Judge:
         return [_counters(facts, call), _day_sums(facts, call)]
 
     def judge(
-        self, view: View, facts: Facts, known: Known, *, subject_id: str, ctx: Context
+        self, view: View, facts: Facts, known: Known, *, subject_id: str | None, ctx: Context
     ) -> Judged:
-        """Judge a payment at its stage.
+        """Judge a payment at its stage, or an account action.
 
         Args:
             view: Holds the rows of `reads` and the states of `entities`.
             facts: The payment at this stage.
             known: What other rooms' rows say.
-            subject_id: The payment.
+            subject_id: The payment; None for what is judged by itself and has no other id.
             ctx: Time, ids, entropy.
         """
         features = self.features(view, facts, ctx.call)
         circumstances = self._circumstances(view, facts, known, ctx)
-        assessment = assess(facts, circumstances, features, self._strategy)
+        assessment = events.judge(facts, circumstances, features, self._strategy)
         assessment_id = ctx.new_id("asm")
         counted, spends = self._spends(facts, known, assessment, ctx)
         record = _Record(
             assessment_id=assessment_id,
-            subject_id=subject_id,
+            subject_id=subject_id or assessment_id,
             assessment=assessment,
             inputs=canonical_inputs(facts, circumstances),
             features=_canonical(features),
@@ -195,11 +216,15 @@ class Judge:
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
         if facts.stage not in COUNTED_AT:
             # After its creation a payment spends nothing more; what it was approved with stands.
+            # An account action spends nothing at all.
             return Circumstances(
                 preset=known.preset,
                 exemption=known.exemption,
+                device_is_known=known.device_is_known,
                 payee_is_new=known.payee_is_new,
+                forced=known.forced,
                 lists=known.lists,
+                credentials_changed_at=known.credentials_changed_at,
             )
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
         for row in view.rows(_counters(facts, ctx.call)):
@@ -226,6 +251,7 @@ class Judge:
             small_limit_minor=known.small_limit_minor,
             merchant_limit_minor=known.merchant_limit_minor,
             lists=known.lists,
+            credentials_changed_at=known.credentials_changed_at,
         )
 
     def _spends(
@@ -375,10 +401,11 @@ def _spend_changes(
 
 def _entry(record: _Record) -> Entry:
     judged = record.assessment
+    is_own = record.subject_id == record.assessment_id
     return Entry(
-        kind="payment.assessed",
+        kind="assessment.made" if is_own else "payment.assessed",
         subject=record.assessment_id,
-        payment=record.subject_id,
+        payment=None if is_own else record.subject_id,
         strategy=judged.strategy,
         fields={
             "stage": judged.stage,

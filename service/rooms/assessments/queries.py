@@ -1,20 +1,37 @@
-"""Front ends' reads of assessments. Judges nothing again."""
+"""Front ends' and the worker's reads of assessments and actions. Judges nothing again."""
 
+import datetime as dt
+import functools
 from collections.abc import Iterable
+from itertools import combinations
 from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 
+from risk import reasons
 from risk.assessment import Assessment
-from service.db.statements import Row, Statement
+from risk.assessment import Reason as JudgedReason
+from service.db.metadata import Instant
+from service.db.statements import Bound, Row, Statement
+from service.http.problems import Language
+from service.kernel import answers
 from service.kernel.answers import Judged
-from service.rooms.assessments.model import as_answered
-from service.rooms.assessments.tables import ASSESSMENTS
+from service.rooms.assessments.contract import LIST_DAYS_DEFAULT, AssessmentQuery
+from service.rooms.assessments.model import Action, as_answered
+from service.rooms.assessments.tables import ACTIONS, ASSESSMENTS
+from service.rooms.challenges.tables import CHALLENGES, HOLDS
+from service.unit_of_work.commands import Mode
 
 # A payment is judged once when it is made, at most a few times while its challenges pass, and
 # at its execution.
 ASSESSMENTS_SHOWN: Final = 50
+EXPLAIN_SCOPE: Final = "assessments:explain"
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND: Final = dt.timedelta(microseconds=1)
+_NEVER: Final = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
+
+Owner = tuple[str, str, Mode]
 
 ASSESSMENTS_OF: Final = Statement(
     sa.select(ASSESSMENTS.c.assessment_id, ASSESSMENTS.c.made_at, ASSESSMENTS.c.judged)
@@ -28,6 +45,126 @@ ASSESSMENTS_OF: Final = Statement(
     .limit(ASSESSMENTS_SHOWN),
     name="assessments of a subject",
 )
+ACTION: Final = Statement(
+    sa.select(ACTIONS).where(
+        ACTIONS.c.tenant_id == sa.bindparam("tenant_id"),
+        ACTIONS.c.merchant_id == sa.bindparam("merchant_id"),
+        ACTIONS.c.mode == sa.bindparam("mode"),
+        ACTIONS.c.assessment_id == sa.bindparam("assessment_id"),
+    ),
+    name="read assessed action",
+)
+CHALLENGE: Final = Statement(
+    sa.select(
+        CHALLENGES.c.challenge_id, CHALLENGES.c.level, CHALLENGES.c.any_of, CHALLENGES.c.expires_at
+    ).where(
+        CHALLENGES.c.tenant_id == sa.bindparam("tenant_id"),
+        CHALLENGES.c.merchant_id == sa.bindparam("merchant_id"),
+        CHALLENGES.c.mode == sa.bindparam("mode"),
+        CHALLENGES.c.challenge_id == sa.bindparam("challenge_id"),
+    ),
+    name="read action's challenge",
+)
+HOLD: Final = Statement(
+    sa.select(HOLDS.c.hold_id, HOLDS.c.grounds, HOLDS.c.end_action, HOLDS.c.ends_at).where(
+        HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
+        HOLDS.c.merchant_id == sa.bindparam("merchant_id"),
+        HOLDS.c.mode == sa.bindparam("mode"),
+        HOLDS.c.hold_id == sa.bindparam("hold_id"),
+    ),
+    name="read action's hold",
+)
+# The worker's: across the tenants of its shard, oldest first.
+DUE: Final = Statement(
+    sa.select(
+        ACTIONS.c.tenant_id,
+        ACTIONS.c.merchant_id,
+        ACTIONS.c.mode,
+        ACTIONS.c.assessment_id,
+        ACTIONS.c.version,
+    )
+    .where(ACTIONS.c.timer_at <= sa.bindparam("now"))
+    .order_by(ACTIONS.c.timer_at)
+    .limit(sa.bindparam("limit")),
+    name="assessed actions whose timer is due",
+)
+
+FILTERS: Final = ("status", "event", "payer_id")
+
+
+def _list(filters: tuple[str, ...]) -> Statement:
+    last = sa.tuple_(sa.bindparam("last_at", type_=Instant()), sa.bindparam("last_id"))
+    return Statement(
+        sa.select(ACTIONS)
+        .where(
+            ACTIONS.c.tenant_id == sa.bindparam("tenant_id"),
+            ACTIONS.c.merchant_id == sa.bindparam("merchant_id"),
+            ACTIONS.c.mode == sa.bindparam("mode"),
+            ACTIONS.c.created_at >= sa.bindparam("created_from"),
+            sa.tuple_(ACTIONS.c.created_at, ACTIONS.c.assessment_id) < last,
+            *(ACTIONS.c[name] == sa.bindparam(name) for name in filters),
+        )
+        .order_by(ACTIONS.c.created_at.desc(), ACTIONS.c.assessment_id.desc())
+        .limit(sa.bindparam("limit")),
+        name=f"list assessed actions by {', '.join(filters) or 'time'}",
+    )
+
+
+LISTS: Final[dict[tuple[str, ...], Statement]] = {
+    filters: _list(filters)
+    for count in range(len(FILTERS) + 1)
+    for filters in combinations(FILTERS, count)
+}
+
+
+def page(
+    query: AssessmentQuery, *, owner: Owner, last: tuple[int, str] | None, now: dt.datetime
+) -> Bound:
+    """Return the read of one page and one row more, which says whether another page follows.
+
+    Args:
+        query: The filters; without `created_from` the page reaches LIST_DAYS_DEFAULT back.
+        owner: Tenant, merchant and mode of the caller.
+        last: `key` of the last action of the page before; None for the first page.
+        now: From where the default reaches back.
+    """
+    until = query.created_to or _NEVER
+    since = query.created_from or _days_before(query.created_to or now)
+    last_at, last_id = (until, "") if last is None else (_EPOCH + last[0] * _MICROSECOND, last[1])
+    given = {name: getattr(query, name) for name in FILTERS if getattr(query, name) is not None}
+    tenant_id, merchant_id, mode = owner
+    return LISTS[tuple(given)](
+        tenant_id=tenant_id,
+        merchant_id=merchant_id,
+        mode=mode,
+        created_from=since,
+        last_at=last_at,
+        last_id=last_id,
+        limit=query.limit + 1,
+        **given,
+    )
+
+
+def key(action: Action) -> tuple[int, str]:
+    """Return what a cursor says about the last action of a page."""
+    return (action.created_at - _EPOCH) // _MICROSECOND, action.assessment_id
+
+
+def asked(row: Row) -> answers.ChallengeAsked:
+    """Return a row of CHALLENGE as answers tell it."""
+    return answers.ChallengeAsked(
+        id=row["challenge_id"],
+        level=row["level"],
+        any_of=row["any_of"],
+        expires_at=row["expires_at"],
+    )
+
+
+def held(row: Row) -> answers.HoldSet:
+    """Return a row of HOLD as answers tell it."""
+    return answers.HoldSet(
+        id=row["hold_id"], grounds=row["grounds"], end=row["end_action"], ends_at=row["ends_at"]
+    )
 
 
 def judgements(rows: Iterable[Row]) -> list[Judged]:
@@ -35,6 +172,58 @@ def judgements(rows: Iterable[Row]) -> list[Judged]:
     return [_judgement(row) for row in rows]
 
 
+def answered(
+    judged: Judged, *, language: Language, scopes: frozenset[str]
+) -> answers.AssessmentAnswer:
+    """Return a judgement in the caller's language; explained only to keys that may know."""
+    return answers.AssessmentAnswer(
+        id=judged.id,
+        stage=judged.stage,
+        score=judged.score,
+        risk_level=judged.risk_level,
+        strategy=judged.strategy,
+        arm=judged.arm,
+        degraded=judged.degraded,
+        reasons=tuple(_reason(one, language) for one in judged.reasons),
+        explanation=_explanation(judged) if EXPLAIN_SCOPE in scopes else None,
+    )
+
+
+@functools.cache
+def _texts() -> reasons.Texts:
+    """Return the texts of reasons, read from the package once."""
+    return reasons.load_texts()
+
+
 def _judgement(row: Row) -> Judged:
     said = msgspec.json.decode(row["judged"], type=Assessment)
     return as_answered(row["assessment_id"], said)
+
+
+def _explanation(judged: Judged) -> answers.Explanation:
+    likely = judged.probabilities
+    return answers.Explanation(
+        probabilities=None if likely is None else msgspec.convert(likely, answers.Probabilities),
+        percentile_30d=None,
+        expected_loss=None,
+        model=None,
+        contributions=None,
+        rules=judged.rules,
+        counterfactuals=None,
+        exemption=judged.exemption,
+    )
+
+
+def _reason(coded: answers.ReasonCoded, language: Language) -> answers.Reason:
+    said = msgspec.convert(msgspec.to_builtins(coded), JudgedReason)
+    spoken: reasons.Language = "zh" if language.startswith("zh") else "en"
+    return answers.Reason(
+        code=coded.code,
+        text=reasons.reason_text(said, spoken, _texts()),
+        for_payer=reasons.is_for_payer(coded.code, _texts()),
+    )
+
+
+def _days_before(until: dt.datetime) -> dt.datetime:
+    """Return where a list begins by default; a time before all actions stays as it is."""
+    return until if until < _EPOCH else until - dt.timedelta(days=LIST_DAYS_DEFAULT)

@@ -5,14 +5,65 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from service.db.statements import ANY_NUMBER, Bound, Statement
-from service.rooms.assessments.model import Counted
-from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS
+from service.rooms.assessments.model import Action, Counted, to_row
+from service.rooms.assessments.tables import (
+    ACTIONS,
+    ASSESSMENTS,
+    DAY_SUMS,
+    EXEMPTION_COUNTERS,
+)
 from service.unit_of_work.commands import Call
 
 # Three days of three limits each.
 DAY_ROWS: Final = 9
 
 INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
+INSERT_ACTION: Final = Statement(sa.insert(ACTIONS), rows=1, name="insert assessed action")
+# A move that somebody else made in between leaves no row to touch.
+SAVE_ACTION: Final = Statement(
+    sa.update(ACTIONS)
+    .where(
+        ACTIONS.c.tenant_id == sa.bindparam("of_tenant"),
+        ACTIONS.c.merchant_id == sa.bindparam("of_merchant"),
+        ACTIONS.c.mode == sa.bindparam("of_mode"),
+        ACTIONS.c.assessment_id == sa.bindparam("of_id"),
+        ACTIONS.c.status == sa.bindparam("from_status"),
+        ACTIONS.c.version == sa.bindparam("from_version"),
+    )
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in (
+                *("status", "version", "level", "challenge_id", "hold_id"),
+                *("timer_at", "timer_action", "credentials_changed_at", "updated_at"),
+            )
+        }
+    ),
+    rows=1,
+    name="save assessed action",
+)
+ACTION_BY_ID: Final = Statement(
+    sa.select(ACTIONS).where(
+        ACTIONS.c.tenant_id == sa.bindparam("tenant_id"),
+        ACTIONS.c.merchant_id == sa.bindparam("merchant_id"),
+        ACTIONS.c.mode == sa.bindparam("mode"),
+        ACTIONS.c.assessment_id == sa.bindparam("assessment_id"),
+    ),
+    name="assessed action",
+)
+LAST_CHANGE: Final = Statement(
+    sa.select(ACTIONS.c.credentials_changed_at)
+    .where(
+        ACTIONS.c.tenant_id == sa.bindparam("tenant_id"),
+        ACTIONS.c.merchant_id == sa.bindparam("merchant_id"),
+        ACTIONS.c.mode == sa.bindparam("mode"),
+        ACTIONS.c.payer_key == sa.bindparam("payer_key"),
+        ACTIONS.c.credentials_changed_at.is_not(None),
+    )
+    .order_by(ACTIONS.c.credentials_changed_at.desc())
+    .limit(1),
+    name="last change of a credential",
+)
 
 
 # What a payment was judged with when it was made.
@@ -160,3 +211,23 @@ def give_back(counted: Counted, call: Call) -> list[Bound]:
         for code in counted.limit_codes
     ]
     return [*counters, *sums]
+
+
+def insert_action(action: Action) -> Bound:
+    """Return the change that stores a new action; its assessment's row comes before it."""
+    return INSERT_ACTION(**to_row(action))
+
+
+def save_action(after: Action, *, before: Action) -> Bound:
+    """Return the change that moves an action on from where it was read."""
+    row = to_row(after)
+    told = ("status", "version", "level", "challenge_id", "hold_id", "timer_at", "timer_action")
+    return SAVE_ACTION(
+        of_tenant=before.tenant_id,
+        of_merchant=before.merchant_id,
+        of_mode=before.mode,
+        of_id=before.assessment_id,
+        from_status=before.status,
+        from_version=before.version,
+        **{name: row[name] for name in (*told, "credentials_changed_at", "updated_at")},
+    )

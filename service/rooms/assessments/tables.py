@@ -1,4 +1,4 @@
-"""Tables of assessments and of what exemptions and day limits have used up."""
+"""Tables of assessments, of actions judged by themselves, and of what limits have used up."""
 
 from typing import Final
 
@@ -63,4 +63,85 @@ DAY_SUMS: Final = sa.Table(
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     one_of("limit_code", ("level_1", "level_2", "static_qr")),
     sa.CheckConstraint("amount_minor >= 0", name="amount_minor"),
+)
+
+# A login, sign-up, account change, new payee or payout, folded from its events.
+ACTIONS: Final = sa.Table(
+    "assessed_actions",
+    METADATA,
+    sa.Column("tenant_id", ID, primary_key=True),
+    sa.Column("assessment_id", ID, primary_key=True),
+    sa.Column("merchant_id", ID, nullable=False),
+    sa.Column("mode", sa.String(8), nullable=False),
+    sa.Column("event", sa.String(16), nullable=False),
+    sa.Column("status", sa.String(24), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason_code", sa.String(64), nullable=False),
+    sa.Column("level", sa.Integer, nullable=True),
+    sa.Column("payer_key", ID, nullable=False),
+    sa.Column("payer_id", ID, nullable=True),
+    sa.Column("challenge_id", ID, nullable=True),
+    sa.Column("hold_id", ID, nullable=True),
+    sa.Column("timer_at", Instant, nullable=True),
+    sa.Column("timer_action", sa.String(16), nullable=True),
+    # When a change of a credential took effect; what comes soon after it is judged more strictly.
+    sa.Column("credentials_changed_at", Instant, nullable=True),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("facts", sa.LargeBinary, nullable=False),
+    sa.ForeignKeyConstraint(
+        ("tenant_id", "assessment_id"), ("assessments.tenant_id", "assessments.assessment_id")
+    ),
+    one_of("mode", ("live", "sandbox")),
+    one_of("event", ("login", "sign_up", "account_change", "new_payee", "payout")),
+    one_of(
+        "status",
+        ("approved", "challenge_required", "held", "declined", "cancelled", "expired"),
+    ),
+    one_of("outcome", ("approve", "challenge", "review", "hold", "decline")),
+    one_of("timer_action", ("expire", "end")),
+    sa.CheckConstraint("version >= 1", name="version"),
+    sa.CheckConstraint(
+        "(status = 'challenge_required') = (challenge_id IS NOT NULL)", name="challenge"
+    ),
+    sa.CheckConstraint("(status = 'held') = (hold_id IS NOT NULL)", name="hold"),
+    sa.CheckConstraint(
+        "(status IN ('challenge_required', 'held'))"
+        " = (timer_at IS NOT NULL AND timer_action IS NOT NULL)",
+        name="timer",
+    ),
+    sa.CheckConstraint(
+        "credentials_changed_at IS NULL OR (status = 'approved' AND event = 'account_change')",
+        name="credentials",
+    ),
+    # One index a filter of the list, each in the list's order.
+    sa.Index(
+        "ix_assessed_actions_created",
+        *("tenant_id", "merchant_id", "mode", "created_at", "assessment_id"),
+    ),
+    sa.Index(
+        "ix_assessed_actions_status",
+        *("tenant_id", "merchant_id", "mode", "status", "created_at", "assessment_id"),
+    ),
+    sa.Index(
+        "ix_assessed_actions_event",
+        *("tenant_id", "merchant_id", "mode", "event", "created_at", "assessment_id"),
+    ),
+    sa.Index(
+        "ix_assessed_actions_payer",
+        *("tenant_id", "merchant_id", "mode", "payer_id", "created_at", "assessment_id"),
+    ),
+    sa.Index(
+        "ix_assessed_actions_changed",
+        *("tenant_id", "merchant_id", "mode", "payer_key", "credentials_changed_at"),
+        sqlite_where=sa.text("credentials_changed_at IS NOT NULL"),
+        postgresql_where=sa.text("credentials_changed_at IS NOT NULL"),
+    ),
+    sa.Index(
+        "ix_assessed_actions_timer",
+        "timer_at",
+        sqlite_where=sa.text("timer_at IS NOT NULL"),
+        postgresql_where=sa.text("timer_at IS NOT NULL"),
+    ),
 )

@@ -24,6 +24,8 @@ AUDIT_KINDS: Final[dict[str, str]] = {
     "challenge.sequence_failed": "A demand for proof was to be ended that had ended, or is none.",
     "hold.created": "A timed stop was set, with grounds and an end.",
     "hold.ended": "A timed stop came to its end; the fields say what its end did.",
+    "hold.lifted": "A timed stop was lifted: its subject goes on.",
+    "hold.declined": "A timed stop was ended by a refusal of its subject.",
     "hold.cancelled": "A timed stop was cancelled with its subject.",
     "hold.sequence_failed": "A timed stop was to be ended that had ended, or is none.",
 }

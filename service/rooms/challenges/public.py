@@ -1,4 +1,4 @@
-"""What payments ask of this room: to demand proof, to set a stop, to end either. No own handler."""
+"""What rooms above ask of this one: to demand proof, to set a stop, to end either."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -22,10 +22,12 @@ __all__ = [
     "asked",
     "cancel_challenge",
     "cancel_hold",
+    "decline_hold",
     "demand",
     "end_hold",
     "expire_challenge",
     "held",
+    "lift_hold",
     "open_challenge",
     "open_challenge_read",
     "stop",
@@ -167,6 +169,18 @@ def cancel_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
     return Change(bound=bound), _ended("hold.cancelled", hold.hold_id, hold)
 
 
+def lift_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
+    """Return what lifts an active hold."""
+    bound = store.close_hold(hold.hold_id, tenant_id=hold.tenant_id, to="lifted", now=ctx.now)
+    return Change(bound=bound), _ended("hold.lifted", hold.hold_id, hold)
+
+
+def decline_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
+    """Return what ends an active hold by a refusal."""
+    bound = store.close_hold(hold.hold_id, tenant_id=hold.tenant_id, to="declined", now=ctx.now)
+    return Change(bound=bound), _ended("hold.declined", hold.hold_id, hold)
+
+
 def end_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
     """Return what brings an active hold to its end; its own time guards it."""
     bound = store.END_HOLD(tenant_id=hold.tenant_id, hold_id=hold.hold_id, now=ctx.now)
@@ -174,7 +188,14 @@ def end_hold(ctx: Context, hold: Hold) -> tuple[Change, Entry]:
 
 
 def _ended(
-    kind: Literal["challenge.cancelled", "challenge.expired", "hold.cancelled", "hold.ended"],
+    kind: Literal[
+        "challenge.cancelled",
+        "challenge.expired",
+        "hold.cancelled",
+        "hold.declined",
+        "hold.ended",
+        "hold.lifted",
+    ],
     ended_id: str,
     of: Challenge | Hold,
 ) -> Entry:

@@ -9,6 +9,8 @@ LinkKind = Literal["device", "payee", "instrument"]
 # A thief who has just taken over an account pays with it at once; a month later the payer has
 # seen a statement. "Known device" in the ladder of proof.
 DEVICE_KNOWN_AFTER: Final = dt.timedelta(days=30)
+# A payee whom the merchant has listed for the payer this long is not new to them.
+PAYEE_SETTLED_AFTER: Final = dt.timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +82,17 @@ def payee_is_known(link: Link | None) -> bool:
 def consent_stands(given_at: dt.datetime | None, withdrawn_at: dt.datetime | None) -> bool:
     """Say whether a consent was given and not withdrawn since."""
     return given_at is not None and withdrawn_at is None
+
+
+def payee_is_new(added_at: dt.datetime | None, link: Link | None, *, now: dt.datetime) -> bool:
+    """Say whether a payee is new to a payer.
+
+    Args:
+        added_at: Since when the merchant lists the payee for the payer, as it says.
+        link: What connects the two by our own rows.
+        now: The writer's clock.
+    """
+    is_settled = added_at is not None and now - added_at >= PAYEE_SETTLED_AFTER
+    # Since when the merchant lists a payee says nothing once a payment to them was fraud.
+    is_listed = is_settled and (link is None or link.fraud_at is None)
+    return not (is_listed or payee_is_known(link))

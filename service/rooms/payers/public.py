@@ -13,6 +13,7 @@ from service.rooms.payers.model import (
     consent_stands,
     device_is_known,
     payee_is_known,
+    payee_is_new,
 )
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View
@@ -29,6 +30,7 @@ __all__ = [
     "links_read",
     "owner",
     "payee_is_known",
+    "payee_is_new",
     "payer_key",
     "payer_read",
     "profile",

@@ -42,7 +42,6 @@ PAYMENT_TOKEN_SPENT: Final = Problem("payment_token_spent", 409)
 PAYMENT_TOKEN_VOIDED: Final = Problem("payment_token_voided", 409)
 PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
-OCCURRED_AT_OUT_OF_RANGE: Final = Problem("occurred_at_out_of_range", 422)
 PAYMENT_REPLAYED: Final = Problem("payment_replayed", 409)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
@@ -347,6 +346,7 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
 
     Attributes:
         claims: Those of the token, verified by the front end: form, signature, audience.
+        told: The payment as it was taken in, to look at lists again; None where none was found.
     """
 
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply
@@ -358,6 +358,7 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     instrument: facts.Instrument | None = None
     device: facts.DeviceKept | None = None
     order_digest: str | None = None
+    told: PaymentFacts | None = None
 
 
 class IssueToken(Command, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from service.kernel.errors import Problem
 from service.kernel.money import Instant
 from service.unit_of_work.commands import Command
 
-Kind = Literal["payguard.payment.moved"]
+Kind = Literal["payguard.payment.moved", "payguard.assessment.moved"]
 EndpointState = Literal["enabled", "disabled", "deleted"]
 DisabledBecause = Literal["merchant", "gone"]
 DeliveryState = Literal["pending", "delivered", "failed", "skipped"]
@@ -31,6 +31,10 @@ Cause = Literal[
 KINDS: Final[dict[Kind, str]] = {
     "payguard.payment.moved": (
         "A payment has another status: it was created, proved, executed, captured, cancelled, ..."
+    ),
+    "payguard.assessment.moved": (
+        "A login, sign-up, account change, new payee or payout has another status: it was judged,"
+        " released, refused, cancelled, or its time ran out."
     ),
 }
 

@@ -33,9 +33,21 @@ _MILLI: Final = 1_000
 _WORD: Final = 1 << (8 * JITTER_BYTES)
 _PORTS: Final = range(1, 65_536)
 
-_KINDS: Final[dict[str, Kind]] = {"payment.moved": "payguard.payment.moved"}
-# What a message may tell of a payment: ids and words, nothing of a person, no amount.
-_TOLD: Final = ("reference", "status", "outcome", "reason_code", "version")
+_KINDS: Final[dict[str, Kind]] = {
+    "payment.moved": "payguard.payment.moved",
+    "assessment.moved": "payguard.assessment.moved",
+}
+# What a message may tell, behind the name of its id: ids and words, nothing of a person, no amount.
+_TOLD: Final[dict[Kind, tuple[str, ...]]] = {
+    "payguard.payment.moved": (
+        "payment_id",
+        *("reference", "status", "outcome", "reason_code", "version"),
+    ),
+    "payguard.assessment.moved": (
+        "assessment_id",
+        *("event", "status", "outcome", "reason_code", "version"),
+    ),
+}
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +84,7 @@ def event_body(said: Said, *, event_id: str, source: str) -> bytes:
     kind = kind_of(said.kind)
     if kind is None:
         raise ValueError(f"nobody is told of {said.kind}")
+    names = _TOLD[kind]
     event = {
         "specversion": "1.0",
         "id": event_id,
@@ -81,8 +94,8 @@ def event_body(said: Said, *, event_id: str, source: str) -> bytes:
         "time": said.created_at,
         "datacontenttype": "application/json",
         "data": {
-            "payment_id": said.subject_id,
-            **{name: said.body.get(name) for name in _TOLD},
+            names[0]: said.subject_id,
+            **{name: said.body.get(name) for name in names[1:]},
             "merchant_id": said.merchant_id,
             "mode": said.mode,
             "sequence": said.sequence,

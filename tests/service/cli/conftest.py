@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from service.settings import read_settings
+from tests.support.signed import SignedLog, write_log
 from tests.support.terminal import Terminal, Told
 
 
@@ -51,3 +53,18 @@ def payguard(migrated_once: Path, tmp_path: Path) -> Terminal:
 def merchant_id(payguard: Terminal) -> str:
     made = payguard.json("merchant", "create", "--name", "Kites")
     return str(made["merchant_id"])
+
+
+@pytest.fixture(scope="session")
+def signed_once(migrated_once: Path, tmp_path_factory: pytest.TempPathFactory) -> SignedLog:
+    """A log of some hundred entries under four checkpoints."""
+    home = tmp_path_factory.mktemp("signed") / "home"
+    shutil.copytree(migrated_once, home)
+    write_log(read_settings({"PAYGUARD_DATA_DIR": str(home)}), rounds=4, merchants=40)
+    return SignedLog(home)
+
+
+@pytest.fixture
+def signed(signed_once: SignedLog, tmp_path: Path) -> SignedLog:
+    """A copy of it, to change."""
+    return signed_once.copied(tmp_path)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from risk.entity_state import Asked, EntityState
-from risk.series import keyed
+from risk.entity_state import EntityState
+from risk.history import keyed
+from risk.reading import Asked
 from risk.windows import second_of
 from service.cli.features import read_state, values
 from service.cli.screen import Failure

@@ -12,7 +12,9 @@ import pytest
 
 from service.db import backup_sqlite
 from service.db.sqlite import connect
+from service.settings import read_settings
 from service.writer.lock import WriterLock
+from tests.support.signed import SignedLog, write_log
 from tests.support.terminal import Terminal, Told
 
 STORE = "payguard.sqlite"
@@ -251,3 +253,35 @@ def test_a_backup_can_move_to_a_new_home(told: Told, kept: Path, tmp_path: Path)
 
     assert result.exit_code == 0, result.output
     assert payments(home) == payments(told.payguard.home)
+
+
+def test_a_restore_that_sets_the_log_back_says_what_to_do(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    payguard, kept = signed.payguard, tmp_path / "kept"
+    assert payguard("backup", kept).exit_code == 0
+    home = str(payguard.home)
+    write_log(read_settings({"PAYGUARD_DATA_DIR": home}), rounds=1, merchants=3)
+
+    result = payguard("restore", kept, "--replace")
+
+    assert result.exit_code == 0, result.output
+    assert "the log is set back" in result.stdout
+    assert "next: `payguard audit accept-restore" in result.stdout
+    assert payguard("doctor").exit_code == 1
+    assert payguard("audit", "accept-restore", "--reason", "a drill").exit_code == 0
+    write_log(read_settings({"PAYGUARD_DATA_DIR": home}), rounds=1, merchants=1)
+    assert signed.verify()["verified"]
+
+
+def test_a_restore_that_loses_nothing_signed_has_nothing_to_accept(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept"
+    assert signed.payguard("backup", kept).exit_code == 0
+
+    result = signed.payguard("restore", kept, "--replace")
+
+    assert "set back" not in result.stdout
+    assert "next: `payguard serve`" in result.stdout
+    assert signed.verify()["verified"]

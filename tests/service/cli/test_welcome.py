@@ -11,6 +11,7 @@ from tests.support.terminal import Told
 ROOT = Path(__file__).resolve().parents[3]
 # What differs from run to run.
 VARYING = re.compile(
+    r'(?<="index": )\d+|'
     r"(?<=_)[0-9A-Z]{26}|(?<=str_)[0-9a-f]+|eyJ\w+|[0-9a-f]{64}|\d{4}-\d\d-\d\dT[\d:.]+Z|[\d.]+ ms"
 )
 

@@ -24,6 +24,7 @@ OVER_ALL_TENANTS = {
     "principal by hash": "it finds out whose request this is",
     "merchant by id alone": "the command line acts for a merchant by its id",
     "payments whose timer is due": "the worker serves every tenant's timers",
+    "assessed actions whose timer is due": "the worker serves every tenant's timers",
     "observations after a sequence": "the writer rebuilds every tenant's feature state",
     "next sequence with observations": "the writer rebuilds every tenant's feature state",
     "any stale entity": "a new feature set is rebuilt for every tenant",
@@ -42,6 +43,10 @@ OVER_ALL_TENANTS = {
     "webhook deliveries that are over": "the house trims every tenant's deliveries",
     "trim webhook deliveries": "the house trims every tenant's deliveries",
     "trim webhook events": "the house trims every tenant's deliveries",
+    "leaves of every tenant from an index": "the worker grows the one log's tree",
+    "entries of every tenant from an index": "the one log is verified and exported whole",
+    "last index of a log": "the one log is verified whole",
+    "entry numbers of every merchant": "the one log is verified whole",
 }
 
 MAY_TOUCH_NONE = {
@@ -58,6 +63,8 @@ MAY_TOUCH_NONE = {
     "delete expired list entry": "its value may stand on no list yet",
     "trim webhook deliveries": "a bounded number of those that are over",
     "trim webhook events": "those that no delivery needs any more",
+    "delete log tile": "a tile that begins is not there yet",
+    "accept log divergence": "the worker may not have recorded it yet",
 }
 
 _TEXT_TABLE = re.compile(r"\b(?:INTO|UPDATE|FROM|JOIN)\s+(\w+)")

@@ -22,12 +22,17 @@ NOT_BY_OWNER = {
     "principal by hash": "the keyed hash opens the caller's key and merchant (payguard_key)",
     "merchant by id alone": "the command line reads over all tenants",
     "payments whose timer is due": "the worker reads over all tenants",
+    "assessed actions whose timer is due": "the worker reads over all tenants",
     "tenants with messages to fan out": "the worker reads over all tenants",
     "lowest message that is not fanned out": "the worker reads over all tenants",
     "endpoints with deliveries due": "the worker reads over all tenants",
     "places of messages to fan out": "the worker reads a tenant's outbox, over its merchants",
     "deliveries due at an endpoint": "the worker reads an endpoint's queue, by its id",
     "a webhook delivery that is over": "the worker reads over all tenants",
+    "leaves of every tenant from an index": "the worker reads over all tenants",
+    "entries of every tenant from an index": "the command line reads over all tenants",
+    "last index of a log": "the command line reads over all tenants",
+    "entry numbers of every merchant": "the command line reads over all tenants",
 }
 
 

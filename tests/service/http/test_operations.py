@@ -32,7 +32,7 @@ def metrics() -> Metrics:
 
 
 def mounted(house: Any, metrics: Metrics, **probes: Any) -> Any:
-    mount_operations(house.app, probes=probes, metrics=metrics, log=house.log)
+    mount_operations(house.app, probes=probes, watched={}, metrics=metrics, log=house.log)
     return house.client
 
 
@@ -164,3 +164,17 @@ def test_those_turned_away_are_told_of_once_a_second_with_their_number(house: An
 
     told = [(line["event"], line.get("requests")) for line in house.log_lines()]
     assert told == [("requests_turned_away", 1), ("requests_turned_away", 3)]
+
+
+def test_what_somebody_has_to_look_at_stops_no_traffic(house: Any, metrics: Metrics) -> None:
+    watched = {"audit_log": lambda: False, "other": lambda: True}
+    mount_operations(house.app, probes={}, watched=watched, metrics=metrics, log=house.log)
+    client = house.client
+
+    response = client.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.get_json()["warnings"] == ["audit_log"]
+    said = client.get("/metrics").get_data(as_text=True)
+    assert 'payguard_warning{part="audit_log"} 1.0' in said
+    assert 'payguard_warning{part="other"} 0.0' in said

@@ -5,11 +5,19 @@ from typing import Final
 import msgspec
 
 from keys.token_verifier import NotVerified
+from service.db.statements import Row
+from service.http.contacts import device_kept
 from service.http.paging import after, cursor_after, link_to_next
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
-from service.kernel.errors import MERCHANT_SUSPENDED, PAYMENT_NOT_FOUND, FieldError, Refusal
+from service.kernel.errors import (
+    MERCHANT_SUSPENDED,
+    OCCURRED_AT_OUT_OF_RANGE,
+    PAYMENT_NOT_FOUND,
+    FieldError,
+    Refusal,
+)
 from service.rooms.payments import contract, model, queries
 from service.rooms.payments.api.answers import (
     execute_answer,
@@ -17,7 +25,7 @@ from service.rooms.payments.api.answers import (
     payment_detail,
     stored_claims,
 )
-from service.rooms.payments.api.requests import device_kept, payment_facts
+from service.rooms.payments.api.requests import payment_facts
 from service.rooms.payments.contract import (
     CancelPayment,
     CreatePayment,
@@ -68,8 +76,15 @@ def _get(request: Request, ports: Ports) -> Answer:
 
 
 def _payment(request: Request, ports: Ports) -> Payment:
+    row = _row(request, ports)
+    if row is None:
+        raise Refusal(PAYMENT_NOT_FOUND)
+    return model.from_row(row)
+
+
+def _row(request: Request, ports: Ports) -> Row | None:
     caller = request.caller
-    row = ports.reader.maybe(
+    return ports.reader.maybe(
         queries.PAYMENT(
             tenant_id=caller.tenant_id,
             merchant_id=caller.merchant_id,
@@ -77,9 +92,6 @@ def _payment(request: Request, ports: Ports) -> Payment:
             payment_id=request.path["payment_id"],
         )
     )
-    if row is None:
-        raise Refusal(PAYMENT_NOT_FOUND)
-    return model.from_row(row)
 
 
 def _execute(request: Request, ports: Ports) -> Answer:
@@ -99,6 +111,7 @@ def _execute(request: Request, ports: Ports) -> Answer:
     except NotVerified as refused:
         # Which check failed would help a forger; whether the payment exists, anybody.
         raise Refusal(contract.PAYMENT_TOKEN_INVALID) from refused
+    row = _row(request, ports)
     command = ExecutePayment(
         payment_id=request.path["payment_id"],
         claims=stored_claims(claims),
@@ -107,6 +120,7 @@ def _execute(request: Request, ports: Ports) -> Answer:
         instrument=body.instrument,
         device=device,
         order_digest=model.order_digest(body.order),
+        told=None if row is None else model.from_row(row).facts,
     )
     reply = _submit(request, ports, command)
     return answer_of(reply, execute_answer(reply, request))
@@ -140,7 +154,7 @@ ROUTES: Final = (
         gives=(201, contract.PaymentAnswer),
         refuses=(
             contract.REFERENCE_TAKEN,
-            contract.OCCURRED_AT_OUT_OF_RANGE,
+            OCCURRED_AT_OUT_OF_RANGE,
             contract.PARENT_NOT_FOUND,
             MERCHANT_SUSPENDED,
         ),

@@ -1,15 +1,11 @@
 """From a reply to its answer: texts, the signature, what a replay may still give. Pure reads."""
 
-import functools
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from keys.tokens import PaymentClaims
-from risk import reasons
-from risk.assessment import Reason as JudgedReason
 from service.http.ports import Ports
-from service.http.problems import Language
 from service.http.routes import Request
 from service.kernel import answers
 from service.rooms.assessments import queries as assessments
@@ -24,14 +20,6 @@ from service.rooms.payments.contract import (
 )
 from service.rooms.payments.model import Payment
 from service.unit_of_work.commands import Reply
-
-EXPLAIN_SCOPE: Final = "assessments:explain"
-
-
-@functools.cache
-def _texts() -> reasons.Texts:
-    """Return the texts of reasons, read from the package once."""
-    return reasons.load_texts()
 
 
 def payment_answer(reply: Reply, request: Request, ports: Ports) -> PaymentAnswer:
@@ -100,38 +88,7 @@ def stored_claims(claims: PaymentClaims) -> TokenClaims:
 
 def assessment_answer(judged: answers.Judged, request: Request) -> answers.AssessmentAnswer:
     """Return a judgement in the caller's language; explained only to keys that may know."""
-    explains = EXPLAIN_SCOPE in request.caller.scopes
-    return answers.AssessmentAnswer(
-        id=judged.id,
-        stage=judged.stage,
-        score=judged.score,
-        risk_level=judged.risk_level,
-        strategy=judged.strategy,
-        arm=judged.arm,
-        degraded=judged.degraded,
-        reasons=tuple(_reason(one, request.language) for one in judged.reasons),
-        explanation=_explanation(judged) if explains else None,
-    )
-
-
-def _explanation(judged: answers.Judged) -> answers.Explanation:
-    likely = judged.probabilities
-    return answers.Explanation(
-        probabilities=None if likely is None else msgspec.convert(likely, answers.Probabilities),
-        percentile_30d=None,
-        expected_loss=None,
-        model=None,
-        contributions=None,
-        rules=judged.rules,
-        counterfactuals=None,
-        exemption=judged.exemption,
-    )
-
-
-def _reason(coded: answers.ReasonCoded, language: Language) -> answers.Reason:
-    said = msgspec.convert(msgspec.to_builtins(coded), JudgedReason)
-    spoken: reasons.Language = "zh" if language.startswith("zh") else "en"
-    return answers.Reason(code=coded.code, text=reasons.reason_text(said, spoken, _texts()))
+    return assessments.answered(judged, language=request.language, scopes=request.caller.scopes)
 
 
 def _challenge(asked: answers.ChallengeAsked) -> answers.ChallengeAnswer:

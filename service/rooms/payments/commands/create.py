@@ -1,14 +1,26 @@
 """CreatePayment: a payment is taken in and judged, and leaves with a token, challenge or hold."""
 
-import datetime as dt
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from risk.facts import Facts, Forced, Stage
 from service.db.statements import Bound
-from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
-from service.rooms.assessments.public import Judge, Judged, Known, Touched, as_answered
+from service.kernel.errors import (
+    MERCHANT_SUSPENDED,
+    OCCURRED_AT_OUT_OF_RANGE,
+    FieldError,
+    Problem,
+)
+from service.kernel.facts import EARLY_MAX, LATE_MAX
+from service.rooms.assessments.public import (
+    FORCED,
+    Judge,
+    Judged,
+    Known,
+    Touched,
+    as_answered,
+)
 from service.rooms.challenges import public as challenges
 from service.rooms.lists import public as lists
 from service.rooms.merchants import public as merchants
@@ -16,19 +28,13 @@ from service.rooms.merchants.public import MerchantSettings
 from service.rooms.payers import public as payers
 from service.rooms.payments import contract, model, store
 from service.rooms.payments.commands.story import Story, payment_read
-from service.rooms.payments.commands.translate import FORCED, judged_facts
+from service.rooms.payments.commands.translate import judged_facts
 from service.rooms.payments.commands.verdict import Verdict, issue_token, verdict
 from service.rooms.payments.contract import CreatePayment, PaymentFacts, PaymentReply
 from service.state.entities import EntityKey
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, Handler, View
 from service.unit_of_work.outcome import Entry, Outcome, Refused
-
-# DESIGN 7: a payment may be told a day late, and a clock may be two minutes fast.
-LATE_MAX: Final = dt.timedelta(hours=24)
-EARLY_MAX: Final = dt.timedelta(minutes=2)
-# A payee whom the merchant has listed for the payer this long is not new to them.
-PAYEE_SETTLED_AFTER: Final = dt.timedelta(hours=24)
 
 
 def create_payment_handler(judge: Judge, *, issuer: str) -> Handler:
@@ -141,14 +147,12 @@ def _known(
     forced: Forced | None = None
     if ctx.call.mode == "sandbox":
         forced = FORCED.get(told.payee.payee_id)
-    added_at = told.payee.added_at
-    is_settled = added_at is not None and ctx.now - added_at >= PAYEE_SETTLED_AFTER
     base: dict[str, Any] = {
         "preset": settings.preset,
         "forced": forced,
         "small_limit_minor": limits.small_minor if limits else None,
         "merchant_limit_minor": limits.challenge_minor if limits else None,
-        "payee_is_new": not is_settled,
+        "payee_is_new": payers.payee_is_new(told.payee.added_at, None, now=ctx.now),
         "lists": lists.hits(view, ctx.call, facts, now=ctx.now),
     }
     payer_id = told.payer.payer_id
@@ -157,9 +161,7 @@ def _known(
     profile = payers.profile(view, ctx.call, payer_id)
     links = payers.links(view, ctx.call, payer_id, _judged_links(told))
     payee = links.get("payee")
-    # Since when the merchant lists a payee says nothing once a payment to them was fraud.
-    is_listed = is_settled and (payee is None or payee.fraud_at is None)
-    base["payee_is_new"] = not (is_listed or payers.payee_is_known(payee))
+    base["payee_is_new"] = payers.payee_is_new(told.payee.added_at, payee, now=ctx.now)
     return Known(
         **base,
         has_small_consent=profile.has_small_consent,
@@ -192,8 +194,8 @@ def _not_taken(
         return _refused(MERCHANT_SUSPENDED)
     wrong = _untimely(told, ctx)
     if wrong is not None:
-        error = FieldError("/occurred_at", contract.OCCURRED_AT_OUT_OF_RANGE.code, wrong)
-        return _refused(contract.OCCURRED_AT_OUT_OF_RANGE, errors=(error,))
+        error = FieldError("/occurred_at", OCCURRED_AT_OUT_OF_RANGE.code, wrong)
+        return _refused(OCCURRED_AT_OUT_OF_RANGE, errors=(error,))
     if told.reference is not None:
         taken = view.maybe(_reference_read(ctx.call, told.reference))
         if taken is not None:

@@ -7,10 +7,13 @@ from typing import Final
 
 import msgspec
 
+from risk.facts import Facts
+from risk.lists import ListHit
 from service.db.statements import Bound, Row
 from service.kernel.errors import MERCHANT_SUSPENDED, Problem
 from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
+from service.rooms.lists import public as lists
 from service.rooms.merchants import public as merchants
 from service.rooms.payers import public as payers
 from service.rooms.payments import contract, model, store
@@ -35,6 +38,7 @@ from service.rooms.payments.contract import (
     Decision,
     ExecutePayment,
     IssueToken,
+    PaymentFacts,
     PaymentReply,
     TokenState,
 )
@@ -95,22 +99,36 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     refusal = _unusable(ctx, payment, token, command)
     if refusal is not None:
         return refusal
-    # What the device says now counts: since the payment was made, a call may have begun.
-    device = command.device or payment.facts.device
-    told = msgspec.structs.replace(payment.facts, device=device)
-    facts = judged_facts(
-        told,
-        stage="in_flight",
-        occurred_at=ctx.now,
-        amount=command.amount,
-        merchant_id=ctx.call.merchant_id,
-    )
+    facts = _facts(payment.facts, command, ctx.call, at=ctx.now)
     known = Known(
         preset=settings.preset,
         exemption=payment.exemption.code if payment.exemption else None,
+        lists=_listed(view, payment, facts, command, ctx),
     )
     judged = judge.judge(view, facts, known, subject_id=payment.payment_id, ctx=ctx)
     return _executed(ctx, payment, command, judged)
+
+
+def _facts(told: PaymentFacts, command: ExecutePayment, call: Call, *, at: dt.datetime) -> Facts:
+    # What the device says now counts: since the payment was made, a call may have begun.
+    device = command.device or told.device
+    return judged_facts(
+        msgspec.structs.replace(told, device=device),
+        stage="in_flight",
+        occurred_at=at,
+        amount=command.amount,
+        merchant_id=call.merchant_id,
+    )
+
+
+def _listed(
+    view: View, payment: Payment, facts: Facts, command: ExecutePayment, ctx: Context
+) -> tuple[ListHit, ...]:
+    """Return the entries that stand now: one may have come since the payment was made."""
+    if command.told is None:
+        return ()
+    assert command.told == payment.facts, "what a payment was told with never changes"
+    return lists.hits(view, ctx.call, facts, now=ctx.now)
 
 
 def _executed(ctx: Context, payment: Payment, command: ExecutePayment, judged: Judged) -> Outcome:
@@ -278,11 +296,16 @@ def _token_read(call: Call, command: ExecutePayment) -> Bound:
 
 
 def _execute_reads(command: ExecutePayment, call: Call) -> Sequence[Bound]:
-    return (
+    reads = [
         payment_read(call, command.payment_id),
         _token_read(call, command),
         merchants.settings_read(call),
-    )
+    ]
+    if command.told is not None:
+        # By keys alone: the time of the execution is not known yet, and is none of them.
+        facts = _facts(command.told, command, call, at=command.told.occurred_at)
+        reads.append(lists.hits_read(call, facts))
+    return reads
 
 
 def _execute_entities(command: ExecutePayment, call: Call) -> Sequence[EntityKey]:

@@ -3,18 +3,11 @@
 import datetime as dt
 from typing import Any
 
-from risk.facts import Facts, Forced, Stage
+from risk.facts import Facts, Stage
 from service.kernel import facts as kernel
 from service.kernel.money import Amount
+from service.rooms.assessments.public import means, people
 from service.rooms.payments.contract import PaymentFacts
-
-FORCED: dict[str, Forced] = {
-    "test:approve": "approve",
-    "test:challenge": "challenge",
-    "test:hold": "hold",
-    "test:decline": "decline",
-    "test:degraded": "degraded",
-}
 
 
 def judged_facts(
@@ -50,56 +43,10 @@ def judged_facts(
         channel=told.channel,
         mcc=told.mcc,
         merchant_id=merchant_id,
-        **_people(told),
-        **_means(told),
+        **people(told.payer, told.payee, told.authentication),
+        **means(told.instrument, told.device),
         **_purchase(told),
     )
-
-
-def _people(told: PaymentFacts) -> dict[str, Any]:
-    payee, payer = told.payee, told.payer
-    signed_in = told.authentication or kernel.Authentication()
-    return {
-        "payer_key": payer.payer_key,
-        "payer_id": payer.payer_id,
-        "account_created_at": payer.account_created_at,
-        "contact_changed_at": payer.contact_changed_at,
-        "email_key": payer.email_key,
-        "phone_key": payer.phone_key,
-        "payee_id": payee.payee_id,
-        "payee_type": payee.type,
-        "payee_account_id": payee.account,
-        "payee_name_check": payee.name_check,
-        "payee_added_at": payee.added_at,
-        "sign_in": signed_in.sign_in,
-        "sign_in_at": signed_in.at,
-    }
-
-
-def _means(told: PaymentFacts) -> dict[str, Any]:
-    """Return what pays and from where."""
-    instrument = told.instrument or kernel.Instrument()
-    device = told.device or kernel.DeviceKept()
-    return {
-        "instrument_id": instrument.instrument_id,
-        "instrument_type": instrument.type,
-        "instrument_network": instrument.network,
-        "instrument_funding": instrument.funding,
-        "instrument_bin": instrument.bin,
-        "instrument_issuer_country": instrument.issuer_country,
-        "instrument_billing_country": instrument.billing_country,
-        "instrument_added_at": instrument.added_at,
-        "device_id": device.device_id,
-        "session_id": device.session_id,
-        "platform": device.platform,
-        "ip_keys": device.ip_keys,
-        "ip_country": device.ip_country,
-        "language": device.language,
-        "timezone": device.timezone,
-        "integrity": device.integrity,
-        "remote_access": device.remote_access,
-        "call_active": device.call_active,
-    }
 
 
 def _purchase(told: PaymentFacts) -> dict[str, Any]:

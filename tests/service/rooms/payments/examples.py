@@ -32,7 +32,7 @@ ANSWER = """
              "released": 0, "refunded": 0, "charged_back": 0, "lost": 0, "recovered": 0},
  "assessment": {"id": "asm_01J9", "stage": "pre_payment", "score": 534, "risk_level": "high",
    "strategy": "str_12", "arm": "champion", "degraded": [],
-   "reasons": [{"code": "new_payee", "text": "First payment to this payee"}],
+   "reasons": [{"code": "new_payee", "text": "First payment to this payee", "for_payer": true}],
    "explanation": {
      "probabilities": {"normal": 0.61, "scam": 0.31, "unauthorized": 0.06, "first_party": 0.02},
      "percentile_30d": 99.6, "expected_loss": {"value": 12540, "currency": "CNY"},

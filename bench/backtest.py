@@ -1,0 +1,77 @@
+"""How much faster history is judged over columns than payments are judged online.
+
+`uv run --extra data python -m bench.backtest [FILE] [--rows N]` judges the first rows of a file
+both ways, under the strategy that ships, and holds both to the same outcomes. Online is what the
+writer does for a payment besides its database: features from the states of its entities, the
+engine, and the states after it. The back-test is everything, from the file to the outcomes.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+from risk.engine import assess
+from risk.entity_state import EntityState
+from risk.offline.backtest import OUTCOMES, circumstances, try_strategy
+from risk.strategy import load_strategy
+from risk.vectors import entities, observations, vector
+from service.cli.backtest.history import load_history
+from service.cli.replay.columns import load_map
+from service.cli.replay.rows import open_table
+
+ROWS = 20_000
+RATIO_LEAST = 20
+PRESET = "CN"
+
+
+def backtested(file: Path):
+    """Return the history, what the strategy makes of it, and rows a second."""
+    strategy, columns = load_strategy(), load_map("handbook")
+    start = time.perf_counter()
+    values = open_table(file, columns.columns).columns()
+    loaded = load_history(values, columns, preset=PRESET)
+    tried = try_strategy(loaded.history, strategy)
+    return loaded.history, tried, loaded.history.size / (time.perf_counter() - start)
+
+
+def judged_online(history, rows: int):
+    """Return outcomes of the first rows, and rows a second."""
+    strategy = load_strategy()
+    told = [history.facts(row) for row in range(rows)]
+    states, met, outcomes = {}, set(), []
+    start = time.perf_counter()
+    for facts in told:
+        for entity in entities(facts):
+            if entity not in states:
+                states[entity] = EntityState(strategy.features.plans[entity[0]])
+        pair = (facts.payer_key, facts.payee_id)
+        known = circumstances(facts, history.preset, is_new=pair not in met)
+        met.add(pair)
+        found = assess(facts, known, vector(facts, states, strategy.features), strategy)
+        outcomes.append(found.outcome)
+        for seen in observations(facts, is_declined=found.outcome == "decline"):
+            states[seen.kind, seen.key].add(
+                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+            )
+    return outcomes, rows / (time.perf_counter() - start)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("file", type=Path)
+    options.add_argument("--rows", type=int, default=ROWS, help="judged online")
+    given = options.parse_args()
+    history, tried, offline = backtested(given.file)
+    rows = min(given.rows, history.size)
+    outcomes, online = judged_online(history, rows)
+    same = sum(one == OUTCOMES[place] for one, place in zip(outcomes, tried.outcome, strict=False))
+    ratio = offline / online
+    print(f"back-test  {offline:>10,.0f} rows a second, {history.size:,} rows, file and all")
+    print(f"online     {online:>10,.0f} rows a second, {rows:,} rows, without database and HTTP")
+    print(f"ratio      {ratio:>10,.1f} (at least {RATIO_LEAST})")
+    print(f"same       {same:,} of {rows:,} outcomes")
+    return 0 if ratio >= RATIO_LEAST and same == rows else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,126 @@
+"""Columns that copies of a series share, and values kept up beside them. Never reads a clock."""
+
+import hashlib
+from array import array
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+# Beyond so many different values in one window we say only that it is more.
+DISTINCT_MAX: Final = 64
+# After every bucket.
+AFTER_ALL: Final = 2**62
+
+Column: TypeAlias = "array[int] | list[int]"
+
+
+@lru_cache(maxsize=8_192)
+def keyed(value: str) -> int:
+    """Return the 64 bits that stand for a value in a state: the value itself is not kept."""
+    return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big")
+
+
+class History:
+    """Columns of buckets, oldest first. Copies of a series share them: only ever appended to.
+
+    A total stands before its bucket, so the buckets from `low` to `end` hold `total[end] -
+    total[low]`, however many they are. What is not a sum stands beside its bucket, once that is
+    not the newest any more.
+
+    Attributes:
+        keys: Bucket numbers, rising.
+        counts, judged, declined: Totals of payments.
+        sums: Currency -> totals; a list where they are too great for 64 bits.
+        maxes: Currency -> greatest amount of each bucket, or `NONE_SEEN`.
+        values: Kind -> for each bucket how often each keyed value came; at most one value more
+            than `DISTINCT_MAX` in a bucket. The dictionaries are replaced, never changed.
+    """
+
+    __slots__ = ("counts", "declined", "judged", "keys", "maxes", "sums", "values")
+
+    def __init__(self, of: Iterable[str] = ()) -> None:
+        self.keys = array("q")
+        self.counts = array("q")
+        self.judged = array("q")
+        self.declined = array("q")
+        self.sums: dict[str, Column] = {}
+        self.maxes: dict[str, array[int]] = {}
+        self.values: dict[str, list[dict[int, int]]] = {kind: [] for kind in of}
+
+    def part(self, begin: int, end: int) -> "History":
+        """Return columns of some buckets; the last of them is the newest."""
+        other, closed = History.__new__(History), max(end - 1, 0)
+        other.keys, other.counts = self.keys[begin:end], self.counts[begin:end]
+        other.judged, other.declined = self.judged[begin:end], self.declined[begin:end]
+        other.sums = {currency: column[begin:end] for currency, column in self.sums.items()}
+        other.maxes = {currency: column[begin:closed] for currency, column in self.maxes.items()}
+        other.values = {kind: column[begin:closed] for kind, column in self.values.items()}
+        return other
+
+
+class Recent:
+    """How often each value came in the newest buckets: kept up so that a read need not count.
+
+    Attributes:
+        buckets: Length of the window it is for.
+        first: Every bucket from this number on is inside.
+        next: The oldest bucket inside.
+        full: How many buckets inside had no place for some value.
+    """
+
+    __slots__ = ("buckets", "first", "full", "next", "times")
+
+    def __init__(self, buckets: int) -> None:
+        self.buckets = buckets
+        self.first = AFTER_ALL
+        self.next = AFTER_ALL
+        self.full = 0
+        self.times: dict[int, int] = {}
+
+    def count(self, value: int, key: int, *, is_full: bool) -> None:
+        """Count a value once more in the newest bucket, which may have no place left by it."""
+        if key >= self.first:
+            self.times[value] = self.times.get(value, 0) + 1
+            self.full += is_full
+            self.next = min(self.next, key)
+
+    def take(self, bucket: dict[int, int]) -> None:
+        """Count the values of a bucket."""
+        times = self.times
+        for value, count in bucket.items():
+            times[value] = times.get(value, 0) + count
+        self.full += len(bucket) > DISTINCT_MAX
+
+    def drop(self, bucket: dict[int, int]) -> None:
+        """Count the values of a bucket no longer."""
+        times = self.times
+        for value, count in bucket.items():
+            left = times[value] - count
+            if left:
+                times[value] = left
+            else:
+                del times[value]
+        self.full -= len(bucket) > DISTINCT_MAX
+
+
+def append(columns: dict[str, Column], currency: str, total: int) -> None:
+    """Append a total to a currency's column."""
+    try:
+        columns[currency].append(total)
+    except OverflowError:
+        # An equal beginning: whoever shares the old column may read this one.
+        columns[currency] = [*columns[currency], total]
+
+
+def column_of(totals: list[int]) -> Column:
+    """Return totals as a column."""
+    try:
+        return array("q", totals)
+    except OverflowError:
+        return totals
+
+
+def raise_from(column: "array[int]", place: int, by: int) -> None:
+    """Add to every total from a place on."""
+    for at in range(place, len(column)):
+        column[at] += by

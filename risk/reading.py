@@ -1,0 +1,119 @@
+"""Values of windows, from one series into a vector. Exact, or it says why it is not known. Pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+
+from risk.plan import TierReads, WindowReads
+from risk.series import NONE_SEEN, Series, Span
+
+Unknown = Literal["not_loaded", "outside_kept_range", "no_history"]
+THOUSANDTHS: Final = 1_000
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """The payment that values are read for, and where they go.
+
+    Attributes:
+        second: Its event time, see `second_of`.
+        others: Kind -> keyed value of each entity it involves.
+        into: The vector being filled.
+        missing: What to write for a value that is not known.
+    """
+
+    second: int
+    currency: str
+    amount_minor: int
+    others: dict[str, int]
+    into: list[Any] = []
+    missing: Mapping[Unknown, Any] = {}
+
+
+def fill(slots: Iterable[int], why: Unknown, asked: Asked) -> None:
+    """Write one reason into places."""
+    into, found = asked.into, asked.missing[why]
+    for slot in slots:
+        into[slot] = found
+
+
+def read_tier(series: Series, tier: TierReads, asked: Asked, *, is_unsummed: bool) -> None:
+    """Write the values of a tier's windows into their places.
+
+    Args:
+        series: The tier's.
+        tier: What to read.
+        asked: The payment.
+        is_unsummed: Its currency may have come and had no place.
+    """
+    into = asked.into
+    last = asked.second // tier.bucket_s
+    for window in tier.windows:
+        span = series.span(last - window.buckets + 1, last)
+        if span is None:
+            fill(window.slots, "outside_kept_range", asked)
+            continue
+        if window.counts:
+            count = series.count_in(span)
+            for slot in window.counts:
+                into[slot] = count
+        for slot in window.sums:
+            into[slot] = _sum(series, span, asked, is_unsummed=is_unsummed)
+        if window.has_more:
+            _read_more(series, window, span, asked, is_unsummed=is_unsummed)
+
+
+def _read_more(
+    series: Series, window: WindowReads, span: Span, asked: Asked, *, is_unsummed: bool
+) -> None:
+    into, missing = asked.into, asked.missing
+    for slot in window.maxes:
+        into[slot] = _max(series, span, asked, is_unsummed=is_unsummed)
+    for slot in window.shares:
+        declined, judged = series.declined_in(span)
+        into[slot] = THOUSANDTHS * declined // judged if judged else missing["no_history"]
+    for slot, kind in window.distincts:
+        if kind in series.heads:
+            into[slot] = series.distinct(kind, window.buckets, span)
+        else:
+            into[slot] = missing["not_loaded"]
+    for slot, kind, is_share in window.pairs:
+        # Whoever fills the vector says which entity the payment lacks.
+        if kind in asked.others:
+            into[slot] = _pair(series, window, kind, span, asked, is_share)
+
+
+def _sum(series: Series, span: Span, asked: Asked, *, is_unsummed: bool) -> Any:
+    if asked.currency in series.sums:
+        return series.sum_in(asked.currency, span)
+    if not series.plan.has_sums:
+        return asked.missing["not_loaded"]
+    return asked.missing["outside_kept_range"] if is_unsummed else 0
+
+
+def _max(series: Series, span: Span, asked: Asked, *, is_unsummed: bool) -> Any:
+    if asked.currency in series.tops:
+        most = series.max_in(asked.currency, span)
+        return asked.missing["no_history"] if most == NONE_SEEN else most
+    if not series.plan.has_maxes:
+        return asked.missing["not_loaded"]
+    return asked.missing["outside_kept_range" if is_unsummed else "no_history"]
+
+
+def _pair(
+    series: Series,
+    window: WindowReads,
+    kind: str,
+    span: Span,
+    asked: Asked,
+    is_share: bool,  # noqa: FBT001  one of two values of a pair
+) -> Any:
+    if kind not in series.heads:
+        return asked.missing["not_loaded"]
+    part = series.count_of(kind, asked.others[kind], window.buckets, span)
+    if part is None:
+        return asked.missing["outside_kept_range"]
+    if not is_share:
+        return part
+    whole = series.count_in(span)
+    return THOUSANDTHS * part // whole if whole else asked.missing["no_history"]

@@ -1,0 +1,1 @@
+"""Rules as text: parsed to a closed tree, checked, compiled; no author's text is ever executed."""

@@ -1,0 +1,168 @@
+"""Rules at work: which hit, which failed, shown with real values. Equal inputs, equal results."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from risk.assessment import Reason, RuleResult
+from risk.facts import Circumstances, Facts, Stage
+from risk.feature import EVERY_STAGE
+from risk.policy.shapes import Preset
+from risk.rules.checker import check
+from risk.rules.compiler import Places, Run, compile_rules, make_places
+from risk.rules.fields import Fields, Read, make_read, reading_order
+from risk.rules.parser import parse
+from risk.rules.shapes import Rule
+from risk.rules.showing import Shown, SlotKind, filled, make_shown, slot_kind, slots_of
+from risk.rules.tree import Node, fields_of
+from risk.vectors import FeatureVector, Missing
+
+NOT_LOADED: Final = Missing("not_loaded")
+
+
+class RuleHit(msgspec.Struct, frozen=True):
+    """A rule that hit, and why in words to come."""
+
+    rule: Rule
+    reason: Reason
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What rules said of a payment.
+
+    Attributes:
+        hits: In the order of the rules.
+        results: Of the hits and of the rules that failed; a rule without either did not hit.
+        has_failed: A rule had no answer.
+    """
+
+    hits: tuple[RuleHit, ...] = ()
+    results: tuple[RuleResult, ...] = ()
+    has_failed: bool = False
+
+
+NOTHING: Final = Looked()
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """A rule with its tree, how it is shown, and the slots of its reason."""
+
+    rule: Rule
+    node: Node
+    shown: Shown
+    effect: str
+    slots: dict[str, SlotKind]
+
+
+class _Stage(msgspec.Struct, frozen=True):
+    """What is looked at at one stage, and what that reads besides features."""
+
+    run: Run
+    read: Read
+    places: Places
+
+
+def make_ready(rule: Rule, fields: Fields) -> Ready:
+    """Return a rule parsed and checked.
+
+    Raises:
+        RuleError: Its condition cannot be read or says what cannot be.
+        ValueError: Its reason has slots that are no fields, or other ones in each language.
+    """
+    node = parse(rule.when)
+    check(node, fields, rule.stages)
+    names = slots_of(rule.reason.en)
+    if names != slots_of(rule.reason.zh):
+        raise ValueError("a reason has the same slots in both languages")
+    for name in sorted(names):
+        found = fields.by_name.get(name)
+        if found is None:
+            raise ValueError(f"there is no feature or fact {name} for a reason")
+        if not set(rule.stages) <= set(found.stages):
+            raise ValueError(f"{name} is not known at every stage of the rule")
+    slots = {name: slot_kind(fields.by_name[name]) for name in sorted(names)}
+    return Ready(rule, node, make_shown(node), rule.effect, slots)
+
+
+class Runner:
+    """All rules of a strategy, compiled for each stage."""
+
+    def __init__(self, rules: Sequence[Rule], fields: Fields) -> None:
+        """Compile.
+
+        Raises:
+            ValueError: A rule does not fit, or two share a code.
+        """
+        self._features = fields.features
+        self._ready = tuple(make_ready(rule, fields) for rule in rules)
+        if len({rule.code for rule in rules}) != len(rules):
+            raise ValueError("two rules share a code")
+        self._stages: Mapping[Stage, _Stage] = {
+            stage: self._compile(stage, fields) for stage in EVERY_STAGE
+        }
+
+    def _compile(self, stage: Stage, fields: Fields) -> _Stage:
+        chosen = {number: one for number, one in enumerate(self._ready) if stage in one.rule.stages}
+        names = {name for one in chosen.values() for name in (*fields_of(one.node), *one.slots)}
+        others = reading_order(names, fields)
+        trees = {number: one.node for number, one in chosen.items()}
+        places = make_places(fields.features, others)
+        return _Stage(
+            run=compile_rules(trees, places), read=make_read(others, fields), places=places
+        )
+
+    def look(
+        self,
+        facts: Facts,
+        circumstances: Circumstances,
+        preset: Preset,
+        features: FeatureVector | None,
+    ) -> Looked:
+        """Look at every rule of the payment's stage.
+
+        Args:
+            facts: The payment.
+            circumstances: What else is known.
+            preset: The merchant's.
+            features: Its sound vector; None where there is none, which makes every rule that
+                reads a feature fail.
+        """
+        stage = self._stages[facts.stage]
+        values = (NOT_LOADED,) * len(self._features) if features is None else features.values
+        others = stage.read(facts, circumstances, preset)
+        hit: list[int] = []
+        failed: list[int] = []
+        stage.run(values, others, hit.append, failed.append)
+        if not hit and not failed:
+            return NOTHING
+
+        places = stage.places
+
+        def value_of(name: str) -> Any:
+            kind, at = places[name]
+            return values[at] if kind == "v" else others[at]
+
+        return self._told(hit, failed, value_of, facts.currency)
+
+    def _told(
+        self, hit: list[int], failed: list[int], value_of: Callable[[str], Any], currency: str
+    ) -> Looked:
+        results = []
+        for number in sorted((*hit, *failed)) if failed else hit:
+            one = self._ready[number]
+            results.append(
+                RuleResult(
+                    rule=one.rule.code,
+                    version=one.rule.version,
+                    result="error" if number in failed else "hit",
+                    effect=one.effect,
+                    shown=one.shown.filled(value_of),
+                )
+            )
+        hits = []
+        for number in hit:
+            one = self._ready[number]
+            slots = filled(one.slots, value_of, currency)
+            hits.append(RuleHit(one.rule, Reason(one.rule.code, slots)))
+        return Looked(tuple(hits), tuple(results), has_failed=bool(failed))

@@ -1,0 +1,1 @@
+"""Tries a strategy on payments of a file, and shows what it would change."""

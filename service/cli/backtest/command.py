@@ -1,0 +1,113 @@
+"""`payguard backtest`: reads a file, judges it under two strategies, shows what would change."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from risk.offline.backtest import NotSettled, try_strategy
+from service.cli.backtest.history import Loaded, labelled, load_history
+from service.cli.backtest.report import Report, Rows, compare, text_of
+from service.cli.environment import current_settings
+from service.cli.picture import bars
+from service.cli.replay.columns import RowRefused, load_map
+from service.cli.replay.rows import open_table
+from service.cli.screen import Failure, Screen, reporting
+from service.cli.strategy_folder import deciding, read_folder
+from service.kernel.clock import SystemClock
+
+# What a column says of a payment that was fraud, however a file writes it.
+FRAUD = frozenset({"1", "true", "yes", "fraud"})
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--strategy",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the strategy to try.",
+)
+@click.option(
+    "--map",
+    "map_name",
+    default="handbook",
+    show_default=True,
+    help="Column map: a TOML file, or the name of one that comes with Payguard.",
+)
+@click.option("--preset", default="CN", show_default=True, help="Preset of the merchant.")
+@click.option("--label", help="Column that says which payments were fraud, if not the map's.")
+@click.option("--svg", type=click.Path(path_type=Path), help="Draw the outcomes into this file.")
+@reporting
+def backtest(screen: Screen, **given: Any) -> None:
+    """Judge the payments of FILE (parquet or CSV) as they were, under another strategy.
+
+    Compares with the strategy in force, or with the one that comes with Payguard where none is
+    yet. Nothing is sent, stored or executed. docs/backtest.md says what history cannot tell.
+    """
+    after, before = read_folder(given["folder"]).strategy, deciding(current_settings()).strategy
+    for one in (before, after):
+        if given["preset"] not in one.presets:
+            raise Failure(
+                "preset_unknown",
+                f"strategy {one.id} has no preset {given['preset']}",
+                then=f"it has: {', '.join(sorted(one.presets))}",
+            )
+    clock = SystemClock()
+    started_ns = clock.monotonic_ns()
+    loaded, fraud = _read(given)
+    try:
+        tried = [try_strategy(loaded.history, one) for one in (before, after)]
+    except RowRefused as error:
+        raise Failure(
+            "row_refused", f"a row is no payment: {error}", then="see docs/replay.md for maps"
+        ) from error
+    except NotSettled as error:
+        raise Failure(
+            "not_settled", str(error), then="let no rule read how much was declined before"
+        ) from error
+    rows = Rows(preset=given["preset"], refused=loaded.refused, rounded=loaded.rounded)
+    report = compare(tried[0], tried[1], rows, fraud)
+    seconds = (clock.monotonic_ns() - started_ns) / 1e9
+    screen.note(f"{2 * report.payments / max(seconds, 1e-9):,.0f} judgements a second, all in")
+    if given["svg"] is not None:
+        _draw(report, given["svg"])
+    screen.show(report, text_of(report))
+
+
+def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
+    columns = load_map(given["map_name"])
+    label: str | None = given["label"]
+    wanted = dict.fromkeys([*columns.columns, *([label] if label else [])])
+    table = open_table(given["file"], tuple(wanted), () if label else columns.label_columns)
+    values = table.columns()
+    loaded = load_history(values, columns, preset=given["preset"])
+    if not loaded.history.size:
+        raise Failure(
+            "no_payments",
+            f"no row of {given['file']} is a payment under this map",
+            then="give a map of this file's columns with --map; docs/replay.md shows one",
+        )
+    if label is not None:
+        said = (str(one).strip().lower() in FRAUD for one in values[label])
+        return loaded, np.fromiter(said, np.bool_)[loaded.row]
+    if columns.label is None or not table.has_more:
+        return loaded, None
+    return loaded, labelled(values, columns.label)[loaded.row]
+
+
+def _draw(report: Report, path: Path) -> None:
+    found = {name: (one.before, one.after) for name, one in report.outcomes.items()}
+    title = f"{report.payments:,} payments, {report.changed:,} of which end otherwise"
+    series = (f"before: {report.before}", f"after: {report.after}")
+    try:
+        path.write_text(bars(title, series, found), encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            "file_unusable",
+            f"{path} cannot be written: {error.strerror or error}",
+            then="name a file where this user may write",
+        ) from error

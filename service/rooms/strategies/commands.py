@@ -1,0 +1,129 @@
+"""Handlers of strategies: another one decides. Pure; the switch itself follows the commit.
+
+Both run alone, so that in the log everything before the entry was judged by the old strategy and
+everything behind it by the new one.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+from risk.strategy_content import NotAStrategy
+from service.db.statements import Row
+from service.kernel.errors import Problem
+from service.rooms.strategies import contract, model, store
+from service.rooms.strategies.contract import ActivateStrategy, GoBack
+from service.rooms.strategies.model import Desk, StrategyRefused
+from service.unit_of_work.commands import HOUSE, Call
+from service.unit_of_work.handlers import Context, Handler, View, no_entities
+from service.unit_of_work.outcome import Accepted, Change, Entry, Outcome, Refused
+
+ACTIVATED: Final = "strategy.activated"
+WENT_BACK: Final = "strategy.went_back"
+
+
+def handlers(desk: Desk) -> tuple[Handler, ...]:
+    """Return this room's handlers.
+
+    Args:
+        desk: Whose signature counts, and what this software judges by itself.
+    """
+    return (
+        _handler(ActivateStrategy, partial(activate, desk)),
+        _handler(GoBack, partial(go_back, desk)),
+    )
+
+
+def _handler(command: type, run: Any) -> Handler:
+    return Handler(command=command, run=run, keys=_keys, reads=None, entities=no_entities)
+
+
+def _keys(_command: ActivateStrategy | GoBack, _call: Call) -> Sequence[str]:
+    return ("strategy",)
+
+
+def activate(desk: Desk, view: View, command: ActivateStrategy, ctx: Context) -> Outcome:
+    """Let a strategy decide, if it is signed under the next number and fits this software."""
+    # No route leads here; a merchant that could bring a strategy could approve what it likes.
+    assert ctx.call.tenant_id == HOUSE
+    newest = view.maybe(store.NEWEST(tenant_id=HOUSE))
+    refused = partial(_refused, kind=ACTIVATED, subject=command.strategy_id)
+    if newest is not None and newest["strategy_id"] == command.strategy_id:
+        return refused(contract.STRATEGY_ACTIVE)
+    row = {
+        "tenant_id": HOUSE,
+        "number": command.number,
+        "strategy_id": command.strategy_id,
+        "origin": desk.origin(command.strategy_id),
+        "how": "start" if ctx.call.principal == "writer" else "activated",
+        "back_to": None if newest is None else newest["number"],
+        "content": command.content,
+        "note": command.note,
+        "activated_by": ctx.call.principal,
+        "activated_at": ctx.now,
+    }
+    return _in_force(desk, row, newest, kind=ACTIVATED) or _accepted(row, newest, kind=ACTIVATED)
+
+
+def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
+    """Let the strategy before decide again; going back once more leads one further back."""
+    assert ctx.call.tenant_id == HOUSE
+    newest = view.maybe(store.NEWEST(tenant_id=HOUSE))
+    target = None
+    if newest is not None and newest["back_to"] is not None:
+        target = view.maybe(store.NUMBERED(tenant_id=HOUSE, number=newest["back_to"]))
+    if target is None:
+        return _refused(contract.STRATEGY_FIRST, kind=WENT_BACK, subject=command.strategy_id)
+    row = {
+        **target,
+        "number": command.number,
+        "note": command.note,
+        "origin": desk.origin(target["strategy_id"]),
+        "how": "back",
+        "activated_by": ctx.call.principal,
+        "activated_at": ctx.now,
+    }
+    if target["strategy_id"] != command.strategy_id:
+        return _refused(contract.STRATEGY_CHANGED, kind=WENT_BACK, subject=command.strategy_id)
+    return _in_force(desk, row, newest, kind=WENT_BACK) or _accepted(row, newest, kind=WENT_BACK)
+
+
+def _in_force(desk: Desk, row: dict[str, Any], newest: Row | None, *, kind: str) -> Refused | None:
+    """Return why a row cannot decide, or None."""
+    refused = partial(_refused, kind=kind, subject=row["strategy_id"])
+    if row["number"] != (1 if newest is None else newest["number"] + 1):
+        return refused(contract.STRATEGY_CHANGED)
+    try:
+        found = model.opened(row, desk)
+    except StrategyRefused:
+        return refused(contract.STRATEGY_UNSIGNED)
+    except NotAStrategy as error:
+        return refused(contract.STRATEGY_UNFIT, why=model.unfit(error))
+    if found.strategy.id != row["strategy_id"]:
+        # Kept by software whose code decides otherwise over the same content.
+        return refused(contract.STRATEGY_UNFIT, why="other_engine")
+    return None
+
+
+def _accepted(row: dict[str, Any], newest: Row | None, *, kind: str) -> Accepted:
+    told = model.shown(row)
+    entry = Entry(
+        kind=kind,
+        subject=told.strategy_id,
+        strategy=told.strategy_id,
+        fields={
+            "number": told.number,
+            "origin": told.origin,
+            "how": told.how,
+            "before": None if newest is None else newest["strategy_id"],
+            "note": row["note"],
+        },
+    )
+    insert = store.INSERT_STRATEGY(**row)
+    return Accepted(reply=told, entries=(entry,), changes=(Change(bound=insert),))
+
+
+def _refused(problem: Problem, *, kind: str, subject: str, why: str | None = None) -> Refused:
+    fields = {"problem": problem.code} if why is None else {"problem": problem.code, "why": why}
+    entry = Entry(kind=kind, subject=subject, outcome="failure", fields=fields)
+    return Refused(problem=problem, entries=(entry,))

@@ -1,0 +1,170 @@
+"""Files of rules: the starter set stands; every kind of mistake is named with its place."""
+
+from importlib import resources
+
+import pytest
+
+from risk.assessment import Reason
+from risk.reasons import reason_text, with_rules
+from risk.rules.reader import load_starter_rules, read_rules
+from risk.rules.runner import Runner
+from risk.rules.showing import filled, slot_kind, slots_of
+from risk.vectors import Missing
+
+GOOD = """# A file.
+[[rules]]
+code = "many_at_once"
+version = 1
+stages = ["pre_payment"]
+when = 'default(payer_payment_count_1h, 0) >= 3 and payee_is_new'
+effect = "raise:challenge"
+level = 3
+meaning.en = "Looks."
+meaning.zh = "查看。"
+reason.en = "{payer_payment_count_1h} payments"
+reason.zh = "{payer_payment_count_1h} 笔付款"
+tests = [
+  { result = "hit", given = { payer_payment_count_1h = 3, payee_is_new = true } },
+  { result = "no_hit", given = { payee_is_new = true } },
+  { result = "error", given = { payer_payment_count_1h = { missing = "not_loaded" } } },
+]
+"""
+
+
+def said(fields, text: str) -> list[tuple[int, int, str]]:
+    read = read_rules("f.toml", text.encode(), fields)
+    assert not (read.rules and read.faults)
+    return [(one.line, one.column, one.what) for one in read.faults]
+
+
+def test_a_good_file_stands_with_its_tests(fields) -> None:
+    read = read_rules("f.toml", GOOD.encode(), fields)
+
+    assert (read.faults, read.tests) == ((), 3)
+    [rule] = read.rules
+    assert (rule.outcome, rule.level, rule.effect) == ("challenge", 3, "raise:challenge")
+
+
+def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -> None:
+    read = read_rules("f.toml", GOOD.replace("level = 3\n", "").encode(), fields)
+
+    assert [rule.level for rule in read.rules] == [2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "column", "what"),
+    [
+        ("payee_is_new'", "payee_is_odd'", 6, 53, "no feature or fact payee_is_odd"),
+        (">= 3 and", ">= 3 andd", 6, 49, "should end here"),
+        (">= 3", '>= "3"', 6, 44, "never compared"),
+        ('"raise:challenge"', '"score:+5"', 2, 1, "no score yet"),
+        ('"raise:challenge"', '"list:add"', 2, 1, "no command yet"),
+        ('"raise:challenge"', '"raise:approve"', 2, 1, "an effect is raise:"),
+        ('"raise:challenge"', '"lower:hold"', 2, 1, "an effect is raise:"),
+        ('"raise:challenge"', '"raise:hold"', 2, 1, "only a challenge has a level"),
+        ('"many_at_once"', '"on_block_list"', 2, 1, "engine's own reasons"),
+        ('"many_at_once"', '"Many"', 2, 1, "matching regex"),
+        ("version = 1", "version = 0", 2, 1, "version"),
+        ('"pre_payment"', '"yesterday"', 2, 1, "stages"),
+        ('"pre_payment"', '"pre_payment", "in_flight"', 2, 1, None),
+        ('reason.zh = "{payer_payment_count_1h} 笔付款"', 'reason.zh = "多笔"', 2, 1, "same slots"),
+        ("{payer_payment_count_1h} payments", "{payer_payment_count_1h!r}", 2, 1, "brace"),
+        ("given = { payer_payment_count_1h = 3", "given = { payer_payment_count_1h = 2", 2, 1,
+          "test 1: expected hit, found no_hit"),
+        ('result = "no_hit", given = { payee_is_new = true }', 'result = "error", given = {}',
+         2, 1, "at least one test that hits and one that does not"),
+        ("given = { payee_is_new = true }", "given = { payee_is_odd = true }", 2, 1, "test 2"),
+        ("given = { payee_is_new = true }", "given = { payee_is_new = 1 }", 2, 1, "is a flag"),
+        ("given = { payee_is_new = true }", 'given = { kind = "gift" }', 2, 1, "kind is one of"),
+        ('missing = "not_loaded"', 'missing = "mislaid"', 2, 1, "with a reason that exists"),
+        ("level = 3", "level = 3\ncolour = 1", 2, 1, "colour"),
+        ("level = 3", "level = = 3", 8, 9, None),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place(fields, old, new, line, column, what) -> None:
+    assert old in GOOD
+    found = said(fields, GOOD.replace(old, new, 1))
+
+    if what is None and not found:
+        return
+    assert any(
+        (one[0], one[1]) == (line, column) and (what is None or what in one[2]) for one in found
+    ), found
+
+
+def test_all_mistakes_of_a_file_are_named_at_once(fields) -> None:
+    second = GOOD.replace("# A file.\n", "").replace("many_at_once", "two").replace("new'", "old'")
+    text = GOOD.replace("payee_is_new'", "payee_is_odd'") + second
+
+    assert [one[0] for one in said(fields, text)] == [6, 22]
+
+
+def test_two_rules_of_one_code_are_refused(fields) -> None:
+    text = GOOD + GOOD.replace("# A file.\n", "")
+
+    assert any("share this code" in one[2] for one in said(fields, text))
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"x" * 65_537, "65,536 bytes"),
+        (b"\xff\xfe", "UTF-8"),
+        (b"a = " + b"[" * 60, "opens at most"),
+        (b"a" * 1_001, "1,000 characters"),
+        (b".".join([b"a"] * 40) + b" = 1", "dots"),
+        (b"a = " + b"[\n" * 20_000, ""),
+        (b"", "rules"),
+        (b"rules = 3", "rules"),
+    ],
+)
+def test_a_file_that_is_none_is_refused(fields, content, what) -> None:
+    read = read_rules("f.toml", content, fields)
+
+    [fault] = read.faults
+    assert what in fault.what
+    assert fault.rule is None
+
+
+def test_the_starter_set_stands_and_covers_what_it_should(fields, strategy) -> None:
+    rules = load_starter_rules(fields)
+
+    assert rules == strategy.rules
+    assert len(rules) >= 25
+    assert {rule.outcome for rule in rules} == {"challenge", "review", "hold", "decline"}
+    folder = resources.files("risk.rules") / "starter"
+    assert len([one for one in folder.iterdir() if one.name.endswith(".toml")]) >= 6
+
+
+# The least that a shop tells: no instrument, no device, no address; and a payer never seen.
+@pytest.mark.parametrize("stage", ["pre_payment", "in_flight", "post_payment", "payout"])
+@pytest.mark.parametrize("preset", ["CN", "judge_only"])
+def test_no_starter_rule_hits_or_fails_for_an_ordinary_payment(
+    fields, payment, known, features, strategy, stage, preset
+) -> None:
+
+    unseen = features(**dict.fromkeys(strategy.features.names, Missing("no_history")))
+    plain = payment(stage=stage, instrument_id=None, device_id=None, payer_id=None)
+    known_little = known(device_is_known=False, payee_is_new=True, has_small_consent=False)
+    runner = Runner(strategy.rules, fields)
+
+    for vector in (unseen, features()):
+        found = runner.look(plain, known_little, strategy.preset(preset), vector)
+
+        assert found.results == ()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_reason_reads_in_both_languages_with_values_and_without(
+    fields, strategy, texts, language
+) -> None:
+
+    told = with_rules(texts, strategy.rules, fields)
+    for rule in strategy.rules:
+        kinds = {name: slot_kind(fields.by_name[name]) for name in slots_of(rule.reason.en)}
+        values = {name: "CN" if kind == "text" else 999 for name, kind in kinds.items()}
+        for given in (values, dict.fromkeys(kinds)):
+            reason = Reason(rule.code, filled(kinds, given, "CNY"))
+            text = reason_text(reason, language, told)
+            assert "{" not in text
+            assert text.isascii() == (language == "en")

@@ -1,0 +1,296 @@
+"""Any stream in any order, copied and dropped as the writer does, against a plain recount."""
+
+import datetime as dt
+import math
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from risk.entity_state import CURRENCIES_MAX, EntityState
+from risk.history import DISTINCT_MAX, keyed
+from risk.plan import Plan, Reads, Want, make_plan, make_reads
+from risk.reading import Asked
+from risk.series import SUM_MAX
+from risk.windows import EPOCH, TIERS, tier_of
+
+DAY_S = 86_400
+NOON_S = 20_000 * DAY_S + DAY_S // 2
+WINDOWS_S = (1, 60, 120, 3_600, 7_200, DAY_S, 7 * DAY_S, 8 * DAY_S, 30 * DAY_S)
+UNKNOWN = {why: why for why in ("not_loaded", "outside_kept_range", "no_history")}
+WANTS = [
+    Want(slot, *want)
+    for slot, want in enumerate(
+        [
+            *((one, s, None) for s in WINDOWS_S for one in ("count", "sum", "max")),
+            *(("declined_share", s, None) for s in WINDOWS_S),
+            *((one, s, "device") for s in WINDOWS_S for one in ("distinct", "count", "share")),
+            *(("distinct", s, "payee") for s in (3_600, DAY_S)),
+            *((one, 0, None) for one in ("mean", "deviation", "to_normal")),
+            *((one, 0, None) for one in ("since_last", "since_first")),
+        ]
+    )
+]
+PLAN: Plan = make_plan(WANTS)
+READS: Reads = make_reads(WANTS)
+
+
+class Paid(NamedTuple):
+    """One payment."""
+
+    second: int
+    amount_minor: int = 100
+    currency: str = "CNY"
+    is_declined: bool | None = None
+    device: str | None = None
+    payee: str = "p"
+
+
+class Recount:
+    """The definition, with nothing but buckets in plain dictionaries: slow and short."""
+
+    def __init__(self) -> None:
+        self.tiers: list[dict[int, list[Paid]]] = [defaultdict(list) for _ in PLAN.tiers]
+        self.floors: list[int | None] = [None for _ in PLAN.tiers]
+        self.currencies: list[str] = []
+        self.times: list[int] = []
+        self.amounts: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, paid: Paid) -> None:
+        if paid.currency not in self.currencies:
+            self.currencies.append(paid.currency)
+        if paid.currency in self.currencies[:CURRENCIES_MAX]:
+            self.amounts[paid.currency].append(paid.amount_minor)
+        self.times.append(paid.second)
+        for place, tier in enumerate(PLAN.tiers):
+            buckets, floor = self.tiers[place], self.floors[place]
+            key = paid.second // tier.bucket_s
+            if floor is not None and key < floor:
+                continue
+            buckets[key].append(paid)
+            floor = max(buckets) - tier.kept + 1
+            kept = sorted(one for one in buckets if one >= floor)
+            if len(kept) > tier.buckets_max:
+                floor = kept[-tier.buckets_max - 1] + 1
+            gone = [one for one in buckets if one < floor]
+            for one in gone:
+                del buckets[one]
+            if gone:
+                self.floors[place] = floor
+
+    def read(self, asked: Paid) -> list[Any]:
+        return [self._value(want, asked) for want in WANTS]
+
+    def _value(self, want: Want, asked: Paid) -> Any:
+        if not want.window_s:
+            return self._scalar(want.aggregate, asked)
+        place = tier_of(want.window_s)
+        size = TIERS[place].bucket_s
+        last = asked.second // size
+        first, floor = last - want.window_s // size + 1, self.floors[place]
+        if floor is not None and first < floor:
+            return "outside_kept_range"
+        buckets = [held for key, held in sorted(self.tiers[place].items()) if first <= key <= last]
+        if want.of is not None:
+            return self._of_others(want, asked, buckets)
+        found = [paid for held in buckets for paid in held]
+        if want.aggregate == "count":
+            return len(found)
+        if want.aggregate == "declined_share":
+            said = [paid.is_declined for paid in found if paid.is_declined is not None]
+            return 1_000 * sum(said) // len(said) if said else "no_history"
+        return self._of_money(want, asked, buckets)
+
+    def _of_money(self, want: Want, asked: Paid, buckets: list[list[Paid]]) -> Any:
+        if asked.currency in self.currencies[CURRENCIES_MAX:] or (
+            asked.currency not in self.currencies and len(self.currencies) > CURRENCIES_MAX
+        ):
+            return "outside_kept_range"
+        money = [
+            [paid.amount_minor for paid in held if paid.currency == asked.currency]
+            for held in buckets
+        ]
+        if want.aggregate == "sum":
+            return sum(min(sum(held), SUM_MAX) for held in money)
+        return max((amount for held in money for amount in held), default="no_history")
+
+    def _of_others(self, want: Want, asked: Paid, buckets: list[list[Paid]]) -> Any:
+        counted = []
+        for held in buckets:
+            times: dict[str, int] = {}
+            for paid in held:
+                value = getattr(paid, want.of)
+                if value is not None and (value in times or len(times) <= DISTINCT_MAX):
+                    times[value] = times.get(value, 0) + 1
+            counted.append(times)
+        if want.aggregate == "distinct":
+            return min(len({value for times in counted for value in times}), DISTINCT_MAX + 1)
+        value = getattr(asked, want.of)
+        if value is None:
+            return None
+        if any(value not in times and len(times) > DISTINCT_MAX for times in counted):
+            return "outside_kept_range"
+        part, whole = sum(times.get(value, 0) for times in counted), sum(map(len, buckets))
+        if want.aggregate == "count":
+            return part
+        return 1_000 * part // whole if whole else "no_history"
+
+    def _scalar(self, aggregate: str, asked: Paid) -> Any:
+        if aggregate in {"since_last", "since_first"}:
+            pick = max if aggregate == "since_last" else min
+            return max(asked.second - pick(self.times), 0) if self.times else "no_history"
+        amounts = self.amounts.get(asked.currency, [])
+        if not amounts and len(self.currencies) > CURRENCIES_MAX:
+            return "outside_kept_range"
+        mean, variance = float(amounts[0]) if amounts else 0.0, 0.0
+        for amount in amounts[1:]:
+            by = amount - mean
+            mean, variance = mean + 0.125 * by, 0.875 * (variance + 0.125 * by * by)
+        if len(amounts) < 3 or mean <= 0:
+            return "no_history"
+        if aggregate == "to_normal":
+            return int(min(1_000.0 * asked.amount_minor / mean, 1_000_000))
+        return int((mean if aggregate == "mean" else math.sqrt(variance)) + 0.5)
+
+
+def at(second: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(seconds=second)
+
+
+def add(state: EntityState, paid: Paid) -> None:
+    others = {"payee": paid.payee, **({"device": paid.device} if paid.device else {})}
+    state.add(at(paid.second), paid.amount_minor, paid.currency, paid.is_declined, others)
+
+
+def read(state: EntityState, asked: Paid) -> list[Any]:
+    into: list[Any] = [None] * len(WANTS)
+    others = {"payee": keyed(asked.payee)}
+    if asked.device is not None:
+        others["device"] = keyed(asked.device)
+    state.read(
+        READS, Asked(asked.second, asked.currency, asked.amount_minor, others, into, UNKNOWN)
+    )
+    return into
+
+
+def steps(*, far: bool) -> st.SearchStrategy[list[tuple[str, Paid]]]:
+    """Payments mostly after each other, some at once, late, long past or far ahead."""
+    gaps = [0, 0, 1, 30, 59, 60, 600, 3_600, 40_000, -1, -45, -3_600, -80_000]
+    if far:
+        gaps += [-9 * DAY_S, -100 * DAY_S, 33 * DAY_S, 100 * DAY_S]
+    one = st.tuples(
+        # What is dropped is a command that was refused: the state before it stays.
+        st.sampled_from(["kept", "kept", "kept", "dropped", "packed"]),
+        st.sampled_from(gaps),
+        st.builds(
+            Paid,
+            second=st.just(0),
+            amount_minor=st.one_of(st.integers(0, 10**6), st.just(SUM_MAX)),
+            currency=st.sampled_from(["CNY", "CNY", "USD", *(f"C{n:02d}" for n in range(8))]),
+            is_declined=st.sampled_from([None, True, False]),
+            device=st.sampled_from([None, *(f"d{n}" for n in range(5))]),
+            payee=st.sampled_from(["p", "q"]),
+        ),
+    )
+
+    def placed(drawn: list[tuple[str, int, Paid]]) -> list[tuple[str, Paid]]:
+        second, found = NOON_S, []
+        for what, gap, paid in drawn:
+            found.append((what, paid._replace(second=second + gap)))
+            second += gap if abs(gap) < 50_000 or gap > 0 else 0
+        return found
+
+    return st.lists(one, max_size=40).map(placed)
+
+
+def check(stream: list[tuple[str, Paid]]) -> None:
+    state, recount = EntityState(PLAN), Recount()
+    for what, paid in stream:
+        assert read(state, paid) == recount.read(paid)
+        earlier = paid._replace(second=paid.second - 4_000)
+        assert read(state, earlier) == recount.read(earlier)
+        changed = state.copy()
+        add(changed, paid)
+        if what == "dropped":
+            continue
+        state = EntityState.unpack(changed.pack(), PLAN) if what == "packed" else changed
+        recount.add(paid)
+    again = EntityState(PLAN)
+    for what, paid in stream:
+        if what != "dropped":
+            add(again, paid)
+    assert again.pack() == state.pack()
+
+
+@settings(deadline=None)
+@given(steps(far=False))
+def test_a_stream_in_nearly_its_order_reads_as_the_recount(stream: list[tuple[str, Paid]]) -> None:
+    check(stream)
+
+
+@settings(deadline=None)
+@given(steps(far=True))
+def test_a_stream_of_far_times_reads_as_the_recount(stream: list[tuple[str, Paid]]) -> None:
+    check(stream)
+
+
+@pytest.mark.parametrize("gap_s", [0, 1, 7, 61, 3_599, 9_000])
+def test_a_long_stream_lets_go_and_still_reads_as_the_recount(gap_s: int) -> None:
+    state, recount = EntityState(PLAN), Recount()
+    for number in range(700):
+        late = 70 if number % 10 == 9 else 0
+        paid = Paid(NOON_S + number * gap_s - late, number, device=f"d{number % 90}")
+        if number % 50 == 0 or number > 690:
+            assert read(state, paid) == recount.read(paid)
+        state = state.copy()
+        add(state, paid)
+        recount.add(paid)
+    assert EntityState.unpack(state.pack(), PLAN).pack() == state.pack()
+
+
+def test_two_copies_of_one_state_go_apart() -> None:
+    first = Paid(NOON_S, device="a")
+    base = EntityState(PLAN)
+    add(base, first)
+    before = base.pack()
+    one, other = base.copy(), base.copy()
+    for copy, device in ((one, "b"), (other, "c"), (one, "b"), (other, "d")):
+        add(copy, Paid(NOON_S + 100_000, device=device))
+
+    asked = Paid(NOON_S + 100_000, device="c")
+    recounts = [Recount(), Recount()]
+    for recount, devices in zip(recounts, ("bb", "cd"), strict=True):
+        recount.add(first)
+        for device in devices:
+            recount.add(Paid(NOON_S + 100_000, device=device))
+    assert [read(one, asked), read(other, asked)] == [one.read(asked) for one in recounts]
+    assert base.pack() == before
+
+
+def test_what_a_read_kept_up_is_counted_anew_by_the_copy_that_lacks_it() -> None:
+    state, recount = EntityState(PLAN), Recount()
+    for hour in range(5):
+        paid = Paid(NOON_S + 3_600 * hour, device=f"d{hour}")
+        add(state, paid)
+        recount.add(paid)
+    asked = Paid(NOON_S + 5 * 3_600, device="d1")
+    read(state, asked)
+
+    taken = state.copy()
+    add(taken, asked)
+
+    assert read(state, asked) == recount.read(asked)
+
+
+def test_sums_beyond_64_bits_are_still_exact() -> None:
+    state, recount = EntityState(PLAN), Recount()
+    for hour in (0, 1, 2, 0, 3):
+        paid = Paid(NOON_S + 3_600 * hour, SUM_MAX)
+        add(state, paid)
+        recount.add(paid)
+    asked = Paid(NOON_S + 4 * 3_600)
+
+    assert read(state, asked) == recount.read(asked)
+    assert read(EntityState.unpack(state.pack(), PLAN), asked) == recount.read(asked)

@@ -1,0 +1,91 @@
+"""A strategy as one whole: read back as it was written, and refused where it does not fit."""
+
+import msgspec
+import pytest
+
+from risk.feature import load_features, make_feature_set
+from risk.strategy import ENGINE_VERSION, load_strategy
+from risk.strategy_content import (
+    NotAStrategy,
+    WrongFeatures,
+    from_content,
+    from_files,
+    packaged,
+    packaged_files,
+    read_content,
+)
+
+FEATURES = load_features()
+FILES = packaged_files()
+
+
+def test_the_packaged_files_are_the_strategy_that_is_loaded():
+    assert packaged().strategy.id == load_strategy().id
+    assert from_files(FILES, FEATURES) == packaged()
+
+
+def test_kept_bytes_are_the_same_strategy_and_the_same_bytes():
+    whole = packaged()
+
+    assert from_content(whole.content, FEATURES) == whole
+
+
+def test_what_officers_say_is_kept_and_is_not_in_the_id():
+    said = FILES["strategy.toml"].replace(b'"payguard"', b'"autumn"')
+
+    whole = from_files({**FILES, "strategy.toml": said}, FEATURES)
+
+    assert whole.about.name == "autumn"
+    assert whole.strategy.id == packaged().strategy.id
+    assert whole.content != packaged().content
+
+
+@pytest.mark.parametrize("path", ["strategy.toml", "ladder.toml", "presets/cn.toml"])
+def test_a_malformed_file_is_named(path):
+    with pytest.raises(NotAStrategy, match=path):
+        from_files({**FILES, path: b"nonsense = 1"}, FEATURES)
+
+
+def test_a_missing_file_and_one_that_nobody_would_read_are_refused():
+    without = {path: text for path, text in FILES.items() if path != "ladder.toml"}
+    with pytest.raises(NotAStrategy, match=r"ladder\.toml is missing"):
+        from_files(without, FEATURES)
+    with pytest.raises(NotAStrategy, match=r"rulez/a\.toml"):
+        from_files({**FILES, "rulez/a.toml": b""}, FEATURES)
+
+
+def test_parts_that_do_not_fit_are_refused():
+    broken = FILES["ladder.toml"].replace(b"high = 3", b"high = 1")
+
+    with pytest.raises(NotAStrategy, match="risk"):
+        from_files({**FILES, "ladder.toml": broken}, FEATURES)
+
+
+def test_a_strategy_of_other_features_is_refused_by_both_names():
+    fewer = make_feature_set(list(FEATURES.features[:-1]))
+
+    with pytest.raises(WrongFeatures, match=FEATURES.id):
+        from_content(packaged().content, fewer)
+
+
+def test_content_of_an_older_engine_is_another_strategy_now():
+    kept = msgspec.structs.replace(read_content(packaged().content), engine_version=1)
+    old = msgspec.json.encode(msgspec.to_builtins(kept, str_keys=True), order="sorted")
+
+    whole = from_content(old, FEATURES)
+
+    assert whole.content == packaged().content
+    assert read_content(whole.content).engine_version == ENGINE_VERSION
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]"])
+def test_bytes_that_are_no_strategy_are_refused(content):
+    with pytest.raises(NotAStrategy):
+        read_content(content)
+
+
+def test_another_format_is_refused():
+    other = packaged().content.replace(b'"format":1', b'"format":2')
+
+    with pytest.raises(NotAStrategy, match="format 2"):
+        read_content(other)

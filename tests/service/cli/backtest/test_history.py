@@ -1,0 +1,128 @@
+"""A file as columns is what its rows are one by one."""
+
+import csv
+import datetime as dt
+import io
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from risk.offline.columns import ABSENT
+from risk.vectors import entities
+from service.cli.backtest.history import Loaded, facts_of, load_history
+from service.cli.replay.columns import ColumnMap, RowRefused, load_map
+
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+MAP = {
+    "payment": {
+        "reference": "{a}-{b}",
+        "kind": "{kind}",
+        "occurred_at": "{at}",
+        "amount": {"value": "{amount}", "currency": "{currency}"},
+        "payee": {"payee_id": "{a}{b}"},
+        "payer": {"payer_id": "{payer}", "email": "{email}", "phone": "{phone}"},
+        "device": {"device_id": "{device}", "ip": "{ip}"},
+        "instrument": {"instrument_id": "{b}", "type": "card", "bin": "{bin}"},
+    },
+    "zero": {"kind": "verification"},
+}
+COLUMNS = ColumnMap(MAP, name="test")
+
+
+def rows(count: int, *, seed: int) -> dict[str, list[str]]:
+    random = np.random.default_rng(seed)
+
+    def some(*values: str) -> list[str]:
+        return [str(one) for one in random.choice(values, count)]
+
+    at = [
+        (EPOCH + dt.timedelta(seconds=int(one))).isoformat()
+        for one in random.integers(1_600_000_000, 1_600_100_000, count)
+    ]
+    return {
+        "a": some("1", "12"),
+        "b": some("3", "23"),
+        "kind": some("purchase", "payout"),
+        "at": [
+            one if chance < 0.95 else "never"
+            for one, chance in zip(at, random.random(count), strict=True)
+        ],
+        "amount": some("0", "0.00", "1.5", "57.165", "x", "12"),
+        "currency": some("CNY", "USD", "JPY"),
+        "payer": some("", "c_1", "c_2"),
+        "email": some("", "lin@example.com", "LIN@example.com", "wu@example.com"),
+        "phone": some("", "+86 100 0000", "+861000000"),
+        "device": some("", "d_1"),
+        "ip": some("", "203.0.113.7", "203.0.113.9", "198.51.100.1"),
+        "bin": some("", "400000"),
+    }
+
+
+def taken(values: dict[str, list[str]]) -> list[int]:
+    """Return the rows that the door would take, in the order of their times."""
+    found = []
+    for row in range(len(values["a"])):
+        try:
+            facts = facts_of(
+                COLUMNS.request(
+                    {name: column[row] for name, column in values.items()}, now=None
+                ).body
+            )
+        except RowRefused:
+            continue
+        found.append((facts.occurred_at, row))
+    return [row for _, row in sorted(found)]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_columns_are_what_the_rows_are(seed: int) -> None:
+    values = rows(300, seed=seed)
+
+    loaded = load_history(values, COLUMNS, preset="CN")
+
+    assert list(loaded.row) == taken(values)
+    assert loaded.refused == 300 - len(loaded.row)
+    columns, named = loaded.history.columns, defaultdict(dict)
+    for row in range(loaded.history.size):
+        facts = loaded.history.facts(row)
+        assert columns.second[row] == (facts.occurred_at - EPOCH) // dt.timedelta(seconds=1)
+        assert columns.amount_minor[row] == facts.amount_minor
+        found = dict(entities(facts))
+        for entity, numbers in columns.keys.items():
+            assert (numbers[row] == ABSENT) == (entity not in found)
+            if entity in found:
+                # One number for one key, and one key for one number.
+                assert named[entity].setdefault(int(numbers[row]), found[entity]) == found[entity]
+    for entity, keys in named.items():
+        assert len(set(keys.values())) == len(keys), entity
+
+
+def test_what_policy_looks_at_has_a_number_of_its_own() -> None:
+    values = rows(300, seed=3)
+    loaded = load_history(values, COLUMNS, preset="CN")
+    groups = defaultdict(set)
+
+    for row in range(loaded.history.size):
+        facts = loaded.history.facts(row)
+        told = (facts.kind, facts.currency, facts.payer_id is None, facts.device_id is None)
+        groups[int(loaded.history.told["policy"][row])].add(told)
+
+    assert all(len(told) == 1 for told in groups.values())
+    assert len(groups) > 8
+
+
+def test_the_handbooks_map_reads_a_file_of_texts() -> None:
+    head = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT"
+    [row] = csv.DictReader(io.StringIO(f"{head}\n1,2018-04-01 00:00:31,5,6,57.16\n"))
+
+    loaded: Loaded = load_history(
+        {name: [value] for name, value in row.items()}, load_map("handbook"), preset="CN"
+    )
+
+    facts = loaded.history.facts(0)
+    assert (facts.payer_id, facts.payee_id, facts.amount_minor) == (
+        "customer-5",
+        "terminal-6",
+        5_716,
+    )

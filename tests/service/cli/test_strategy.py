@@ -1,0 +1,113 @@
+"""`payguard strategy`: a folder is checked, put in force, taken back; every one stays readable."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from risk.strategy import load_strategy
+from tests.support.terminal import Terminal
+
+OWN = load_strategy().id
+
+
+@pytest.fixture
+def folder(payguard: Terminal, tmp_path: Path) -> Path:
+    """A folder whose limit on speed is tighter than the software's own."""
+    folder = tmp_path / "tight"
+    payguard.json("strategy", "new", folder)
+    file = folder / "velocity.toml"
+    file.write_text(file.read_text().replace("at_least = 30", "at_least = 20"))
+    return folder
+
+
+def ids(payguard: Terminal) -> list[str]:
+    return [one["strategy_id"] for one in payguard.json("strategy", "list")]
+
+
+def test_a_folder_is_checked_activated_and_taken_back(payguard: Terminal, folder: Path) -> None:
+    found = payguard.json("strategy", "check", folder)
+    assert found["against"] == OWN
+    [changed] = found["differences"]
+    assert (changed["path"], changed["before"], changed["after"]) == (
+        "velocity.at.pre_payment.at_least",
+        "30",
+        "20",
+    )
+
+    made = payguard.json("strategy", "activate", folder)
+    assert made["strategy_id"] == found["strategy_id"]
+    assert ids(payguard) == [found["strategy_id"], OWN]
+    assert payguard.json("strategy", "check", folder)["differences"] == []
+    shown = payguard.json("strategy", "show")
+    assert shown["is_signed"]
+    assert shown["content"]["velocity"]["at"][0]["at_least"] == 20
+
+    payguard.json("strategy", "back")
+    assert ids(payguard) == [OWN, found["strategy_id"], OWN]
+    assert payguard.json("strategy", "back")["error"]["code"] == "strategy_first"
+    old = payguard.json("strategy", "show", found["strategy_id"])
+    assert old["content"] == shown["content"]
+
+
+def test_the_strategy_in_force_is_not_activated_twice(payguard: Terminal, folder: Path) -> None:
+    payguard.json("strategy", "activate", folder)
+
+    assert payguard.json("strategy", "activate", folder)["error"]["code"] == "strategy_active"
+
+
+@pytest.mark.parametrize("file", ["ladder.toml", "strategy.toml", "presets/cn.toml"])
+def test_a_broken_folder_is_refused_by_the_name_of_the_file(
+    payguard: Terminal, folder: Path, file: str
+) -> None:
+    (folder / file).write_text("nonsense = true")
+
+    for command in ("check", "activate"):
+        said = payguard.json("strategy", command, folder)["error"]
+        assert said["code"] == "strategy_invalid"
+        assert file in said["detail"]
+    assert ids(payguard) == []
+
+
+def test_a_folder_that_is_there_is_not_written_over(payguard: Terminal, folder: Path) -> None:
+    assert payguard.json("strategy", "new", folder)["error"]["code"] == "folder_unusable"
+    missing = folder / "nothing"
+    assert payguard.json("strategy", "check", missing)["error"]["code"] == "folder_unreadable"
+
+
+def test_an_id_that_never_decided_is_not_found(payguard: Terminal, folder: Path) -> None:
+    payguard.json("strategy", "activate", folder)
+
+    said = payguard.json("strategy", "show", "str_000000000000")
+
+    assert said["error"]["code"] == "strategy_not_found"
+
+
+def test_before_the_first_start_there_is_nothing_to_show(payguard: Terminal) -> None:
+    assert payguard.json("strategy", "list") == []
+    assert payguard.json("strategy", "show")["error"]["code"] == "strategy_none"
+
+
+def test_a_signature_that_does_not_hold_stops_everything_and_is_told(
+    payguard: Terminal, folder: Path
+) -> None:
+    payguard.json("strategy", "activate", folder)
+    connection = sqlite3.connect(payguard.home / "payguard.sqlite")
+    connection.execute("UPDATE strategies SET strategy_id = 'str_000000000000' WHERE number = 2")
+    connection.commit()
+    connection.close()
+
+    assert payguard("strategy", "show").exit_code == 1
+    assert payguard.json("merchant", "create", "--name", "Kites")["error"]["code"] == "cannot_start"
+    [check] = [one for one in payguard.json("doctor")["checks"] if one["name"] == "strategy"]
+    assert check["state"] == "fail"
+    assert "str_000000000000" in check["what"]
+
+
+def test_doctor_says_which_one_decides(payguard: Terminal, folder: Path) -> None:
+    made = payguard.json("strategy", "activate", folder)
+
+    [check] = [one for one in payguard.json("doctor")["checks"] if one["name"] == "strategy"]
+
+    assert check["state"] == "ok"
+    assert made["strategy_id"] in check["what"]

@@ -1,0 +1,158 @@
+"""What decides over an action: lists, the sandbox, earlier changes, the merchant itself."""
+
+import datetime as dt
+
+import pytest
+
+from service.rooms.merchants.contract import SuspendMerchant
+from service.unit_of_work.tables import EVENTS, MESSAGES
+from tests.service.rooms.assessments.conftest import Actions
+from tests.support.books import Books
+
+HOUR = dt.timedelta(hours=1)
+
+
+def blocked(actions: Actions, entity: str, value: str) -> None:
+    """Put something on the merchant's block list, by the door's own words."""
+    told = {
+        "kind": "block",
+        "entity": entity,
+        "value": value,
+        "reason": "seen before",
+        "owner": "risk team",
+        "strength": "absolute",
+    }
+    response = actions.front.post("/v1/lists/entries", told)
+    assert response.status_code == 201, response.get_json()
+
+
+@pytest.mark.parametrize(
+    ("entity", "value", "given"),
+    [
+        ("payer", "c_17", {}),
+        ("device", "d_1", {"device": {"device_id": "d_1"}}),
+        ("ip", "203.0.113.0/24", {"device": {"ip": "203.0.113.9"}}),
+        ("email", "Lin@Example.com", {"payer": {"email": "lin@example.com"}}),
+        ("phone", "+8613800138000", {"payer": {"phone": "+86 138 0013 8000"}}),
+        ("payee", "p_77", {"event": "new_payee"}),
+        (
+            "payee_account",
+            "acf_1",
+            {"event": "payout", "payee": {"payee_id": "p", "account": "acf_1"}},
+        ),
+        ("instrument", "ins_9", {"event": "payout", "destination": {"instrument_id": "ins_9"}}),
+    ],
+)
+def test_a_block_on_anything_that_is_told_declines(
+    plain: Actions, entity: str, value: str, given: dict[str, object]
+) -> None:
+    event = str(given.get("event", "login"))
+    more = {name: one for name, one in given.items() if name != "event"}
+    before = plain.made(event, **more)
+    blocked(plain, entity, value)
+
+    after = plain.made(event, **more)
+
+    assert before["status"] == "approved"
+    assert (after["status"], after["reason_code"]) == ("declined", "on_block_list")
+
+
+@pytest.mark.parametrize(
+    ("forced", "status"),
+    [
+        ("approve", "approved"),
+        ("challenge", "challenge_required"),
+        ("hold", "held"),
+        ("decline", "declined"),
+        ("degraded", "challenge_required"),
+    ],
+)
+@pytest.mark.parametrize("event", ["login", "payout"])
+def test_the_sandbox_forces_by_payer_or_payee(
+    sandbox: Actions, event: str, forced: str, status: str
+) -> None:
+    name = f"test:{forced}"
+    given = {"payer": {"payer_id": name}}
+    if event == "payout":
+        given = {"payee": {"payee_id": name}}
+        # Without a limit of the merchant's own, what cannot be scored and has an amount waits.
+        status = "held" if forced == "degraded" else status
+
+    assert sandbox.made(event, **given)["status"] == status
+
+
+def test_live_nothing_is_forced(plain: Actions) -> None:
+    assert plain.made(payer={"payer_id": "test:decline"})["status"] == "approved"
+
+
+def test_a_change_that_was_approved_here_makes_a_payout_wait(plain: Actions) -> None:
+    changed = plain.made("account_change", changes=["password"])
+    plain.house.clock.advance(HOUR)
+
+    waits = plain.made("payout")
+    others = plain.made("payout", payer={"payer_id": "c_18"})
+    plain.house.clock.advance(72 * HOUR)
+
+    assert (changed["status"], waits["status"]) == ("approved", "held")
+    assert waits["reason_code"] == "recent_change"
+    assert (others["status"], plain.made("payout")["status"]) == ("approved", "approved")
+
+
+def test_a_change_of_address_or_one_that_was_not_let_through_does_not(actions: Actions) -> None:
+    actions.made("account_change", changes=["password"])
+    known = {"payee_id": "p_77", "added_at": "2026-01-01T00:00:00Z"}
+
+    assert actions.made("payout", payee=known)["status"] == "challenge_required"
+    assert [row["credentials_changed_at"] for row in actions.rows()] == [None, None]
+
+
+def test_a_payout_is_asked_by_its_amount_and_counts_no_exemption(actions: Actions) -> None:
+    known = {"payee_id": "p_77", "added_at": "2026-01-01T00:00:00Z"}
+    asked = [
+        actions.made(
+            "payout",
+            payee=known,
+            amount={"value": value, "currency": "CNY"},
+            device={"device_id": "d_1"},
+        )["level"]
+        for value in (5_000, 300_000, 900_000)
+    ]
+
+    assert asked == [1, 2, 3]
+    assert actions.desk.counters() == {}
+
+
+def test_an_action_is_an_event_a_message_and_two_entries(plain: Actions) -> None:
+    told = plain.made("account_change", changes=["email"])
+
+    [event] = [row for row in plain.house.rows(EVENTS) if row["subject_id"] == told["id"]]
+    [message] = plain.house.rows(MESSAGES)
+    assert (event["type"], message["kind"]) == ("assessment.made", "assessment.moved")
+    assert plain.house.kinds()[-2:] == ["assessment.made", "assessment.opened"]
+    entry = plain.house.entries("assessment.opened")[0]
+    assert entry["fields"] == {
+        "event": "account_change",
+        "status": "approved",
+        "changes": ["email"],
+    }
+
+
+def test_a_suspended_merchant_has_nothing_judged(plain: Actions) -> None:
+    plain.desk.accept(SuspendMerchant())
+
+    response = plain.front.post("/v1/assessments", plain.body())
+
+    assert response.get_json()["code"] == "merchant_suspended"
+    assert plain.rows() == []
+
+
+def test_what_was_judged_is_judged_the_same_from_its_receipt(actions: Actions) -> None:
+    actions.made("account_change", changes=["phone"])
+    actions.made("login", device={"device_id": "d_1"}, authentication={"sign_in": "password"})
+    actions.made("payout", device={"device_id": "d_1"})
+    actions.desk.create()
+    actions.held()
+
+    books = Books(actions.house.place)
+
+    assert books.check_decisions(actions.desk.sealer) == 5

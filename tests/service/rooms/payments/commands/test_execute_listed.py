@@ -1,0 +1,75 @@
+"""Lists are looked at again when a payment is executed: one that came since stops it."""
+
+import datetime as dt
+
+import pytest
+
+from service.kernel.errors import Faulted
+from service.kernel.facts import DeviceKept, Instrument, Payee
+from tests.service.rooms.payments.commands.test_create_listed import listed
+from tests.support.desk import Desk
+from tests.support.uow import START
+
+OF_PAYMENT = {
+    "payee": Payee(payee_id="p_77", account="acf_1"),
+    "instrument": Instrument(instrument_id="ins_1", bin="621700", issuer_country="CN"),
+    "device": DeviceKept(device_id="d_1", ip_keys=("ip_" + "a" * 32,)),
+}
+
+
+@pytest.mark.parametrize(
+    ("entity", "value"),
+    [
+        ("payee", "p_77"),
+        ("payee_account", "acf_1"),
+        ("payer", "c_17"),
+        ("device", "d_1"),
+        ("instrument", "ins_1"),
+        ("issuer_country", "CN"),
+        ("ip", "ip_" + "a" * 32),
+    ],
+)
+def test_a_block_since_the_payment_was_made_stops_it(desk: Desk, entity: str, value: str) -> None:
+    token = desk.create(**OF_PAYMENT).token
+    listed(desk, "block", entity=entity, value=value)
+
+    reply = desk.execute(token)
+
+    assert (reply.decision, reply.token_state) == ("stop", "voided")
+    assert (reply.payment.status, reply.payment.reason_code) == ("declined", "on_block_list")
+    assert desk.tokens() == ["voided"]
+
+
+def test_a_block_on_the_device_that_executes_stops_it(desk: Desk) -> None:
+    token = desk.create(**OF_PAYMENT).token
+    listed(desk, "block", entity="ip", value="ip_" + "b" * 32)
+    moved = DeviceKept(device_id="d_1", ip_keys=("ip_" + "b" * 32,))
+
+    assert desk.execute(token, device=moved).decision == "stop"
+
+
+def test_a_block_that_is_over_or_may_be_overridden_stops_nothing(desk: Desk) -> None:
+    listed(desk, "allow")
+    listed(desk, "block", strength="overridable")
+    listed(desk, "block", entity="payer", value="c_17", expires_at=START + dt.timedelta(minutes=1))
+    token = desk.create().token
+    desk.wait(dt.timedelta(minutes=1))
+
+    assert desk.execute(token).decision == "go"
+
+
+def test_a_block_of_another_merchant_stops_nothing(desk: Desk) -> None:
+    token = desk.create().token
+    listed(desk, "block", call=desk.another(tenant_id=desk.call.tenant_id))
+
+    assert desk.execute(token).decision == "go"
+
+
+def test_what_was_told_and_what_is_stored_cannot_differ(desk: Desk) -> None:
+    token = desk.create(**OF_PAYMENT).token
+    command = desk.execution(token, told=desk.facts())
+
+    with pytest.raises(Faulted):
+        desk.run(command)
+
+    assert desk.tokens() == ["active"]

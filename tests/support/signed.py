@@ -1,0 +1,140 @@
+"""A store with a log of some hundred entries under several checkpoints, by real writer and worker,
+and what somebody with the database's password could do to it."""
+
+import io
+import json
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry
+
+from keys.translog import leaf_hash
+from service.cli import verify_log
+from service.cli.writers import WriterThread, ask, house_call
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
+from service.rooms.merchants.contract import CreateMerchant, Merchant, SuspendMerchant
+from service.settings import Settings
+from service.unit_of_work.commands import Call, Submit
+from service.unit_of_work.entries import encode
+from service.worker.loop import WorkerLoop
+from service.worker.main import open_worker
+from tests.support.terminal import Terminal
+
+STORE: Final = "payguard.sqlite"
+VERIFIER: Final = Path(verify_log.__file__)
+
+
+def write_log(settings: Settings, *, rounds: int, merchants: int) -> None:
+    """Let the writer make entries and the worker sign them, several times over."""
+    log = logger(stream=io.BytesIO(), clock=SystemClock())
+    with WriterThread(
+        settings, registry=CollectorRegistry(), log=log, stopped=lambda: None
+    ) as writer:
+        for _ in range(rounds):
+            make_entries(writer.submit, merchants)
+            sign(settings, writer.submit)
+
+
+def make_entries(submit: Submit, merchants: int) -> None:
+    """Make two entries a merchant, one of them its own."""
+    for _ in range(merchants):
+        made = ask(submit, CreateMerchant(name="Lin"), call=house_call()).read(Merchant)
+        call = Call(
+            principal="key_1",
+            tenant_id=made.tenant_id,
+            merchant_id=made.merchant_id,
+            mode="live",
+            origin="203.0.113.7",
+            request_id="req_1",
+        )
+        ask(submit, SuspendMerchant(), call=call)
+
+
+def sign(settings: Settings, submit: Submit) -> None:
+    """Let a worker that has just started sign what there is, and write it outside."""
+    log = logger(stream=io.BytesIO(), clock=SystemClock())
+    crew = open_worker(settings, submit=submit, registry=CollectorRegistry(), log=log)
+    loops = [one for one in crew.loops if isinstance(one, WorkerLoop)]
+    for _ in range(4):
+        loops[-1].run_once()
+
+
+class SignedLog:
+    """A copy of such a store, with its checkpoints outside.
+
+    Attributes:
+        payguard: The command line over it.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self.payguard = Terminal(home)
+        self.outside = home.with_name(f"{home.name}-checkpoints")
+
+    def copied(self, folder: Path) -> "SignedLog":
+        """Return a copy of it, store and checkpoints, in another folder."""
+        home = folder / "home"
+        shutil.copytree(self.payguard.home, home)
+        shutil.copytree(self.outside, folder / "home-checkpoints")
+        return SignedLog(home)
+
+    def sql(self, text: str, *values: Any) -> list[Any]:
+        """Do what a person with the database's file could do."""
+        with closing(sqlite3.connect(self.payguard.home / STORE)) as connection:
+            rows = connection.execute(text, values).fetchall()
+            connection.commit()
+        return rows
+
+    @property
+    def sizes(self) -> list[int]:
+        """Sizes of its checkpoints."""
+        return [one for (one,) in self.sql("SELECT size FROM log_checkpoints ORDER BY size")]
+
+    def body(self, position: int) -> dict[str, Any]:
+        [(body,)] = self.sql("SELECT body FROM entries WHERE position = ?", position)
+        found: dict[str, Any] = json.loads(body)
+        return found
+
+    def change_body(
+        self, position: int, change: Callable[[dict[str, Any]], None], *, with_leaf: bool
+    ) -> None:
+        """Change an entry's bytes, and its leaf with them if asked."""
+        body = self.body(position)
+        change(body)
+        data = encode(body)
+        if with_leaf:
+            values = (data, leaf_hash(data), position)
+            self.sql("UPDATE entries SET body = ?, leaf = ? WHERE position = ?", *values)
+        else:
+            self.sql("UPDATE entries SET body = ? WHERE position = ?", data, position)
+
+    def verify(self, *arguments: object) -> dict[str, Any]:
+        """Return what `payguard audit verify` finds; its exit status must say the same."""
+        result = self.payguard("audit", "verify", "--json", *arguments)
+        found: dict[str, Any] = json.loads(result.stdout)
+        assert result.exit_code == (0 if found["verified"] else 1), result.output
+        return found
+
+    def stranger(self, *, known: bool = True) -> dict[str, Any]:
+        """Return what the stand-alone verifier finds in an export, in a process of its own."""
+        key = (self.outside / "log-0.key").read_text().strip()
+        export = self.payguard.home.parent / "export.jsonl"
+        export.unlink(missing_ok=True)
+        result = self.payguard("audit", "export", export)
+        assert result.exit_code == 0, result.output
+        kept = ["--known", str(self.outside / "log-0.checkpoint")] if known else []
+        done = subprocess.run(
+            [sys.executable, "-I", str(VERIFIER), str(export), "--key", key, *kept, "--json"],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (0 if found["verified"] else 1), done.stderr
+        return found
