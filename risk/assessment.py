@@ -5,6 +5,7 @@ from typing import Final, Literal
 import msgspec
 
 from risk.facts import Outcome, Scope, Stage
+from risk.feature import Text
 from risk.policy.shapes import Grounds, HoldEnd, Liability, RiskLevel
 
 # In rising order of strength; the strongest of several outcomes stands.
@@ -74,10 +75,13 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         code: A `ReasonCode`, or the code of a rule.
+        said: A rule's own sentence with names and kinds of its slots, `{name:kind}`, so that it
+            reads the same when the rule is gone; None for a reason of the engine.
     """
 
     code: str
     slots: Slots = {}
+    said: Text | None = None
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -13,13 +13,14 @@ from typing import Any, Final, Self, get_args
 
 import msgspec
 
+from risk.compiled import Reader, compiled_adds
 from risk.frauds import FRAUDS_MAX, Frauds, Said
-from risk.history import keyed
+from risk.history import Seen, keyed
 from risk.packed import pack_series, unpack_series
 from risk.packed_state import SCHEMA, UPCASTERS, Head, Packed, upcast
 from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
 from risk.reading import Asked, Unknown, fill, read_tier
-from risk.series import Seen, Series, new_series
+from risk.series import Series
 from risk.windows import TIERS, second_of, tier_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
@@ -34,7 +35,7 @@ _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_SAID: Final[Mapping[Unknown, None]] = dict.fromkeys(get_args(Unknown))
 
 
-class EntityState(msgspec.Struct, eq=False):
+class EntityState:
     """What one payer, device, payee or other entity did: buckets, times and amounts.
 
     Example:
@@ -53,22 +54,26 @@ class EntityState(msgspec.Struct, eq=False):
             Replaced, never changed.
         has_other_currencies: A currency came that had no place; sums of absent ones are unknown.
         places: Where the series of each tier stands.
+        add_to: Adds to all series of the plan.
         frauds: What labels say; None until one comes. Replaced, never changed.
     """
 
-    plan: Plan = EVERY_WINDOW
-    series: tuple[Series, ...] = ()
-    currencies: frozenset[str] = frozenset()
-    times: tuple[int, int] | None = None
-    amounts: dict[str, tuple[int, float, float]] = {}
-    has_other_currencies: bool = False
-    places: tuple[int | None, ...] = ()
-    frauds: Frauds | None = None
+    # No msgspec.Struct: to set an attribute of one costs eight times as much.
+    __slots__ = (
+        *("add_to", "amounts", "currencies", "frauds", "has_other_currencies", "places", "plan"),
+        *("series", "times"),
+    )
 
-    def __post_init__(self) -> None:
-        """Make empty series where there are none."""
-        self.series = self.series or tuple(new_series(tier) for tier in self.plan.tiers)
-        self.places = places_of(self.plan)
+    def __init__(self, plan: Plan = EVERY_WINDOW) -> None:
+        self.plan = plan
+        self.series = tuple(Series(tier) for tier in plan.tiers)
+        self.currencies: frozenset[str] = frozenset()
+        self.times: tuple[int, int] | None = None
+        self.amounts: dict[str, tuple[int, float, float]] = {}
+        self.has_other_currencies = False
+        self.places = places_of(plan)
+        self.add_to = compiled_adds(plan)
+        self.frauds: Frauds | None = None
 
     def add(
         self,
@@ -100,8 +105,7 @@ class EntityState(msgspec.Struct, eq=False):
         kinds = plan.kinds
         values = {kind: keyed(others[kind]) for kind in kinds if kind in others} if kinds else {}
         seen = Seen(amount_minor, held, is_declined, values)
-        for series in self.series:
-            series.add(second // series.plan.bucket_s, seen)
+        self.add_to(self.series, second, seen)
         if plan.has_times:
             first, last = self.times or (second, second)
             self.times = (min(first, second), max(last, second))
@@ -133,32 +137,43 @@ class EntityState(msgspec.Struct, eq=False):
         """Return the sum in minor units of one currency in the window; None where unknown."""
         return self._one(Want(0, "sum", window_s, None), at, currency)
 
-    def read(self, reads: Reads, asked: Asked) -> None:
+    def read(self, reads: Reads, asked: Asked, reader: Reader | None = None) -> None:
         """Write the values that are asked for into their places.
 
         Args:
             reads: What to read; one that the state does not keep is `not_loaded`.
             asked: The payment they are read for.
+            reader: The same reads, compiled; used where they are for the plan of the state.
         """
         is_unsummed = self.has_other_currencies and asked.currency not in self.currencies
-        for tier in reads.tiers:
-            place = self.places[tier.place]
-            if place is None:
-                for window in tier.windows:
-                    fill(window.slots, "not_loaded", asked)
-            else:
-                read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
+        if reader is not None and reader.plan is self.plan:
+            reader.read(self.series, asked, is_unsummed)
+        else:
+            for tier in reads.tiers:
+                place = self.places[tier.place]
+                if place is None:
+                    for window in tier.windows:
+                        fill(window.slots, "not_loaded", asked)
+                else:
+                    read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
         for want in reads.labels:
             known = self._of_labels(want, asked.second)
             asked.into[want.slot] = asked.missing[known] if isinstance(known, str) else known
-        for want in reads.scalars:
-            found = self._scalar(want, asked)
-            asked.into[want.slot] = asked.missing[found] if isinstance(found, str) else found
+        if reads.scalars:
+            self._read_scalars(reads.scalars, asked)
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
-        other: Self = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, in C
+        other = self.__class__.__new__(self.__class__)
+        other.plan = self.plan
         other.series = tuple([series.copy() for series in self.series])
+        other.currencies = self.currencies
+        other.times = self.times
+        other.amounts = self.amounts
+        other.has_other_currencies = self.has_other_currencies
+        other.places = self.places
+        other.add_to = self.add_to
+        other.frauds = self.frauds
         return other
 
     def pack(self) -> bytes:
@@ -190,18 +205,17 @@ class EntityState(msgspec.Struct, eq=False):
             body = msgspec.convert(raw, type=Packed)
         if len(body.series) != len(plan.tiers):
             raise ValueError("a packed state has one series per tier")
-        return cls(
-            plan,
-            series=tuple(
-                unpack_series(series, tier)
-                for series, tier in zip(body.series, plan.tiers, strict=True)
-            ),
-            currencies=frozenset(body.currencies),
-            times=(body.times[0], body.times[1]) if body.times else None,
-            amounts=body.amounts,
-            has_other_currencies=body.has_other_currencies,
-            frauds=Frauds.unpacked(body.frauds) if body.frauds else None,
+        state = cls(plan)
+        state.series = tuple(
+            unpack_series(series, tier)
+            for series, tier in zip(body.series, plan.tiers, strict=True)
         )
+        state.currencies = frozenset(body.currencies)
+        state.times = (body.times[0], body.times[1]) if body.times else None
+        state.amounts = body.amounts
+        state.has_other_currencies = body.has_other_currencies
+        state.frauds = Frauds.unpacked(body.frauds) if body.frauds else None
+        return state
 
     @property
     def size_bytes(self) -> int:
@@ -237,25 +251,37 @@ class EntityState(msgspec.Struct, eq=False):
         whole = self.series[place].count_in(span)
         return 1_000 * count // whole if whole else "no_history"
 
-    def _scalar(self, want: Want, asked: Asked) -> int | Unknown:
-        if want.aggregate in {"since_last", "since_first"}:
-            return self._since(asked.second, is_last=want.aggregate == "since_last")
-        if not self.plan.has_amounts:
-            return "not_loaded"
-        known = self.amounts.get(asked.currency)
-        if known is None and self.has_other_currencies:
-            return "outside_kept_range"
-        count, mean, variance = known or (0, 0.0, 0.0)
-        if count < NORMAL_FROM or mean <= 0:
-            return "no_history"
-        if want.aggregate == "to_normal":
-            return int(min(1_000.0 * asked.amount_minor / mean, RATIO_MAX))
-        return int((mean if want.aggregate == "mean" else math.sqrt(variance)) + 0.5)
+    def _read_scalars(self, wants: tuple[Want, ...], asked: Asked) -> None:
+        into, missing = asked.into, asked.missing
+        normal = self._normal(asked.currency)
+        for want in wants:
+            found: int | Unknown
+            aggregate = want.aggregate
+            if aggregate in {"since_last", "since_first"}:
+                found = self._since(asked.second, is_last=aggregate == "since_last")
+            elif isinstance(normal, str):
+                found = normal
+            elif aggregate == "to_normal":
+                found = int(min(1_000.0 * asked.amount_minor / normal[0], RATIO_MAX))
+            else:
+                found = int((normal[0] if aggregate == "mean" else math.sqrt(normal[1])) + 0.5)
+            into[want.slot] = missing[found] if isinstance(found, str) else found
+
+    def _normal(self, currency: str) -> tuple[float, float] | Unknown:
+        """Return the weighted mean, above 0, and variance of the amounts of a currency."""
+        known = self.amounts.get(currency)
+        if known is None:
+            if not self.plan.has_amounts:
+                return "not_loaded"
+            return "outside_kept_range" if self.has_other_currencies else "no_history"
+        count, mean, variance = known
+        return "no_history" if count < NORMAL_FROM or mean <= 0 else (mean, variance)
 
     def _since(self, second: int, *, is_last: bool) -> int | Unknown:
         if self.times is None:
             return "no_history" if self.plan.has_times else "not_loaded"
-        return max(second - self.times[is_last], 0)
+        since = second - self.times[is_last]
+        return max(since, 0)
 
     def _weigh(self, amount: float, currency: str) -> None:
         known = self.amounts.get(currency)

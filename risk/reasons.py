@@ -1,33 +1,33 @@
 """The words of reasons, in both languages, from codes and typed slots. Never decides anything."""
 
-from collections.abc import Iterable
+import re
 from importlib import resources
 from typing import Final, Literal, cast, get_args
 
 import msgspec
 
 from risk.assessment import Amount, DegradedCode, Reason, ReasonCode
-from risk.feature import Text, load_features
-from risk.rules.fields import Fields, make_fields
-from risk.rules.reader import load_starter_rules
-from risk.rules.shapes import Rule
-from risk.rules.showing import NOT_KNOWN, slot_kind, slots_of
+from risk.feature import Text
 
 Language = Literal["en", "zh"]
 SlotType = Literal[
     "amount",
     "count",
     "duration",
-    "age",
-    "share",
     "text",
-    "flag",
     "scope",
     "risk_level",
     "outcome",
     "listed",
     "event",
 ]
+# How a rule's sentence writes the value of a slot; an age in whole units, thousandths as per cent.
+SlotKind = Literal["amount", "count", "age", "share", "text", "flag"]
+# What a slot holds whose value the payment does not have.
+NOT_KNOWN: Final = ""
+_SAID: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63}):([a-z]+)\}")
+_UNKNOWN: Final[dict[Language, str]] = {"en": "unknown", "zh": "未知"}
+_FLAGS: Final[dict[Language, tuple[str, str]]] = {"en": ("no", "yes"), "zh": ("否", "是")}
 # Largest unit first: seconds, one in English, many in English, Chinese.
 DURATIONS: Final = (
     (86_400, "day", "days", "天"),
@@ -51,18 +51,11 @@ class ReasonWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All words of reasons, by code; `words` by slot type and value.
-
-    Attributes:
-        unknown: Stands for the reason of a rule that is no longer there, or says something else.
-        rules: By code of the rule.
-    """
+    """All words of the engine's own reasons, by code; `words` by slot type and value."""
 
     reasons: dict[ReasonCode, ReasonWords]
-    unknown: Text
     degraded: dict[DegradedCode, Text]
     words: dict[str, dict[str, Text]]
-    rules: dict[str, ReasonWords] = {}
 
 
 def load_texts() -> Texts:
@@ -77,38 +70,24 @@ def load_texts() -> Texts:
         raise ValueError("each reason code has its words")
     if set(texts.degraded) != set(get_args(DegradedCode)):
         raise ValueError("each degraded code has its words")
-    fields = make_fields(load_features())
-    return with_rules(texts, load_starter_rules(fields), fields)
-
-
-def with_rules(texts: Texts, rules: Iterable[Rule], fields: Fields) -> Texts:
-    """Return texts that have the words of these rules."""
-    words = {
-        rule.code: ReasonWords(
-            slots={
-                name: slot_kind(fields.by_name[name]) for name in sorted(slots_of(rule.reason.en))
-            },
-            for_payer=False,
-            en=rule.reason.en,
-            zh=rule.reason.zh,
-        )
-        for rule in rules
-    }
-    return msgspec.structs.replace(texts, rules=words)
+    return texts
 
 
 def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
     """Return a reason as one sentence without a full stop.
 
     Raises:
-        ValueError: It is the engine's own, and its slots are not those of its code.
+        ValueError: Its slots are not those of its code, or nobody knows its code.
     """
+    if reason.said is not None:
+        slots = reason.slots
+        return _SAID.sub(
+            lambda one: _said(cast("SlotKind", one[2]), slots[one[1]], language),
+            _in(language, reason.said),
+        )
     words = _words(reason.code, texts)
-    is_own = reason.code in texts.reasons
     if words is None or set(words.slots) != set(reason.slots):
-        if is_own:
-            raise ValueError(f"reason {reason.code} carries exactly its slots")
-        return _in(language, texts.unknown)
+        raise ValueError(f"reason {reason.code} carries exactly its slots")
     written = {
         name: _write(reason.slots[name], kind, language, texts)
         for name, kind in words.slots.items()
@@ -118,14 +97,29 @@ def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
 
 
 def is_for_payer(code: str, texts: Texts) -> bool:
-    """Return whether the payer may be shown a reason; what is not known is for officers."""
+    """Return whether the payer may be shown a reason; a rule's is for officers."""
     words = _words(code, texts)
     return words is not None and words.for_payer
 
 
 def _words(code: str, texts: Texts) -> ReasonWords | None:
-    own = cast("dict[str, ReasonWords]", texts.reasons)
-    return own.get(code) or texts.rules.get(code)
+    return cast("dict[str, ReasonWords]", texts.reasons).get(code)
+
+
+def _said(kind: SlotKind, value: int | str | Amount, language: Language) -> str:
+    """Return one value in a rule's sentence."""
+    if value == NOT_KNOWN:
+        return _UNKNOWN[language]
+    if isinstance(value, Amount):
+        return money_text(value)
+    if isinstance(value, str):
+        return value
+    if kind == "age":
+        unit = next((row[0] for row in DURATIONS if value >= row[0]), 1)
+        return duration_text(value // unit * unit, language)
+    if kind == "share":
+        return f"{value / 10:g}%"
+    return _FLAGS[language][value != 0] if kind == "flag" else str(value)
 
 
 def money_text(amount: Amount) -> str:
@@ -142,51 +136,27 @@ def degraded_text(code: DegradedCode, language: Language, texts: Texts) -> str:
 
 
 def _write(value: int | str | Amount, kind: SlotType, language: Language, texts: Texts) -> str:
-    if value == NOT_KNOWN:
-        return _in(language, texts.words["missing"]["unknown"])
     if kind == "amount" and isinstance(value, Amount):
         return money_text(value)
-    if isinstance(value, int):
-        return _number(value, kind, language, texts)
+    if kind == "duration" and isinstance(value, int):
+        return duration_text(value, language)
+    if kind == "count" and isinstance(value, int):
+        return str(value)
     if kind == "text" and isinstance(value, str):
         return value
     if kind in texts.words and isinstance(value, str):
         return _in(language, texts.words[kind][value])
-    raise _other(kind)
-
-
-def _number(value: int, kind: SlotType, language: Language, texts: Texts) -> str:
-    match kind:
-        case "count":
-            return str(value)
-        case "duration":
-            return _duration(value, language)
-        case "age":
-            return _duration(_rounded(value), language)
-        case "share":
-            return f"{value / 10:g}%"
-        case "flag":
-            return _in(language, texts.words["flag"][str(value)])
-        case _:
-            raise _other(kind)
-
-
-def _other(kind: SlotType) -> ValueError:
-    return ValueError(f"a slot of type {kind} holds another type of value")
+    raise ValueError(f"a slot of type {kind} holds another type of value")
 
 
 def _in(language: Language, text: Text) -> str:
     return text.en if language == "en" else text.zh
 
 
-def _rounded(seconds: int) -> int:
-    """Return a time in whole units of the largest that fits, rounded down."""
-    unit = next((row[0] for row in DURATIONS if seconds >= row[0]), 1)
-    return seconds // unit * unit
-
-
-def _duration(seconds: int, language: Language) -> str:
-    unit, one, many, chinese = next(row for row in DURATIONS if seconds % row[0] == 0)
+def duration_text(seconds: int, language: Language) -> str:
+    """Return a time in the largest unit of which it is a whole number."""
+    fits = (row for row in DURATIONS if seconds and seconds % row[0] == 0)
+    unit, one, many, chinese = next(fits, DURATIONS[-1])
     count = seconds // unit
     if language == "zh":
         return f"{count} {chinese}"

@@ -4,12 +4,13 @@ The same tree is walked once, and every node is computed for all rows in double 
 and `or` go from left to right as online: what stands behind a decided word cannot fail a row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from risk.rules.fields import Type
 from risk.rules.tree import (
     All,
     AnyOf,
@@ -40,6 +41,12 @@ _ORDERS: Final[dict[Order, np.ufunc]] = {
     ">=": np.greater_equal,
     "==": np.equal,
     "!=": np.not_equal,
+}
+# What stands where a value is missing, and the type of the column.
+_KINDS: Final[dict[Type, tuple[Any, Any]]] = {
+    "number": (0.0, np.float64),
+    "flag": (False, np.bool_),
+    "text": (None, np.object_),
 }
 _SIGNS: Final[dict[Sign, np.ufunc]] = {
     "+": np.add,
@@ -72,6 +79,14 @@ def number_column(values: npt.NDArray[np.int64], *, missing: int = -1) -> Column
     """Return a feature's column of risk/offline/columns.py as rules read it."""
     absent = values == missing
     return Column(values.astype(np.float64), absent, np.zeros(len(values), np.bool_))
+
+
+def fact_column(values: Sequence[Any], kind: Type) -> Column:
+    """Return values as `make_read` gathers them as a column; None where there is none."""
+    absent = np.array([one is None for one in values], np.bool_)
+    fill, made = _KINDS[kind]
+    filled = np.array([fill if one is None else one for one in values], made)
+    return Column(filled, absent, np.zeros(len(values), np.bool_))
 
 
 def evaluate(node: Node, columns: Mapping[str, Column]) -> Results:

@@ -7,14 +7,15 @@ import msgspec
 
 from risk.assessment import Reason, RuleResult
 from risk.facts import Circumstances, Facts, Stage
-from risk.feature import EVERY_STAGE
+from risk.feature import EVERY_STAGE, Text
 from risk.policy.shapes import Preset
+from risk.reasons import SlotKind
 from risk.rules.checker import check
 from risk.rules.compiler import Places, Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import Shown, SlotKind, filled, make_shown, slot_kind, slots_of
+from risk.rules.showing import Shown, filled, make_said, make_shown, slot_kind, slots_of
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -53,6 +54,7 @@ class Ready(msgspec.Struct, frozen=True):
     shown: Shown
     effect: str
     slots: dict[str, SlotKind]
+    said: Text
 
 
 class _Stage(msgspec.Struct, frozen=True):
@@ -82,11 +84,16 @@ def make_ready(rule: Rule, fields: Fields) -> Ready:
         if not set(rule.stages) <= set(found.stages):
             raise ValueError(f"{name} is not known at every stage of the rule")
     slots = {name: slot_kind(fields.by_name[name]) for name in sorted(names)}
-    return Ready(rule, node, make_shown(node), rule.effect, slots)
+    said = make_said(rule.reason, slots)
+    return Ready(rule, node, make_shown(node), rule.effect, slots, said)
 
 
 class Runner:
-    """All rules of a strategy, compiled for each stage."""
+    """All rules of a strategy, compiled for each stage.
+
+    Attributes:
+        ready: All of them with their trees, in their order.
+    """
 
     def __init__(self, rules: Sequence[Rule], fields: Fields) -> None:
         """Compile.
@@ -95,7 +102,7 @@ class Runner:
             ValueError: A rule does not fit, or two share a code.
         """
         self._features = fields.features
-        self._ready = tuple(make_ready(rule, fields) for rule in rules)
+        self.ready = tuple(make_ready(rule, fields) for rule in rules)
         if len({rule.code for rule in rules}) != len(rules):
             raise ValueError("two rules share a code")
         self._stages: Mapping[Stage, _Stage] = {
@@ -103,7 +110,7 @@ class Runner:
         }
 
     def _compile(self, stage: Stage, fields: Fields) -> _Stage:
-        chosen = {number: one for number, one in enumerate(self._ready) if stage in one.rule.stages}
+        chosen = {number: one for number, one in enumerate(self.ready) if stage in one.rule.stages}
         names = {name for one in chosen.values() for name in (*fields_of(one.node), *one.slots)}
         others = reading_order(names, fields)
         trees = {number: one.node for number, one in chosen.items()}
@@ -150,7 +157,7 @@ class Runner:
     ) -> Looked:
         results = []
         for number in sorted((*hit, *failed)) if failed else hit:
-            one = self._ready[number]
+            one = self.ready[number]
             results.append(
                 RuleResult(
                     rule=one.rule.code,
@@ -160,9 +167,10 @@ class Runner:
                     shown=one.shown.filled(value_of),
                 )
             )
-        hits = []
-        for number in hit:
-            one = self._ready[number]
-            slots = filled(one.slots, value_of, currency)
-            hits.append(RuleHit(one.rule, Reason(one.rule.code, slots)))
+        hits = [_hit(self.ready[number], value_of, currency) for number in hit]
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))
+
+
+def _hit(one: Ready, value_of: Callable[[str], Any], currency: str) -> RuleHit:
+    slots = filled(one.slots, value_of, currency)
+    return RuleHit(one.rule, Reason(one.rule.code, slots, one.said))

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
 from risk.assessment import Amount, Slots
+from risk.feature import Text
+from risk.reasons import NOT_KNOWN, SlotKind
 from risk.rules.fields import RuleField
 from risk.rules.tree import (
     All,
@@ -25,11 +27,8 @@ from risk.rules.tree import (
 )
 from risk.vectors import Missing
 
-SlotKind = Literal["amount", "count", "age", "share", "text", "flag"]
 SHOWN_MAX: Final = 600
 SLOT: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
-# What a slot holds whose value the payment does not have.
-NOT_KNOWN: Final = ""
 # Digits behind the point, ISO 4217; two for every other currency. A test compares with the door's.
 # fmt: off
 _EXPONENTS: Final = {
@@ -74,6 +73,17 @@ def slot_kind(field: RuleField) -> SlotKind:
 def filled(kinds: Mapping[str, SlotKind], value_of: Callable[[str], Any], currency: str) -> Slots:
     """Return the slots of a reason: name -> value, `NOT_KNOWN` where the payment has none."""
     return {name: _slot(kind, value_of(name), currency) for name, kind in kinds.items()}
+
+
+def make_said(text: Text, kinds: Mapping[str, SlotKind]) -> Text:
+    """Return a reason's sentences with the kind of each slot behind its name.
+
+    Done once: a reason then carries all that its words need, and a hit writes none of them.
+    """
+    return Text(
+        en=SLOT.sub(lambda one: f"{{{one[1]}:{kinds[one[1]]}}}", text.en),
+        zh=SLOT.sub(lambda one: f"{{{one[1]}:{kinds[one[1]]}}}", text.zh),
+    )
 
 
 def _slot(kind: SlotKind, value: Any, currency: str) -> int | str | Amount:

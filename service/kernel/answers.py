@@ -26,11 +26,19 @@ class SlotAmount(Shape, frozen=True, kw_only=True):
     exponent: int
 
 
+class Said(Shape, frozen=True, kw_only=True):
+    """One sentence in both languages."""
+
+    en: str
+    zh: str
+
+
 class ReasonCoded(Shape, frozen=True, kw_only=True):
-    """Why, as a code and typed slots."""
+    """Why, as a code and typed slots; a rule's with its own sentence."""
 
     code: str
     slots: dict[str, int | str | SlotAmount] = {}
+    said: Said | None = None
 
 
 class RuleShown(Shape, frozen=True, kw_only=True):

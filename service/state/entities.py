@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -34,8 +33,7 @@ class EntityKey(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
     """All that labels say of one payment.
 
     Attributes:
@@ -50,8 +48,7 @@ class Told:
     was_normal: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a fact adds to the feature state of one entity.
 
     Attributes:
@@ -72,7 +69,7 @@ class Observation:
     amount_minor: int
     currency: str
     is_declined: bool | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = {}
     told: Told | None = None
 
 

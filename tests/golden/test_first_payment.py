@@ -30,13 +30,14 @@ from tests.support.books import Books
 from tests.support.checkout import a_payment, create, execute
 from tests.support.clients import Client
 from tests.support.servers import Service
+from tests.support.signed import write_log
 
 FAULTED = 500
 BYTES_MAX = 300_000
 # A token's state is told as it is by then; so is whose turn it is to ask.
 PASSING = {"payment_token", "payment_token_state"}
-# Members that came later; none of the first release's has this name.
-ADDED = {"for_payer"}
+# Came later; and texts may be worded anew, since programs read their codes.
+OTHERWISE = {"for_payer", "text"}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def lasting(body: dict[str, Any]) -> dict[str, Any]:
 
 def _without_new(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_new(one) for name, one in value.items() if name not in ADDED}
+        return {name: _without_new(one) for name, one in value.items() if name not in OTHERWISE}
     return [_without_new(one) for one in value] if isinstance(value, list) else value
 
 
@@ -191,6 +192,17 @@ def test_a_new_payment_goes_its_way(served: tuple[Service, Golden]) -> None:
 
     assert (done.status, done.body["status"]) == (200, "executing")
     assert int(done.headers["payguard-batch"]) > golden.facts["writer"]["sequence"]
+
+
+def test_its_log_is_signed_and_verifies(golden: Golden) -> None:
+    assert golden.terminal("upgrade").exit_code == 0
+    entries = len(Books(golden.database).rows(ENTRIES))
+    write_log(golden.settings, rounds=1, merchants=1)
+
+    found = golden.terminal.json("audit", "verify")
+
+    # What was written before there was a tree, and two commands with the key since.
+    assert (found["verified"], found["size"]) == (True, entries + 3)
 
 
 def test_the_golden_store_is_small() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from risk.assessment import Amount, DegradedCode, Reason, ReasonCode
 from risk.facts import Scope
+from risk.feature import Text
 from risk.policy.shapes import RiskLevel
 from risk.reasons import degraded_text, is_for_payer, money_text, reason_text
 
@@ -110,39 +111,13 @@ def test_a_reason_with_other_slots_than_its_code_s_is_refused(texts, reason) -> 
         reason_text(reason, "en", texts)
 
 
-@pytest.mark.parametrize(
-    ("slots", "en", "zh"),
-    [
-        (
-            {"balance_share": 955, "balance_before_minor": Amount(38_000, "CNY", 2)},
-            "95.5% of the balance of 380.00 CNY goes to a new payee",
-            "余额 380.00 CNY 中的 95.5% 转给新收款人",
-        ),
-        (
-            {"balance_share": "", "balance_before_minor": ""},
-            "unknown of the balance of unknown goes to a new payee",
-            "余额 未知 中的 未知 转给新收款人",
-        ),
-        ({"balance_share": 955}, "A rule of an earlier strategy", "较早策略中的一条规则"),
-    ],
-)
-def test_the_reason_of_a_rule_has_its_words_in_the_rule(texts, slots, en, zh) -> None:
-    reason = Reason("balance_drained", slots)
+def test_the_reason_of_a_rule_brings_its_own_sentence(texts) -> None:
+    reason = Reason("rule_of_old", {"count": 3}, Text("3 payments", "3 笔付款"))
 
-    assert reason_text(reason, "en", texts) == en
-    assert reason_text(reason, "zh", texts) == zh
-
-
-def test_the_reason_of_a_rule_that_is_gone_still_has_words(texts) -> None:
-    assert reason_text(Reason("rule_of_old", {"a": 1}), "en", texts) == texts.unknown.en
-    assert not is_for_payer("rule_of_old", texts)
-
-
-def test_ages_are_told_in_whole_units_of_the_largest(texts) -> None:
-    reason = Reason("contact_just_changed", {"contact_age_s": 7_300})
-
-    assert reason_text(reason, "en", texts).startswith("A new payee 2 hours after")
-    assert reason_text(Reason("contact_just_changed", {"contact_age_s": 0}), "en", texts)
+    assert reason_text(reason, "en", texts) == "3 payments"
+    assert reason_text(reason, "zh", texts) == "3 笔付款"
+    with pytest.raises(ValueError, match="carries exactly its slots"):
+        reason_text(Reason("rule_of_old", {"count": 3}), "en", texts)
 
 
 def test_reasons_of_rules_limits_and_lists_are_for_officers(texts, strategy) -> None:

@@ -5,10 +5,12 @@ import math
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk.compiled import compiled_reads
 from risk.entity_state import CURRENCIES_MAX, EntityState
 from risk.history import DISTINCT_MAX, keyed
 from risk.plan import Plan, Reads, Want, make_plan, make_reads
@@ -35,6 +37,7 @@ WANTS = [
 ]
 PLAN: Plan = make_plan(WANTS)
 READS: Reads = make_reads(WANTS)
+READER = compiled_reads(PLAN, READS)
 
 
 class Paid(NamedTuple):
@@ -169,9 +172,11 @@ def read(state: EntityState, asked: Paid) -> list[Any]:
     others = {"payee": keyed(asked.payee)}
     if asked.device is not None:
         others["device"] = keyed(asked.device)
-    state.read(
-        READS, Asked(asked.second, asked.currency, asked.amount_minor, others, into, UNKNOWN)
-    )
+    question = Asked(asked.second, asked.currency, asked.amount_minor, others, into, UNKNOWN)
+    state.read(READS, question, READER)
+    general: list[Any] = [None] * len(WANTS)
+    state.read(READS, msgspec.structs.replace(question, into=general))
+    assert into == general
     return into
 
 

@@ -112,7 +112,12 @@ def as_answered(assessment_id: str, said: Assessment) -> answers.Judged:
         arm="champion",
         degraded=said.degraded,
         reasons=tuple(
-            answers.ReasonCoded(code=one.code, slots=_slots(one.slots)) for one in said.reasons
+            answers.ReasonCoded(
+                code=one.code,
+                slots=_slots(one.slots),
+                said=None if one.said is None else answers.Said(en=one.said.en, zh=one.said.zh),
+            )
+            for one in said.reasons
         ),
         rules=tuple(answers.RuleShown(**msgspec.structs.asdict(one)) for one in said.rules),
         probabilities=said.probabilities,

@@ -4,14 +4,14 @@ import pytest
 
 from risk.rules.lexer import RuleError
 from risk.rules.parser import DEPTH_MAX, STEPS_MAX, parse
-from risk.rules.showing import shown
-from risk.rules.tree import Compare, Constant, fields_of
+from risk.rules.showing import make_shown
+from risk.rules.tree import Compare, Constant
 
 
 def bound(source: str) -> str:
     """Return an expression with the parentheses that its tree needs."""
     node = parse(source)
-    return shown(node, dict.fromkeys(fields_of(node), 1)).replace(" (1)", "")
+    return make_shown(node).filled(lambda _name: 1).replace(" (1)", "")
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import pytest
 
-from risk.assessment import Amount
+from risk.assessment import Amount, Reason
+from risk.feature import Text
+from risk.reasons import reason_text
 from risk.rules.parser import parse
-from risk.rules.showing import SHOWN_MAX, filled, shown, slot_kind, slots_of
+from risk.rules.showing import SHOWN_MAX, filled, make_said, make_shown, slot_kind, slots_of
 from risk.vectors import Missing
 
 
@@ -21,20 +23,20 @@ from risk.vectors import Missing
 def test_each_field_has_its_value_behind_it(source, text) -> None:
     values = {"a": 31, "f": True, "m": Missing("no_device"), "n": None, "r": 2.5}
 
-    assert shown(parse(source), values) == text
+    assert make_shown(parse(source)).filled(values.__getitem__) == text
 
 
 def test_what_is_shown_has_a_bound() -> None:
-    text = shown(parse(" or ".join(["long_name_of_a_field > 1"] * 60)), {"long_name_of_a_field": 1})
+    text = make_shown(parse(" or ".join(["long_name_of_a_field > 1"] * 60))).filled(lambda _name: 1)
 
     assert (len(text), text[-1]) == (SHOWN_MAX, "…")
 
 
 def test_slots_are_names_in_braces_and_nothing_else() -> None:
     assert slots_of("{a} and {b_1}, {a}") == {"a", "b_1"}
-    for sentence in ("{a.b}", "{a!r}", "{a:>9}", "{}", "{{a}}", "{0}", "a}", "{A}", "{a"):
+    for text in ("{a.b}", "{a!r}", "{a:>9}", "{}", "{{a}}", "{0}", "a}", "{A}", "{a"):
         with pytest.raises(ValueError, match="brace"):
-            slots_of(sentence)
+            slots_of(text)
 
 
 def test_values_become_slots_by_their_units(fields) -> None:
@@ -46,7 +48,7 @@ def test_values_become_slots_by_their_units(fields) -> None:
               "call_active": None, "instalments": Missing("no_history")}  # fmt: skip
 
     assert set(kinds.values()) == {"amount", "count", "age", "share", "text", "flag"}
-    assert filled(kinds, values, "JPY") == {
+    assert filled(kinds, values.__getitem__, "JPY") == {
         "amount_minor": Amount(38_000, "JPY", 0),
         "payer_payment_count_1h": 3,
         "payee_age_s": 90,
@@ -56,3 +58,26 @@ def test_values_become_slots_by_their_units(fields) -> None:
         "call_active": "",
         "instalments": "",
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "en", "zh"),
+    [
+        ("amount", Amount(38_000, "CNY", 2), "380.00 CNY", "380.00 CNY"),
+        ("share", 955, "95.5%", "95.5%"),
+        ("age", 7_300, "2 hours", "2 小时"),
+        ("age", 0, "0 seconds", "0 秒"),
+        ("age", 86_399, "23 hours", "23 小时"),
+        ("count", 3, "3", "3"),
+        ("text", "CN", "CN", "CN"),
+        ("flag", 1, "yes", "是"),
+        ("flag", 0, "no", "否"),
+        ("amount", "", "unknown", "未知"),
+    ],
+)
+def test_a_sentence_has_the_values_of_its_slots(texts, kind, value, en, zh) -> None:
+    said = make_said(Text("a {x} b", "甲{x}乙"), {"x": kind})
+    reason = Reason("some_rule", {"x": value}, said)
+
+    assert reason_text(reason, "en", texts) == f"a {en} b"
+    assert reason_text(reason, "zh", texts) == f"甲{zh}乙"
