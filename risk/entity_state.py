@@ -13,11 +13,12 @@ from typing import Any, Final, Self, get_args
 
 import msgspec
 
-from risk.history import keyed
+from risk.compiled import Reader, compiled_adds
+from risk.history import Seen, keyed
 from risk.packed import PackedSeries, pack_series, unpack_series
 from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
 from risk.reading import Asked, Unknown, fill, read_tier
-from risk.series import Seen, Series, new_series
+from risk.series import Series
 from risk.windows import second_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
@@ -58,7 +59,7 @@ def _from_1(body: list[Any]) -> list[Any]:
 UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1})
 
 
-class EntityState(msgspec.Struct, eq=False):
+class EntityState:
     """What one payer, device, payee or other entity did: buckets, times and amounts.
 
     Example:
@@ -77,20 +78,24 @@ class EntityState(msgspec.Struct, eq=False):
             Replaced, never changed.
         has_other_currencies: A currency came that had no place; sums of absent ones are unknown.
         places: Where the series of each tier stands.
+        add_to: Adds to all series of the plan.
     """
 
-    plan: Plan = EVERY_WINDOW
-    series: tuple[Series, ...] = ()
-    currencies: frozenset[str] = frozenset()
-    times: tuple[int, int] | None = None
-    amounts: dict[str, tuple[int, float, float]] = {}
-    has_other_currencies: bool = False
-    places: tuple[int | None, ...] = ()
+    # No msgspec.Struct: to set an attribute of one costs eight times as much.
+    __slots__ = (
+        *("add_to", "amounts", "currencies", "has_other_currencies", "places", "plan", "series"),
+        "times",
+    )
 
-    def __post_init__(self) -> None:
-        """Make empty series where there are none."""
-        self.series = self.series or tuple(new_series(tier) for tier in self.plan.tiers)
-        self.places = places_of(self.plan)
+    def __init__(self, plan: Plan = EVERY_WINDOW) -> None:
+        self.plan = plan
+        self.series = tuple(Series(tier) for tier in plan.tiers)
+        self.currencies: frozenset[str] = frozenset()
+        self.times: tuple[int, int] | None = None
+        self.amounts: dict[str, tuple[int, float, float]] = {}
+        self.has_other_currencies = False
+        self.places = places_of(plan)
+        self.add_to = compiled_adds(plan)
 
     def add(
         self,
@@ -122,8 +127,7 @@ class EntityState(msgspec.Struct, eq=False):
         kinds = plan.kinds
         values = {kind: keyed(others[kind]) for kind in kinds if kind in others} if kinds else {}
         seen = Seen(amount_minor, held, is_declined, values)
-        for series in self.series:
-            series.add(second // series.plan.bucket_s, seen)
+        self.add_to(self.series, second, seen)
         if plan.has_times:
             first, last = self.times or (second, second)
             self.times = (min(first, second), max(last, second))
@@ -138,29 +142,39 @@ class EntityState(msgspec.Struct, eq=False):
         """Return the sum in minor units of one currency in the window; None where unknown."""
         return self._one(Want(0, "sum", window_s, None), at, currency)
 
-    def read(self, reads: Reads, asked: Asked) -> None:
+    def read(self, reads: Reads, asked: Asked, reader: Reader | None = None) -> None:
         """Write the values that are asked for into their places.
 
         Args:
             reads: What to read; one that the state does not keep is `not_loaded`.
             asked: The payment they are read for.
+            reader: The same reads, compiled; used where they are for the plan of the state.
         """
         is_unsummed = self.has_other_currencies and asked.currency not in self.currencies
-        for tier in reads.tiers:
-            place = self.places[tier.place]
-            if place is None:
-                for window in tier.windows:
-                    fill(window.slots, "not_loaded", asked)
-            else:
-                read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
-        for want in reads.scalars:
-            found = self._scalar(want, asked)
-            asked.into[want.slot] = asked.missing[found] if isinstance(found, str) else found
+        if reader is not None and reader.plan is self.plan:
+            reader.read(self.series, asked, is_unsummed)
+        else:
+            for tier in reads.tiers:
+                place = self.places[tier.place]
+                if place is None:
+                    for window in tier.windows:
+                        fill(window.slots, "not_loaded", asked)
+                else:
+                    read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
+        if reads.scalars:
+            self._read_scalars(reads.scalars, asked)
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
-        other: Self = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, in C
+        other = self.__class__.__new__(self.__class__)
+        other.plan = self.plan
         other.series = tuple([series.copy() for series in self.series])
+        other.currencies = self.currencies
+        other.times = self.times
+        other.amounts = self.amounts
+        other.has_other_currencies = self.has_other_currencies
+        other.places = self.places
+        other.add_to = self.add_to
         return other
 
     def pack(self) -> bytes:
@@ -191,17 +205,16 @@ class EntityState(msgspec.Struct, eq=False):
             body = msgspec.convert(raw, type=_Packed)
         if len(body.series) != len(plan.tiers):
             raise ValueError("a packed state has one series per tier")
-        return cls(
-            plan,
-            series=tuple(
-                unpack_series(series, tier)
-                for series, tier in zip(body.series, plan.tiers, strict=True)
-            ),
-            currencies=frozenset(body.currencies),
-            times=(body.times[0], body.times[1]) if body.times else None,
-            amounts=body.amounts,
-            has_other_currencies=body.has_other_currencies,
+        state = cls(plan)
+        state.series = tuple(
+            unpack_series(series, tier)
+            for series, tier in zip(body.series, plan.tiers, strict=True)
         )
+        state.currencies = frozenset(body.currencies)
+        state.times = (body.times[0], body.times[1]) if body.times else None
+        state.amounts = body.amounts
+        state.has_other_currencies = body.has_other_currencies
+        return state
 
     @property
     def size_bytes(self) -> int:
@@ -215,25 +228,37 @@ class EntityState(msgspec.Struct, eq=False):
         found: int | None = into[0]
         return found
 
-    def _scalar(self, want: Want, asked: Asked) -> int | Unknown:
-        if want.aggregate in {"since_last", "since_first"}:
-            return self._since(asked.second, is_last=want.aggregate == "since_last")
-        if not self.plan.has_amounts:
-            return "not_loaded"
-        known = self.amounts.get(asked.currency)
-        if known is None and self.has_other_currencies:
-            return "outside_kept_range"
-        count, mean, variance = known or (0, 0.0, 0.0)
-        if count < NORMAL_FROM or mean <= 0:
-            return "no_history"
-        if want.aggregate == "to_normal":
-            return int(min(1_000.0 * asked.amount_minor / mean, RATIO_MAX))
-        return int((mean if want.aggregate == "mean" else math.sqrt(variance)) + 0.5)
+    def _read_scalars(self, wants: tuple[Want, ...], asked: Asked) -> None:
+        into, missing = asked.into, asked.missing
+        normal = self._normal(asked.currency)
+        for want in wants:
+            found: int | Unknown
+            aggregate = want.aggregate
+            if aggregate in {"since_last", "since_first"}:
+                found = self._since(asked.second, is_last=aggregate == "since_last")
+            elif isinstance(normal, str):
+                found = normal
+            elif aggregate == "to_normal":
+                found = int(min(1_000.0 * asked.amount_minor / normal[0], RATIO_MAX))
+            else:
+                found = int((normal[0] if aggregate == "mean" else math.sqrt(normal[1])) + 0.5)
+            into[want.slot] = missing[found] if isinstance(found, str) else found
+
+    def _normal(self, currency: str) -> tuple[float, float] | Unknown:
+        """Return the weighted mean, above 0, and variance of the amounts of a currency."""
+        known = self.amounts.get(currency)
+        if known is None:
+            if not self.plan.has_amounts:
+                return "not_loaded"
+            return "outside_kept_range" if self.has_other_currencies else "no_history"
+        count, mean, variance = known
+        return "no_history" if count < NORMAL_FROM or mean <= 0 else (mean, variance)
 
     def _since(self, second: int, *, is_last: bool) -> int | Unknown:
         if self.times is None:
             return "no_history" if self.plan.has_times else "not_loaded"
-        return max(second - self.times[is_last], 0)
+        since = second - self.times[is_last]
+        return max(since, 0)
 
     def _weigh(self, amount: float, currency: str) -> None:
         known = self.amounts.get(currency)

@@ -9,6 +9,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 import risk.features
+from risk.compiled import Reader, compiled_reads
 from risk.facts import Stage
 from risk.plan import WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
 from risk.windows import LATE_S, TIERS, tier_of
@@ -123,6 +124,14 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         return {
             stage: {entity: make_reads(wants) for entity, wants in self._wants(stage).items()}
             for stage in get_args(Stage)
+        }
+
+    @cached_property
+    def readers(self) -> dict[Stage, dict[Entity, Reader]]:
+        """Return the same reads, compiled for states of this set's plans."""
+        return {
+            stage: {entity: compiled_reads(self.plans[entity], one) for entity, one in all_.items()}
+            for stage, all_ in self.reads.items()
         }
 
     @cached_property

@@ -1,6 +1,7 @@
 """What an entity has to keep so that its features can be read: compiled once for a set. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -152,13 +153,21 @@ def make_plan(wants: Iterable[Want]) -> Plan:
         if want.aggregate in WINDOWED:
             by_place.setdefault(tier_of(want.window_s), []).append(want)
     tiers = tuple(_tier(place, by_place[place]) for place in sorted(by_place))
-    return Plan(
-        tiers=tiers,
-        has_amounts=bool(aggregates & _OF_AMOUNTS),
-        has_times=bool(aggregates & _OF_TIMES),
-        has_money=bool(aggregates & _OF_MONEY),
-        kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+    return _one_of(
+        Plan(
+            tiers=tiers,
+            has_amounts=bool(aggregates & _OF_AMOUNTS),
+            has_times=bool(aggregates & _OF_TIMES),
+            has_money=bool(aggregates & _OF_MONEY),
+            kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+        )
     )
+
+
+@lru_cache(maxsize=256)
+def _one_of(plan: Plan) -> Plan:
+    """Return the same plan for every equal one: what a state keeps is told by identity."""
+    return plan
 
 
 def make_reads(wants: list[Want]) -> Reads:

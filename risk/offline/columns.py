@@ -51,7 +51,8 @@ def compute(columns: Columns, features: FeatureSet) -> dict[str, Ints]:
     """
     if np.any(np.maximum.accumulate(columns.second) - columns.second > LATE_S):
         raise ValueError("rows stand in the order of their coming, none later than it may be")
-    return {one.name: _feature(columns, one) for one in features.features}
+    by = _Grouped(columns)
+    return {one.name: _feature(by, one) for one in features.features}
 
 
 class _Window(NamedTuple):
@@ -84,16 +85,15 @@ class _Window(NamedTuple):
 class _Groups:
     """Rows of equal keys side by side, each in its order."""
 
-    def __init__(self, columns: Columns, *keys: Ints) -> None:
+    def __init__(self, second: Ints, *keys: Ints) -> None:
         absent = np.any([key == ABSENT for key in keys], axis=0)
-        stacked = np.stack(keys)
-        _, code = np.unique(stacked, axis=1, return_inverse=True)
-        code = code.reshape(-1).astype(np.int64)
-        order = np.argsort(code, kind="stable")
-        self.order, self.code = order, code[order]
+        # The first key is the first to sort by, and equal ones stay as they came.
+        order = np.lexsort(keys[::-1])
+        is_next = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+        self.order, self.code = order, np.r_[0, np.cumsum(is_next)]
         self.is_absent = absent[order]
-        self.second = columns.second[order]
-        starts = np.flatnonzero(np.r_[True, self.code[1:] != self.code[:-1]])
+        self.second = second[order]
+        starts = np.flatnonzero(np.r_[True, is_next])
         lengths = np.diff(np.r_[starts, len(order)])
         self.first = np.repeat(starts, lengths)
         self.place = np.arange(len(order))
@@ -120,19 +120,37 @@ class _Groups:
         return found
 
 
+class _Grouped:
+    """The columns, grouped by each entity, or pair, once for all of its features."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self._made: dict[tuple[Entity, Entity | None, bool], _Groups] = {}
+
+    def __call__(
+        self, entity: Entity, other: Entity | None = None, *, by_currency: bool = False
+    ) -> _Groups:
+        asked = (entity, other, by_currency)
+        if asked not in self._made:
+            keys = [self.columns.keys[one] for one in (entity, other) if one is not None]
+            if by_currency:
+                keys.append(self.columns.currency)
+            self._made[asked] = _Groups(self.columns.second, *keys)
+        return self._made[asked]
+
+
 def _between(values: Ints, start: Ints, end: Ints) -> Ints:
     total: Ints = np.r_[0, np.cumsum(values)]
     return np.subtract(total[end], total[start])
 
 
-def _feature(columns: Columns, one: Feature) -> Ints:
-    own = columns.keys[one.entity]
+def _feature(by: _Grouped, one: Feature) -> Ints:
     if one.aggregate in {"sum", "max", "mean", "deviation", "to_normal"}:
-        return _of_money(columns, one, _Groups(columns, own, columns.currency))
-    groups = _Groups(columns, own)
+        return _of_money(by.columns, one, by(one.entity, by_currency=True))
+    groups = by(one.entity)
     if one.aggregate in {"since_last", "since_first"}:
         return groups.back(_since(groups, is_last=one.aggregate == "since_last"))
-    return _of_counts(columns, one, groups)
+    return _of_counts(by, one, groups)
 
 
 def _since(groups: _Groups, *, is_last: bool) -> Ints:
@@ -146,20 +164,20 @@ def _since(groups: _Groups, *, is_last: bool) -> Ints:
     return np.where(groups.place > groups.first, since, MISSING)
 
 
-def _of_counts(columns: Columns, one: Feature, groups: _Groups) -> Ints:
+def _of_counts(by: _Grouped, one: Feature, groups: _Groups) -> Ints:
     window = groups.window(one.window_s)
     if one.aggregate == "declined_share":
-        said = columns.is_declined[groups.order]
+        said = by.columns.is_declined[groups.order]
         judged = _sum((said >= 0).astype(np.int64), groups, window)
         declined = _sum((said > 0).astype(np.int64), groups, window)
         return groups.back(_thousandths(declined, judged))
     if one.of is not None and one.aggregate == "distinct":
-        of = columns.keys[one.of]
+        of = by.columns.keys[one.of]
         return groups.back(_distinct(of[groups.order], groups, window))
     count = groups.back(_count(groups, window))
     if one.of is None:
         return count
-    pairs = _Groups(columns, columns.keys[one.entity], columns.keys[one.of])
+    pairs = by(one.entity, one.of)
     together = pairs.back(_count(pairs, pairs.window(one.window_s)))
     if one.aggregate == "count":
         return together
@@ -185,10 +203,12 @@ def _distinct(values: Ints, groups: _Groups, window: _Window) -> Ints:
     A value counts where it stands first in the window: where its last place before is outside.
     """
     size, start = len(values), window.start
-    _, code = np.unique(np.stack([groups.code, values]), axis=1, return_inverse=True)
-    order = np.argsort(code.reshape(-1), kind="stable")
+    if np.all(values == ABSENT):
+        return np.zeros(size, np.int64)
+    order = np.lexsort((values, groups.code))
     before = np.full(size, -1, np.int64)
-    same = code.reshape(-1)[order][1:] == code.reshape(-1)[order][:-1]
+    same = groups.code[order][1:] == groups.code[order][:-1]
+    same &= values[order][1:] == values[order][:-1]
     before[order[1:][same]] = order[:-1][same]
     found = np.zeros(size, np.int64)
     rows, step = groups.place[groups.place > start], 1

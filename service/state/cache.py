@@ -23,6 +23,8 @@ LATE_COMMANDS_MAX: Final = 40_000
 WRITE_BACK_AT_ONCE: Final = 64
 WRITE_BACK_AT_ONCE_MAX: Final = 512
 STATE_SCHEMA: Final = 1
+# The size of a changed state is taken at its first changes and then at every so many.
+MEASURED_EVERY: Final = 8
 
 ENTITY_BY_KEY: Final = Statement(
     sa.select(
@@ -101,6 +103,7 @@ class _Cell:
     state: State
     sequence: int
     size_bytes: int
+    changes: int = 0
 
 
 class EntityCache:
@@ -148,12 +151,12 @@ class EntityCache:
                 the log before the writer works (`service.state.rebuild`), never counted anew.
         """
         if not rows:
-            self._put(key, self._codec.new(key.kind), 0)
+            self._load(key, self._codec.new(key.kind), 0)
             return
         [row] = rows
         if (row["feature_set"], row["schema"]) != (self._codec.feature_set, STATE_SCHEMA):
             raise ValueError("an entity row of another feature set")
-        self._put(key, self._codec.unpack(key.kind, row["state"]), row["sequence"])
+        self._load(key, self._codec.unpack(key.kind, row["state"]), row["sequence"])
 
     def get(self, key: EntityKey) -> State:
         """Return an entity's state; the caller must not change it.
@@ -170,9 +173,18 @@ class EntityCache:
 
     def commit(self, states: Mapping[EntityKey, State], *, first: int, last: int) -> None:
         """Take the states of a committed batch, whose commands had these sequences."""
+        cells, changed = self._cells, self._changed
         for key, state in states.items():
-            self._changed.setdefault(key, first)
-            self._put(key, state, last)
+            if key not in changed:
+                changed[key] = first
+            cell = cells[key]
+            cell.state, cell.sequence = state, last
+            cell.changes += 1
+            # One payment adds little: to measure every time would cost more than to count it.
+            if cell.changes <= MEASURED_EVERY or cell.changes % MEASURED_EVERY == 0:
+                self._put(key, cell)
+            else:
+                cells.move_to_end(key)
         self._changed_last = len(states)
         self._sequence = last
 
@@ -241,14 +253,17 @@ class EntityCache:
             state=cell.state.pack(),
         )
 
-    def _put(self, key: EntityKey, state: State, sequence: int) -> None:
-        old = self._cells.get(key)
-        if old is not None:
-            self._bytes -= old.size_bytes
-        size = state.size_bytes + CELL_OVERHEAD_BYTES
-        self._cells[key] = _Cell(state, sequence, size)
+    def _load(self, key: EntityKey, state: State, sequence: int) -> None:
+        cell = self._cells.get(key) or _Cell(state, sequence, 0)
+        cell.state, cell.sequence, cell.changes = state, sequence, 0
+        self._put(key, cell)
+
+    def _put(self, key: EntityKey, cell: _Cell) -> None:
+        self._bytes -= cell.size_bytes
+        cell.size_bytes = cell.state.size_bytes + CELL_OVERHEAD_BYTES
+        self._bytes += cell.size_bytes
+        self._cells[key] = cell
         self._cells.move_to_end(key)
-        self._bytes += size
 
 
 class Overlay:

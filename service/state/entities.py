@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -34,8 +33,7 @@ class EntityKey(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a fact adds to the feature state of one entity.
 
     Attributes:
@@ -55,7 +53,7 @@ class Observation:
     amount_minor: int
     currency: str
     is_declined: bool | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = {}
 
 
 # The first form is a list of one row for each observation, and begins with a list; every later one

@@ -196,7 +196,7 @@ def test_rows_at_their_own_times_have_the_features_that_they_have_offline(
 ) -> None:
     rows = some_rows(
         material,
-        sized(quick=300, ci=1_000 if fresh_database is None else 500, full=20_000),
+        sized(quick=300, ci=600 if fresh_database is None else 300, full=20_000),
         payers=sized(quick=50, ci=50, full=200),
     )
     with Service(tmp_path / "data", database=fresh_database) as service:

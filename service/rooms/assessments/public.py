@@ -45,6 +45,8 @@ __all__ = [
     "Touched",
     "as_answered",
     "give_back",
+    "last_change",
+    "last_change_read",
     "means",
     "open_features",
     "people",
@@ -313,6 +315,22 @@ def open_features(sealed: bytes, *, assessment_id: str, sealer: Sealer) -> Featu
 def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
     """Return the changes that give an exemption back; the caller guards that it happens once."""
     return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
+
+
+def last_change_read(call: Call, payer_key: str) -> Bound:
+    """Return the read to declare for `last_change`."""
+    return store.LAST_CHANGE(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer_key=payer_key,
+    )
+
+
+def last_change(view: View, call: Call, payer_key: str) -> dt.datetime | None:
+    """Return when a payer's newest change of a credential took effect; None if none is known."""
+    row = view.maybe(last_change_read(call, payer_key))
+    return None if row is None else row["credentials_changed_at"]
 
 
 def _counters(facts: Facts | Touched, call: Call) -> Bound:

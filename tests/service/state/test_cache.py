@@ -1,10 +1,12 @@
 """Feature state in memory: what waits is never forgotten, and the limit holds for the rest."""
 
 import pytest
+from typing_extensions import override
 
 from service.state.cache import (
     CELL_OVERHEAD_BYTES,
     LATE_COMMANDS_MAX,
+    MEASURED_EVERY,
     STATE_SCHEMA,
     WAITING_MAX,
     WRITE_BACK_AT_ONCE,
@@ -13,7 +15,7 @@ from service.state.cache import (
     Overlay,
 )
 from service.state.entities import EntityKey, Observation
-from tests.support.jars import TallyCodec
+from tests.support.jars import Tally, TallyCodec
 from tests.support.writer import START
 
 CELL_BYTES = CELL_OVERHEAD_BYTES + 100
@@ -143,6 +145,35 @@ def test_the_size_is_the_sum_of_what_is_held() -> None:
     change(cache, "a", sequence=2)
 
     assert cache.size_bytes == 2 * CELL_BYTES
+
+
+def test_a_state_that_grows_is_measured_now_and_then() -> None:
+    class Growing(Tally):
+        @property
+        @override
+        def size_bytes(self) -> int:
+            return 10 * self.count
+
+        @override
+        def copy(self) -> "Growing":
+            return Growing(self.count, self.total, self.digest)
+
+    class Codec(TallyCodec):
+        @override
+        def new(self, kind: str) -> Growing:
+            return Growing()
+
+    cache = EntityCache(Codec(), bytes_max=1 << 20)
+    sizes = []
+    for sequence in range(1, 3 * MEASURED_EVERY + 1):
+        change(cache, "a", sequence=sequence)
+        sizes.append((cache.size_bytes - CELL_OVERHEAD_BYTES) // 10)
+
+    assert sizes[:MEASURED_EVERY] == list(range(1, MEASURED_EVERY + 1))
+    assert sizes[MEASURED_EVERY:][:MEASURED_EVERY] == [MEASURED_EVERY] * (MEASURED_EVERY - 1) + [
+        2 * MEASURED_EVERY
+    ]
+    assert sizes[-1] == 3 * MEASURED_EVERY
 
 
 def test_nothing_is_due_while_little_waits() -> None:

@@ -11,7 +11,13 @@ from service.rooms.assessments import model, store
 from service.rooms.assessments.commands.opening import STATUS, message, opened, refused
 from service.rooms.assessments.contract import ActionFacts, ActionReply, AssessAction
 from service.rooms.assessments.model import Made, as_answered
-from service.rooms.assessments.public import FORCED, Judge, Known
+from service.rooms.assessments.public import (
+    FORCED,
+    Judge,
+    Known,
+    last_change,
+    last_change_read,
+)
 from service.rooms.challenges import public as challenges
 from service.rooms.lists import public as lists
 from service.rooms.merchants import public as merchants
@@ -112,7 +118,6 @@ def _known(
     payer_id = told.payer.payer_id
     if payer_id is not None:
         links = payers.links(view, ctx.call, payer_id, _links(told))
-    changed = view.maybe(_last_change(told, ctx.call))
     added_at = told.payee.added_at if told.payee else None
     return Known(
         preset=settings.preset,
@@ -122,7 +127,7 @@ def _known(
         device_is_known=payers.device_is_known(links.get("device"), now=ctx.now),
         payee_is_new=payers.payee_is_new(added_at, links.get("payee"), now=ctx.now),
         lists=lists.hits(view, ctx.call, facts, now=ctx.now),
-        credentials_changed_at=None if changed is None else changed["credentials_changed_at"],
+        credentials_changed_at=last_change(view, ctx.call, told.payer.payer_key),
     )
 
 
@@ -135,15 +140,6 @@ def _links(told: ActionFacts) -> list[payers.LinkTo]:
     return links
 
 
-def _last_change(told: ActionFacts, call: Call) -> Bound:
-    return store.LAST_CHANGE(
-        tenant_id=call.tenant_id,
-        merchant_id=call.merchant_id,
-        mode=call.mode,
-        payer_key=told.payer.payer_key,
-    )
-
-
 def _assess_keys(judge: Judge, command: AssessAction, call: Call) -> Sequence[str]:
     # The payer is one of them, so that a change and what follows it never share a batch.
     return judge.keys(_facts(command, call), call)
@@ -154,7 +150,7 @@ def _assess_reads(judge: Judge, command: AssessAction, call: Call) -> Sequence[B
     reads = [
         merchants.settings_read(call),
         lists.hits_read(call, facts),
-        _last_change(told, call),
+        last_change_read(call, told.payer.payer_key),
     ]
     if facts.stage == "payout":
         reads += judge.reads(facts, call)

@@ -20,6 +20,8 @@ from service.rooms.assessments.public import (
     Known,
     Touched,
     as_answered,
+    last_change,
+    last_change_read,
 )
 from service.rooms.challenges import public as challenges
 from service.rooms.lists import public as lists
@@ -155,6 +157,8 @@ def _known(
         "payee_is_new": payers.payee_is_new(told.payee.added_at, None, now=ctx.now),
         "lists": lists.hits(view, ctx.call, facts, now=ctx.now),
     }
+    if told.kind == "payout":
+        base["credentials_changed_at"] = last_change(view, ctx.call, told.payer.payer_key)
     payer_id = told.payer.payer_id
     if payer_id is None:
         return Known(**base)
@@ -285,6 +289,8 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
         lists.hits_read(call, _facts(told, call)),
         *judge.reads(_touched(told, call), call),
     ]
+    if told.kind == "payout":
+        reads.append(last_change_read(call, told.payer.payer_key))
     if told.reference is not None:
         reads.append(_reference_read(call, told.reference))
     reads += [payment_read(call, other) for _, other in _others(told)]

@@ -98,6 +98,29 @@ def test_a_change_that_was_approved_here_makes_a_payout_wait(plain: Actions) -> 
     assert (others["status"], plain.made("payout")["status"]) == ("approved", "approved")
 
 
+def test_a_payment_that_is_a_payout_waits_as_a_payout_does(plain: Actions) -> None:
+    first = plain.desk.create(kind="payout")
+    plain.made("account_change", changes=["device"])
+
+    waits = plain.desk.create(kind="payout")
+
+    assert (first.payment.status, waits.payment.status) == ("approved", "held")
+    assert waits.payment.reason_code == "recent_change"
+    assert plain.desk.create().payment.status == "approved"
+
+
+def test_a_change_at_another_merchant_or_in_the_other_mode_says_nothing(plain: Actions) -> None:
+    call = plain.desk.call
+    neighbour = plain.desk.another(tenant_id=call.tenant_id)
+    for front in (plain.door(neighbour), plain.door(call, mode="sandbox")):
+        changed = front.post("/v1/assessments", plain.body("account_change")).get_json()
+        assert changed["status"] == "approved"
+
+    assert plain.made("payout")["status"] == "approved"
+    assert plain.made("account_change")["status"] == "approved"
+    assert plain.made("payout")["status"] == "held"
+
+
 def test_a_change_of_address_or_one_that_was_not_let_through_does_not(actions: Actions) -> None:
     actions.made("account_change", changes=["password"])
     known = {"payee_id": "p_77", "added_at": "2026-01-01T00:00:00Z"}

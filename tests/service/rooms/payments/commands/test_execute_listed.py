@@ -67,7 +67,7 @@ def test_a_block_of_another_merchant_stops_nothing(desk: Desk) -> None:
 
 def test_what_was_told_and_what_is_stored_cannot_differ(desk: Desk) -> None:
     token = desk.create(**OF_PAYMENT).token
-    command = desk.execution(token, told=desk.facts())
+    command = desk.execution(token, told=desk.facts(**OF_PAYMENT, channel="another"))
 
     with pytest.raises(Faulted):
         desk.run(command)
