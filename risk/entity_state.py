@@ -7,56 +7,32 @@ the weight `NEW_WEIGHT`, all before it the rest.
 
 import datetime as dt
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, get_args
 
 import msgspec
 
 from risk.compiled import Reader, compiled_adds
+from risk.frauds import FRAUDS_MAX, Frauds, Said
 from risk.history import Seen, keyed
-from risk.packed import PackedSeries, pack_series, unpack_series
+from risk.packed import pack_series, unpack_series
+from risk.packed_state import SCHEMA, UPCASTERS, Head, Packed, upcast
 from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
 from risk.reading import Asked, Unknown, fill, read_tier
 from risk.series import Series
-from risk.windows import second_of
+from risk.windows import TIERS, second_of, tier_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
 CURRENCIES_MAX: Final = 8
-SCHEMA: Final = 2
 # A power of two, so that a weight is exact.
 NEW_WEIGHT: Final = 0.125
 # Fewer amounts than this say nothing about what is normal.
 NORMAL_FROM: Final = 3
 RATIO_MAX: Final = 1_000_000
 
-Upcaster = Callable[[list[Any]], list[Any]]
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_SAID: Final[Mapping[Unknown, None]] = dict.fromkeys(get_args(Unknown))
-
-
-class _Packed(msgspec.Struct, array_like=True):
-    schema: int
-    has_other_currencies: bool
-    currencies: list[str]
-    series: list[PackedSeries]
-    times: list[int]
-    amounts: dict[str, tuple[int, float, float]]
-
-
-class _Head(msgspec.Struct, array_like=True):
-    schema: int
-
-
-def _from_1(body: list[Any]) -> list[Any]:
-    """Return a body of counts and sums alone with what came later empty."""
-    series = [[*one, {}, [], [], {}] for one in body[2]]
-    currencies = sorted(body[2][-1][3]) if body[2] else []
-    return [2, body[1], currencies, series, [], {}]
-
-
-# Schema number -> a pure function from its body to the body of the next schema.
-UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1})
 
 
 class EntityState:
@@ -79,12 +55,13 @@ class EntityState:
         has_other_currencies: A currency came that had no place; sums of absent ones are unknown.
         places: Where the series of each tier stands.
         add_to: Adds to all series of the plan.
+        frauds: What labels say; None until one comes. Replaced, never changed.
     """
 
     # No msgspec.Struct: to set an attribute of one costs eight times as much.
     __slots__ = (
-        *("add_to", "amounts", "currencies", "has_other_currencies", "places", "plan", "series"),
-        "times",
+        *("add_to", "amounts", "currencies", "frauds", "has_other_currencies", "places", "plan"),
+        *("series", "times"),
     )
 
     def __init__(self, plan: Plan = EVERY_WINDOW) -> None:
@@ -96,6 +73,7 @@ class EntityState:
         self.has_other_currencies = False
         self.places = places_of(plan)
         self.add_to = compiled_adds(plan)
+        self.frauds: Frauds | None = None
 
     def add(
         self,
@@ -134,6 +112,23 @@ class EntityState:
         if plan.has_amounts and held is not None:
             self._weigh(float(amount_minor), held)
 
+    def tell(
+        self, at: dt.datetime, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
+    ) -> None:
+        """Take all that labels say of a payment of this entity; see risk/frauds.py.
+
+        Args:
+            at: Event time of the payment.
+            payment: Its id.
+            said: When each label became known, and whether it says fraud; in that order.
+            was_normal: Whether its amount was normal for its payer.
+        """
+        if self.plan.has_labels:
+            frauds = self.frauds.copy() if self.frauds else Frauds()
+            found = (Said(*one) for one in said)
+            frauds.tell(payment, second_of(at), found, was_normal=was_normal)
+            self.frauds = frauds
+
     def count(self, at: dt.datetime, window_s: int) -> int | None:
         """Return the number of payments in the window that ends with `at`; None where unknown."""
         return self._one(Want(0, "count", window_s, None), at, "")
@@ -161,6 +156,9 @@ class EntityState:
                         fill(window.slots, "not_loaded", asked)
                 else:
                     read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
+        for want in reads.labels:
+            known = self._of_labels(want, asked.second)
+            asked.into[want.slot] = asked.missing[known] if isinstance(known, str) else known
         if reads.scalars:
             self._read_scalars(reads.scalars, asked)
 
@@ -175,18 +173,20 @@ class EntityState:
         other.has_other_currencies = self.has_other_currencies
         other.places = self.places
         other.add_to = self.add_to
+        other.frauds = self.frauds
         return other
 
     def pack(self) -> bytes:
         """Return the state as bytes that every later version reads; equal states pack equal."""
         return msgspec.msgpack.encode(
-            _Packed(
+            Packed(
                 SCHEMA,
                 self.has_other_currencies,
                 sorted(self.currencies),
                 [pack_series(series) for series in self.series],
                 list(self.times or ()),
                 {currency: self.amounts[currency] for currency in sorted(self.amounts)},
+                self.frauds.packed() if self.frauds else [],
             )
         )
 
@@ -197,12 +197,12 @@ class EntityState:
         Raises:
             ValueError: Not a packed state, from a later version, or of another plan.
         """
-        schema = msgspec.msgpack.decode(packed, type=_Head).schema
+        schema = msgspec.msgpack.decode(packed, type=Head).schema
         if schema == SCHEMA:
-            body = msgspec.msgpack.decode(packed, type=_Packed)
+            body = msgspec.msgpack.decode(packed, type=Packed)
         else:
             raw = upcast(msgspec.msgpack.decode(packed), to=SCHEMA, upcasters=UPCASTERS)
-            body = msgspec.convert(raw, type=_Packed)
+            body = msgspec.convert(raw, type=Packed)
         if len(body.series) != len(plan.tiers):
             raise ValueError("a packed state has one series per tier")
         state = cls(plan)
@@ -214,19 +214,42 @@ class EntityState:
         state.times = (body.times[0], body.times[1]) if body.times else None
         state.amounts = body.amounts
         state.has_other_currencies = body.has_other_currencies
+        state.frauds = Frauds.unpacked(body.frauds) if body.frauds else None
         return state
 
     @property
     def size_bytes(self) -> int:
         """Return about how much memory the state takes, for the writer's limit."""
         kept = sum(series.size_bytes for series in self.series)
-        return 200 + kept + 250 * len(self.amounts)
+        labels = self.frauds.size_bytes if self.frauds else 0
+        return 200 + kept + labels + 250 * len(self.amounts)
 
     def _one(self, want: Want, at: dt.datetime, currency: str) -> int | None:
         into: list[Any] = [None]
         self.read(make_reads([want]), Asked(second_of(at), currency, 0, {}, into, _NOT_SAID))
         found: int | None = into[0]
         return found
+
+    def _of_labels(self, want: Want, second: int) -> int | Unknown:
+        """Return how many payments were known as fraud, or their share of all."""
+        tier = tier_of(want.window_s)
+        place, bucket_s = self.places[tier], TIERS[tier].bucket_s
+        if place is None or not self.plan.has_labels:
+            return "not_loaded"
+        last = second // bucket_s
+        end = (last + 1) * bucket_s
+        span = self.series[place].span(last + 1 - want.window_s // bucket_s, last)
+        only_normal = want.aggregate == "unexplained_fraud_count"
+        count: int | None = 0
+        if self.frauds:
+            count = self.frauds.count(end - want.window_s, end, at=second, only_normal=only_normal)
+        is_share = want.aggregate == "fraud_share"
+        if span is None or count is None or (is_share and count > FRAUDS_MAX):
+            return "outside_kept_range"
+        if not is_share:
+            return count
+        whole = self.series[place].count_in(span)
+        return 1_000 * count // whole if whole else "no_history"
 
     def _read_scalars(self, wants: tuple[Want, ...], asked: Asked) -> None:
         into, missing = asked.into, asked.missing
@@ -279,18 +302,3 @@ class EntityState:
             return currency
         self.has_other_currencies = True
         return None
-
-
-def upcast(body: list[Any], *, to: int, upcasters: Mapping[int, Upcaster]) -> list[Any]:
-    """Return a packed body, carried step by step to a schema.
-
-    Raises:
-        ValueError: No step leads from a schema on the way, or it is from a later version.
-    """
-    schema = body[0]
-    while schema != to:
-        if schema > to or schema not in upcasters:
-            raise ValueError(f"no way from schema {schema} of a packed state to {to}")
-        body = upcasters[schema](body)
-        schema += 1
-    return body

@@ -11,7 +11,7 @@ import msgspec
 import risk.features
 from risk.compiled import Reader, compiled_reads
 from risk.facts import Stage
-from risk.plan import WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
+from risk.plan import OF_LABELS, WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
 from risk.windows import LATE_S, TIERS, tier_of
 
 Entity = Literal[
@@ -41,6 +41,9 @@ _UNITS: Final[dict[Aggregate, Unit]] = {
     "distinct": "values",
     "declined_share": "thousandths",
     "share": "thousandths",
+    "fraud_count": "payments",
+    "unexplained_fraud_count": "payments",
+    "fraud_share": "thousandths",
     "to_normal": "thousandths",
     "since_last": "seconds",
     "since_first": "seconds",
@@ -195,7 +198,9 @@ def declare(
         window_s=WINDOWS[window] if window else 0,
         unit=_UNITS.get(aggregate, "minor"),
         stages=EVERY_STAGE if entity in AT_EVERY_STAGE else AT_CREATION,
-        source=f"payments created, by {entity}" + (f" and {of}" if of else ""),
+        source=("labels told, " if aggregate in OF_LABELS else "")
+        + f"payments created, by {entity}"
+        + (f" and {of}" if of else ""),
         version=1,
         meaning=Text(en=en, zh=zh),
         of=of,

@@ -14,14 +14,36 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.entity_state import NEW_WEIGHT, NORMAL_FROM, RATIO_MAX
-from risk.feature import Entity, Feature, FeatureSet
+from risk.feature import Entity, Feature, FeatureSet, declare
+from risk.frauds import FRAUDS_MAX, NORMAL_MAX_MILLI
 from risk.history import DISTINCT_MAX
+from risk.plan import OF_LABELS
 from risk.windows import LATE_S, TIERS, tier_of
 
+_RATIO: Final = declare("payer", "to_normal", en="", zh="")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 ABSENT: Final = -1
 MISSING: Final = -1
+
+
+class Labels(NamedTuple):
+    """What was told of payments, one element for each label, in the order of telling.
+
+    Attributes:
+        row: Of which payment.
+        after: How many payments had come when it was told.
+        known: When it became known, whole seconds since 1970.
+        is_fraud: 1, or 0 for a payment that was normal after all.
+    """
+
+    row: Ints
+    after: Ints
+    known: Ints
+    is_fraud: Ints
+
+
+NO_LABELS: Final = Labels(*(np.zeros(0, np.int64) for _ in range(4)))
 
 
 class Columns(NamedTuple):
@@ -33,6 +55,7 @@ class Columns(NamedTuple):
         currency: Any number for each currency.
         is_declined: 1, 0, or -1 where it is not known.
         keys: Entity -> any number from 0 for each key, or `ABSENT`.
+        labels: What was told of them.
     """
 
     second: Ints
@@ -40,6 +63,7 @@ class Columns(NamedTuple):
     currency: Ints
     is_declined: Ints
     keys: Mapping[Entity, Ints]
+    labels: Labels = NO_LABELS
 
 
 def compute(columns: Columns, features: FeatureSet) -> dict[str, Ints]:
@@ -166,6 +190,8 @@ def _since(groups: _Groups, *, is_last: bool) -> Ints:
 
 def _of_counts(by: _Grouped, one: Feature, groups: _Groups) -> Ints:
     window = groups.window(one.window_s)
+    if one.aggregate in OF_LABELS:
+        return groups.back(_of_labels(by, one, groups, window))
     if one.aggregate == "declined_share":
         said = by.columns.is_declined[groups.order]
         judged = _sum((said >= 0).astype(np.int64), groups, window)
@@ -182,6 +208,38 @@ def _of_counts(by: _Grouped, one: Feature, groups: _Groups) -> Ints:
     if one.aggregate == "count":
         return together
     return np.where(together == MISSING, MISSING, _thousandths(together, count))
+
+
+def _of_labels(by: _Grouped, one: Feature, groups: _Groups, window: _Window) -> Ints:
+    """Return how many rows in each window were known as fraud, or their share of all.
+
+    Labels are few: each labelled payment is looked at with the rows of its group behind it.
+    """
+    labels = by.columns.labels
+    place = np.empty(len(groups.order), np.int64)
+    place[groups.order] = groups.place
+    counts = np.ones(len(groups.order), np.bool_)
+    if one.aggregate == "unexplained_fraud_count":
+        ratio = _of_money(by.columns, _RATIO, by("payer", by_currency=True))
+        counts = (ratio != MISSING) & (ratio <= NORMAL_MAX_MILLI)
+    found = np.zeros(len(groups.order), np.int64)
+    for row in np.unique(labels.row):
+        at = place[row]
+        if groups.is_absent[at] or not counts[row]:
+            continue
+        behind = np.arange(at + 1, np.searchsorted(groups.code, groups.code[at], side="right"))
+        is_fraud = np.zeros(len(behind), np.bool_)
+        own = np.flatnonzero(labels.row == row)
+        for label in own[np.argsort(labels.known[own], kind="stable")]:
+            is_told = groups.order[behind] >= labels.after[label]
+            is_known = groups.second[behind] >= labels.known[label]
+            is_fraud[is_told & is_known] = labels.is_fraud[label]
+        bucket = window.bucket[at]
+        is_in = (bucket >= window.low[behind]) & (bucket <= window.bucket[behind])
+        found[behind] += is_fraud & is_in
+    if one.aggregate == "fraud_share":
+        return _thousandths(found, _count(groups, window))
+    return np.minimum(found, FRAUDS_MAX + 1)
 
 
 def _count(groups: _Groups, window: _Window) -> Ints:

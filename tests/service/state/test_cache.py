@@ -1,12 +1,17 @@
 """Feature state in memory: what waits is never forgotten, and the limit holds for the rest."""
 
+import itertools
+
 import pytest
 from typing_extensions import override
 
 from service.state.cache import (
+    BEHIND,
     CELL_OVERHEAD_BYTES,
     LATE_COMMANDS_MAX,
     MEASURED_EVERY,
+    PACK_WORK_BEHIND_NS,
+    PACK_WORK_NS,
     STATE_SCHEMA,
     WAITING_MAX,
     WRITE_BACK_AT_ONCE,
@@ -94,6 +99,20 @@ def test_the_longest_waiting_are_written_first() -> None:
     assert chosen == ["a", "b"]
     assert cache.folded(written=[key("a"), key("b")]) == 2
     assert cache.folded(written=[]) == 0
+
+
+@pytest.mark.parametrize("each_ns", [1_000, 400_000, 9_000_000])
+@pytest.mark.parametrize("waiting", [600, BEHIND + 1])
+def test_packing_ends_with_the_state_that_uses_its_share_up(each_ns: int, waiting: int) -> None:
+    cache = a_cache(bytes_max=1 << 30)
+    change(cache, *range(waiting), sequence=1)
+    times = itertools.count(step=each_ns)
+
+    chosen = cache.write_back(WRITE_BACK_AT_ONCE_MAX, worked_ns=lambda: next(times))
+
+    allowed = PACK_WORK_BEHIND_NS if waiting > BEHIND else PACK_WORK_NS
+    assert (len(chosen) - 1) * each_ns < allowed
+    assert len(chosen) == min(-(-allowed // each_ns), WRITE_BACK_AT_ONCE_MAX)
 
 
 def test_what_changes_in_the_transaction_that_writes_it_waits_again() -> None:
