@@ -185,7 +185,8 @@ def make_reads(wants: list[Want]) -> Reads:
     """Return values grouped by tier and window."""
     tiers: dict[int, dict[int, list[Want]]] = {}
     for want in wants:
-        if want.aggregate in WINDOWED:
+        # What labels move reads its series itself.
+        if want.aggregate in WINDOWED - OF_LABELS:
             windows = tiers.setdefault(tier_of(want.window_s), {})
             windows.setdefault(want.window_s // TIERS[tier_of(want.window_s)].bucket_s, []).append(
                 want
