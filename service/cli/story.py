@@ -134,7 +134,7 @@ class Story:
         )
 
     def _stopped(self, shop: Shop, bodies: list[Body], tried: str) -> Stopped:
-        key = f"{shop.name}-{bodies[0]['payer']['payer_id']}"
+        key = f"{shop.name}-tried-{bodies[0]['payer']['payer_id']}"
         for number, body in enumerate(bodies[:-1]):
             self._post(shop, "/v1/payments", body, f"{key}-{number:04d}")
         # The same request again, for its answer in Chinese: it changes nothing.
