@@ -9,6 +9,7 @@ from risk.assessment import Reason, RuleResult
 from risk.facts import Circumstances, Facts, Stage
 from risk.feature import EVERY_STAGE, Text
 from risk.policy.shapes import Preset
+from risk.reasons import SlotKind
 from risk.rules.checker import check
 from risk.rules.compiler import Places, Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
@@ -16,7 +17,6 @@ from risk.rules.parser import parse
 from risk.rules.shapes import Rule
 from risk.rules.showing import (
     Shown,
-    SlotKind,
     filled,
     make_said,
     make_shown,
