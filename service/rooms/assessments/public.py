@@ -1,7 +1,6 @@
 """What payments ask of this room: a judgement, and giving back what one had counted."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,7 @@ import msgspec
 from keys.sealing import Sealer
 from keys.translog import commitment
 from risk import events
-from risk.assessment import Assessment, ExemptionUse
+from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
 from risk.lists import ListHit
@@ -251,7 +250,9 @@ class Judge:
             limit_codes=tuple(codes),
             payer_key=facts.payer_key,
         )
-        return counted, _spend_changes(counted, use, day_limits, ctx.call)
+        return counted, tuple(
+            Change(bound=bound) for bound in store.spend(counted, use, day_limits, ctx.call)
+        )
 
     def _row(self, record: "_Record", ctx: Context) -> Bound:
         return store.INSERT_ASSESSMENT(
@@ -353,39 +354,6 @@ def _day_sums(facts: Facts | Touched, call: Call) -> Bound:
         payer_key=facts.payer_key,
         currency=facts.currency,
     )
-
-
-def _spend_changes(
-    counted: Counted, use: ExemptionUse, day_limits: Mapping[str, int], call: Call
-) -> tuple[Change, ...]:
-    owner = {
-        "tenant_id": call.tenant_id,
-        "merchant_id": call.merchant_id,
-        "mode": call.mode,
-        "currency": counted.currency,
-        "amount_minor": counted.amount_minor,
-    }
-    counters = [
-        store.COUNT_EXEMPTION(
-            scope=scope,
-            key=key,
-            count_max=use.count_max,
-            amount_minor_max=use.amount_minor_max,
-            **owner,
-        )
-        for scope, key in counted.scopes.items()
-    ]
-    sums = [
-        store.ADD_TO_DAY(
-            payer_key=counted.payer_key,
-            day=counted.day,
-            limit_code=code,
-            amount_minor_max=day_limits[code],
-            **owner,
-        )
-        for code in counted.limit_codes
-    ]
-    return tuple(Change(bound=bound) for bound in (*counters, *sums))
 
 
 def _entry(record: _Record) -> Entry:

@@ -1,9 +1,11 @@
 """SQL of assessments: what a judgement reads, and the guarded statements that it spends by."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from risk.assessment import ExemptionUse
 from service.db.statements import ANY_NUMBER, Bound, Statement
 from service.rooms.assessments.model import Action, Counted, to_row
 from service.rooms.assessments.tables import (
@@ -172,6 +174,47 @@ TAKE_FROM_DAY: Final = Statement(
     rows=ANY_NUMBER,
     name="take from day sum",
 )
+
+
+def spend(
+    counted: Counted, use: ExemptionUse, day_limits: Mapping[str, int], call: Call
+) -> list[Bound]:
+    """Return the guarded statements by which an approval counts what it uses up.
+
+    Args:
+        counted: What is counted, and for whom.
+        use: The limits of each scope.
+        day_limits: Limit code -> the most that the day's sum may come to.
+        call: Whose counters they are.
+    """
+    owner = {
+        "tenant_id": call.tenant_id,
+        "merchant_id": call.merchant_id,
+        "mode": call.mode,
+        "currency": counted.currency,
+        "amount_minor": counted.amount_minor,
+    }
+    counters = [
+        COUNT_EXEMPTION(
+            scope=scope,
+            key=key,
+            count_max=use.count_max,
+            amount_minor_max=use.amount_minor_max,
+            **owner,
+        )
+        for scope, key in counted.scopes.items()
+    ]
+    sums = [
+        ADD_TO_DAY(
+            payer_key=counted.payer_key,
+            day=counted.day,
+            limit_code=code,
+            amount_minor_max=day_limits[code],
+            **owner,
+        )
+        for code in counted.limit_codes
+    ]
+    return [*counters, *sums]
 
 
 def give_back(counted: Counted, call: Call) -> list[Bound]:
