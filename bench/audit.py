@@ -10,6 +10,7 @@ import datetime as dt
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -61,16 +62,22 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         entries: How many the log had.
-        verify_s: `payguard audit verify`.
+        verify_s: `payguard audit verify`, by the clock.
+        verify_cpu_s: The same, of processor.
         export_s: `payguard audit export`.
+        export_cpu_s: The same, of processor.
         stranger_s: The stand-alone verifier on that export.
+        stranger_cpu_s: The same, of processor.
         verified: Whether both found nothing bad.
     """
 
     entries: int
     verify_s: float
+    verify_cpu_s: float
     export_s: float
+    export_cpu_s: float
     stranger_s: float
+    stranger_cpu_s: float
     verified: bool
 
 
@@ -146,8 +153,8 @@ def measure(settings: Settings, entries: int) -> Took:
     key = (settings.checkpoints / f"log-{LOG}.key").read_text().strip()
     known = settings.checkpoints / f"log-{LOG}.checkpoint"
 
-    def timed(*command: object) -> tuple[float, dict[str, Any]]:
-        began = time.perf_counter()
+    def timed(*command: object) -> tuple[float, float, dict[str, Any]]:
+        began, before = time.perf_counter(), _children_cpu_s()
         done = subprocess.run(
             [str(one) for one in command],
             env=environment,
@@ -155,19 +162,28 @@ def measure(settings: Settings, entries: int) -> Took:
             check=False,
             text=True,
         )
-        return time.perf_counter() - began, json.loads(done.stdout)
+        took = time.perf_counter() - began, _children_cpu_s() - before
+        return *took, json.loads(done.stdout)
 
-    verify_s, mine = timed(PAYGUARD, "audit", "verify", "--json")
-    export_s, _ = timed(PAYGUARD, "audit", "export", export, "--json")
+    verify_s, verify_cpu_s, mine = timed(PAYGUARD, "audit", "verify", "--json")
+    export_s, export_cpu_s, _ = timed(PAYGUARD, "audit", "export", export, "--json")
     stranger = (sys.executable, "-I", verify_log.__file__, export)
-    stranger_s, theirs = timed(*stranger, "--key", key, "--known", known, "--json")
+    stranger_s, stranger_cpu_s, theirs = timed(*stranger, "--key", key, "--known", known, "--json")
     return Took(
         entries=entries,
-        verify_s=verify_s,
-        export_s=export_s,
-        stranger_s=stranger_s,
+        verify_s=round(verify_s, 2),
+        verify_cpu_s=round(verify_cpu_s, 2),
+        export_s=round(export_s, 2),
+        export_cpu_s=round(export_cpu_s, 2),
+        stranger_s=round(stranger_s, 2),
+        stranger_cpu_s=round(stranger_cpu_s, 2),
         verified=mine["verified"] and theirs["verified"],
     )
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main(arguments: list[str]) -> None:

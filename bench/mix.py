@@ -21,6 +21,7 @@ class Kind(NamedTuple):
 
     Attributes:
         is_hot: Whether three payments in ten go to one payee.
+        is_hot_merchant: Whether three in ten come from the first merchant.
         is_bad: Whether each body has one field of a wrong type.
         is_burst: Whether all come from those who send far too many.
     """
@@ -28,11 +29,13 @@ class Kind(NamedTuple):
     is_hot: bool = False
     is_bad: bool = False
     is_burst: bool = False
+    is_hot_merchant: bool = False
 
 
 KINDS = {
     "uniform": Kind(),
     "hot": Kind(is_hot=True),
+    "hot_merchant": Kind(is_hot_merchant=True),
     "bad": Kind(is_bad=True),
     "burst": Kind(is_burst=True),
 }
@@ -43,15 +46,16 @@ def requests(kind: Kind, *, key: str, tag: str, seed: int) -> Iterator[bytes]:
 
     Args:
         kind: What is sent.
-        key: API key.
+        key: API key, or those of several merchants with commas between them.
         tag: Makes references and idempotency keys differ from those of other runs.
         seed: Of everything that is chosen by chance.
     """
     chance = random.Random(seed)
-    head = (
+    heads = [
         "POST /v1/payments HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Authorization: Bearer {key}\r\nContent-Type: application/json\r\n"
-    )
+        f"Authorization: Bearer {one}\r\nContent-Type: application/json\r\n"
+        for one in key.split(",")
+    ]
     word = "7" if kind.is_bad else '"purchase"'
     number = 0
     while True:
@@ -61,6 +65,9 @@ def requests(kind: Kind, *, key: str, tag: str, seed: int) -> Iterator[bytes]:
         else:
             payer = str(chance.randrange(PAYERS))
         payee = "hot" if kind.is_hot and chance.random() < HOT_SHARE else chance.randrange(PAYEES)
+        head = heads[0]
+        if len(heads) > 1 and not (kind.is_hot_merchant and chance.random() < HOT_SHARE):
+            head = chance.choice(heads[1:] if kind.is_hot_merchant else heads)
         address = chance.randrange(ADDRESSES)
         minor = 100 + chance.randrange(80_000)
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -97,6 +97,7 @@ def payguard(
     folder: Path | None = None,
     other: Other | None = None,
     settings: Mapping[str, object] | None = None,
+    merchants: int = 1,
 ) -> Iterator[Side]:
     """Run Payguard, or what takes its place, on a store of its own.
 
@@ -106,12 +107,13 @@ def payguard(
         folder: Where its folder is made; None for the disk that holds this project.
         other: What takes the place of the product's processes.
         settings: Beside the defaults, by name.
+        merchants: How many; the side's key is then all of theirs, with commas between.
     """
     with tempfile.TemporaryDirectory(dir=folder or ROOT, prefix=".bench-") as place:
         chosen = {"WORKERS": WORKERS, **(settings or {})}
         place_of, server = (None, ()) if database is None else (database[0], database[1:])
         with Service(Path(place) / "data", settings=chosen, database=place_of) as service:
-            key = service.shop(preset="judge_only").keys["live"]
+            key = ",".join(service.shop(preset="judge_only").keys["live"] for _ in range(merchants))
             if other is not None:
                 _exchange(service, other)
             running = [

@@ -9,8 +9,9 @@ from typing import Final, Literal, get_args
 import msgspec
 
 import risk.features
+from risk.compiled import Reader, compiled_reads
 from risk.facts import Stage
-from risk.plan import WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
+from risk.plan import OF_LABELS, WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
 from risk.windows import LATE_S, TIERS, tier_of
 
 Entity = Literal[
@@ -40,6 +41,9 @@ _UNITS: Final[dict[Aggregate, Unit]] = {
     "distinct": "values",
     "declined_share": "thousandths",
     "share": "thousandths",
+    "fraud_count": "payments",
+    "unexplained_fraud_count": "payments",
+    "fraud_share": "thousandths",
     "to_normal": "thousandths",
     "since_last": "seconds",
     "since_first": "seconds",
@@ -126,6 +130,14 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         }
 
     @cached_property
+    def readers(self) -> dict[Stage, dict[Entity, Reader]]:
+        """Return the same reads, compiled for states of this set's plans."""
+        return {
+            stage: {entity: compiled_reads(self.plans[entity], one) for entity, one in all_.items()}
+            for stage, all_ in self.reads.items()
+        }
+
+    @cached_property
     def others(self) -> tuple[Entity, ...]:
         """Return the entities that take part in features of another one."""
         return tuple(sorted({one.of for one in self.features if one.of is not None}))
@@ -186,7 +198,9 @@ def declare(
         window_s=WINDOWS[window] if window else 0,
         unit=_UNITS.get(aggregate, "minor"),
         stages=EVERY_STAGE if entity in AT_EVERY_STAGE else AT_CREATION,
-        source=f"payments created, by {entity}" + (f" and {of}" if of else ""),
+        source=("labels told, " if aggregate in OF_LABELS else "")
+        + f"payments created, by {entity}"
+        + (f" and {of}" if of else ""),
         version=1,
         meaning=Text(en=en, zh=zh),
         of=of,

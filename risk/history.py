@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final, TypeAlias
 
+import msgspec
+
 # Beyond so many different values in one window we say only that it is more.
 DISTINCT_MAX: Final = 64
 # After every bucket.
@@ -18,6 +20,21 @@ Column: TypeAlias = "array[int] | list[int]"
 def keyed(value: str) -> int:
     """Return the 64 bits that stand for a value in a state: the value itself is not kept."""
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "big")
+
+
+class Seen(msgspec.Struct, frozen=True, gc=False):
+    """What one payment adds to each series of an entity.
+
+    Attributes:
+        currency: None where the entity has no place left for it.
+        is_declined: None where the outcome is not known.
+        values: Kind -> keyed value, for the other entities of the payment.
+    """
+
+    amount_minor: int
+    currency: str | None
+    is_declined: bool | None
+    values: dict[str, int]
 
 
 class History:
@@ -66,34 +83,27 @@ class Recent:
         first: Every bucket from this number on is inside.
         next: The oldest bucket inside.
         full: How many buckets inside had no place for some value.
+        times: Kind -> value -> how often.
     """
 
     __slots__ = ("buckets", "first", "full", "next", "times")
 
-    def __init__(self, buckets: int) -> None:
+    def __init__(self, buckets: int, of: Iterable[str]) -> None:
         self.buckets = buckets
-        self.first = AFTER_ALL
-        self.next = AFTER_ALL
+        self.first = self.next = AFTER_ALL
         self.full = 0
-        self.times: dict[int, int] = {}
+        self.times: dict[str, dict[int, int]] = {kind: {} for kind in of}
 
-    def count(self, value: int, key: int, *, is_full: bool) -> None:
-        """Count a value once more in the newest bucket, which may have no place left by it."""
-        if key >= self.first:
-            self.times[value] = self.times.get(value, 0) + 1
-            self.full += is_full
-            self.next = min(self.next, key)
-
-    def take(self, bucket: dict[int, int]) -> None:
+    def take(self, kind: str, bucket: dict[int, int]) -> None:
         """Count the values of a bucket."""
-        times = self.times
+        times = self.times[kind]
         for value, count in bucket.items():
             times[value] = times.get(value, 0) + count
         self.full += len(bucket) > DISTINCT_MAX
 
-    def drop(self, bucket: dict[int, int]) -> None:
+    def drop(self, kind: str, bucket: dict[int, int]) -> None:
         """Count the values of a bucket no longer."""
-        times = self.times
+        times = self.times[kind]
         for value, count in bucket.items():
             left = times[value] - count
             if left:

@@ -9,7 +9,7 @@ import msgspec
 
 from risk.history import Column, column_of
 from risk.plan import TierPlan
-from risk.series import NEVER, Series, new_series
+from risk.series import NEVER, Series
 
 
 class PackedSeries(msgspec.Struct, array_like=True):
@@ -69,7 +69,7 @@ def unpack_series(packed: PackedSeries, plan: TierPlan) -> Series:
         raise ValueError("a packed series has columns of one length and growing keys")
     if packed.values.keys() != set(plan.of):
         raise ValueError("a packed series of another plan")
-    series = new_series(plan)
+    series = Series(plan)
     series.floor = NEVER if packed.floor is None else packed.floor
     if not size:
         return series

@@ -1,6 +1,7 @@
 """What an entity has to keep so that its features can be read: compiled once for a set. Pure."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -14,15 +15,21 @@ Aggregate = Literal[
     "distinct",
     "declined_share",
     "share",
+    "fraud_count",
+    "fraud_share",
+    "unexplained_fraud_count",
     "mean",
     "deviation",
     "to_normal",
     "since_last",
     "since_first",
 ]
-WINDOWED: Final[frozenset[Aggregate]] = frozenset(
-    {"count", "sum", "max", "distinct", "declined_share", "share"}
+OF_LABELS: Final[frozenset[Aggregate]] = frozenset(
+    {"fraud_count", "fraud_share", "unexplained_fraud_count"}
 )
+WINDOWED: Final[frozenset[Aggregate]] = OF_LABELS | {
+    *("count", "sum", "max", "distinct", "declined_share", "share"),
+}
 _OF_AMOUNTS: Final[frozenset[Aggregate]] = frozenset({"mean", "deviation", "to_normal"})
 _OF_MONEY: Final[frozenset[Aggregate]] = _OF_AMOUNTS | {"sum", "max"}
 _OF_TIMES: Final[frozenset[Aggregate]] = frozenset({"since_last", "since_first"})
@@ -99,6 +106,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
         has_times: The first and the newest event time.
         has_money: Anything that is kept per currency.
         kinds: Of the other entities that any tier counts one by one.
+        has_labels: Which payments turned out to be fraud.
     """
 
     tiers: tuple[TierPlan, ...]
@@ -106,6 +114,7 @@ class Plan(msgspec.Struct, frozen=True, array_like=True):
     has_times: bool
     has_money: bool
     kinds: tuple[str, ...]
+    has_labels: bool
 
 
 class Reads(NamedTuple):
@@ -113,12 +122,14 @@ class Reads(NamedTuple):
 
     Attributes:
         scalars: Values that have no window.
+        labels: Values that labels move.
         slots: Places of all its values.
         pairs: Place and other entity of values that another entity takes part in.
     """
 
     tiers: tuple[TierReads, ...]
     scalars: tuple[Want, ...]
+    labels: tuple[Want, ...]
     slots: tuple[int, ...]
     pairs: tuple[tuple[int, str], ...]
 
@@ -152,20 +163,30 @@ def make_plan(wants: Iterable[Want]) -> Plan:
         if want.aggregate in WINDOWED:
             by_place.setdefault(tier_of(want.window_s), []).append(want)
     tiers = tuple(_tier(place, by_place[place]) for place in sorted(by_place))
-    return Plan(
-        tiers=tiers,
-        has_amounts=bool(aggregates & _OF_AMOUNTS),
-        has_times=bool(aggregates & _OF_TIMES),
-        has_money=bool(aggregates & _OF_MONEY),
-        kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+    return _one_of(
+        Plan(
+            tiers=tiers,
+            has_amounts=bool(aggregates & _OF_AMOUNTS),
+            has_times=bool(aggregates & _OF_TIMES),
+            has_money=bool(aggregates & _OF_MONEY),
+            kinds=tuple(sorted({kind for tier in tiers for kind in tier.of})),
+            has_labels=bool(aggregates & OF_LABELS),
+        )
     )
+
+
+@lru_cache(maxsize=256)
+def _one_of(plan: Plan) -> Plan:
+    """Return the same plan for every equal one: what a state keeps is told by identity."""
+    return plan
 
 
 def make_reads(wants: list[Want]) -> Reads:
     """Return values grouped by tier and window."""
     tiers: dict[int, dict[int, list[Want]]] = {}
     for want in wants:
-        if want.aggregate in WINDOWED:
+        # What labels move reads its series itself.
+        if want.aggregate in WINDOWED - OF_LABELS:
             windows = tiers.setdefault(tier_of(want.window_s), {})
             windows.setdefault(want.window_s // TIERS[tier_of(want.window_s)].bucket_s, []).append(
                 want
@@ -180,6 +201,7 @@ def make_reads(wants: list[Want]) -> Reads:
             for place, windows in tiers.items()
         ),
         scalars=tuple(want for want in wants if want.aggregate not in WINDOWED),
+        labels=tuple(want for want in wants if want.aggregate in OF_LABELS),
         slots=tuple(want.slot for want in wants),
         pairs=tuple((want.slot, want.of) for want in wants if want.of is not None),
     )
@@ -233,5 +255,8 @@ EVERY_WINDOW: Final = Plan(
     has_times=False,
     has_money=True,
     kinds=(),
+    has_labels=False,
 )
-NOTHING: Final = Plan((), has_amounts=False, has_times=False, has_money=False, kinds=())
+NOTHING: Final = Plan(
+    (), has_amounts=False, has_times=False, has_money=False, kinds=(), has_labels=False
+)

@@ -4,9 +4,15 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
-import msgspec
-
-from risk.history import AFTER_ALL, DISTINCT_MAX, History, Recent, append, column_of, raise_from
+from risk.history import (
+    AFTER_ALL,
+    DISTINCT_MAX,
+    History,
+    Recent,
+    Seen,
+    column_of,
+    raise_from,
+)
 from risk.plan import TierPlan
 
 # Sums stop here rather than overflow: 92 quadrillion yuan in one bucket is a fault, not a payment.
@@ -20,22 +26,7 @@ Span = tuple[int, int, int]
 _LEFT_MAX: Final = 32
 
 
-class Seen(msgspec.Struct, frozen=True, gc=False):
-    """What one payment adds to each series of an entity.
-
-    Attributes:
-        currency: None where the entity has no place left for it.
-        is_declined: None where the outcome is not known.
-        values: Kind -> keyed value, for the other entities of the payment.
-    """
-
-    amount_minor: int
-    currency: str | None
-    is_declined: bool | None
-    values: dict[str, int]
-
-
-class Series(msgspec.Struct, eq=False):
+class Series:
     """Buckets of one tier, with what its plan asks for; counts always.
 
     A copy shares the columns and has totals of its own; whoever appends first keeps the shared
@@ -50,52 +41,45 @@ class Series(msgspec.Struct, eq=False):
         count, judged, declined, sums: Totals with the newest bucket.
         tops, heads: What the newest bucket has for `maxes` and `values`.
         entries: How many values all buckets hold.
-        recent: Kind -> what was kept up for reads; it goes with the newest copy, and whoever
-            lacks it counts anew.
+        recent: What was kept up for the reads of one window; it goes with the newest copy, and
+            whoever lacks it counts anew.
     """
 
-    plan: TierPlan
-    history: History
-    heads: dict[str, dict[int, int]]
-    begin: int = 0
-    end: int = 0
-    newest: int = NEVER
-    floor: int = NEVER
-    count: int = 0
-    judged: int = 0
-    declined: int = 0
-    entries: int = 0
-    sums: dict[str, int] = {}
-    tops: dict[str, int] = {}
-    recent: dict[str, tuple[Recent, ...]] = {}
+    # No msgspec.Struct: to set an attribute of one costs eight times as much.
+    __slots__ = (
+        *("begin", "count", "declined", "end", "entries", "floor", "heads", "history", "judged"),
+        *("newest", "plan", "recent", "sums", "tops"),
+    )
+
+    def __init__(self, plan: TierPlan) -> None:
+        self.plan = plan
+        self.history = History(plan.of)
+        self.heads: dict[str, dict[int, int]] = {kind: {} for kind in plan.of}
+        self.begin = self.end = self.count = self.judged = self.declined = self.entries = 0
+        self.newest = self.floor = NEVER
+        self.sums: dict[str, int] = {}
+        self.tops: dict[str, int] = {}
+        self.recent: Recent | None = None
 
     def copy(self) -> "Series":
         """Return an equal series that shares nothing that changes what is read."""
-        other: Series = self.__copy__()  # type: ignore[attr-defined]  # msgspec has it, in C
-        if self.recent:
-            self.recent = {}
+        other = Series.__new__(Series)
+        other.plan = self.plan
+        other.history = self.history
+        other.heads = self.heads
+        other.begin = self.begin
+        other.end = self.end
+        other.newest = self.newest
+        other.floor = self.floor
+        other.count = self.count
+        other.judged = self.judged
+        other.declined = self.declined
+        other.entries = self.entries
+        other.sums = self.sums
+        other.tops = self.tops
+        other.recent = self.recent
+        self.recent = None
         return other
-
-    def add(self, key: int, seen: Seen) -> None:
-        """Count one payment in its bucket, unless that was let go; then let go what is too old."""
-        if key != self.newest:
-            if key < self.floor:
-                return
-            if key < self.newest:
-                self._add_late(key, seen)
-                return
-            self._open(key)
-        plan = self.plan
-        self.count += 1
-        if plan.has_shares and seen.is_declined is not None:
-            self.judged += 1
-            self.declined += seen.is_declined
-        if plan.of:
-            self._add_values(seen.values, plan.of)
-        if seen.currency is not None and plan.has_sums:
-            self._add_sum(seen.currency, seen.amount_minor)
-        if seen.currency is not None and plan.has_maxes:
-            self._add_max(seen.currency, seen.amount_minor)
 
     def span(self, first: int, last: int) -> Span | None:
         """Return what is there of the buckets from first to last; None where some were let go."""
@@ -160,24 +144,22 @@ class Series(msgspec.Struct, eq=False):
         _, low, end = span
         if low == end:
             return 0
-        if end < self.end:
-            found: set[int] = set()
-            for bucket in self._buckets(kind, low, end):
-                found.update(bucket)
-            return min(len(found), DISTINCT_MAX + 1)
-        if low == end - 1:
-            return len(self.heads[kind])
-        return min(len(self._recent(kind, buckets, span).times), DISTINCT_MAX + 1)
+        recent = self.recent_of(buckets, span)
+        if recent is not None:
+            return min(len(recent.times[kind]), DISTINCT_MAX + 1)
+        found: set[int] = set()
+        for bucket in self._buckets(kind, low, end):
+            found.update(bucket)
+        return min(len(found), DISTINCT_MAX + 1)
 
     def count_of(self, kind: str, value: int, buckets: int, span: Span) -> int | None:
         """Return how often a value came; None where a bucket had no place left for it."""
         _, low, end = span
         if low == end:
             return 0
-        if end == self.end:
-            recent = self._recent(kind, buckets, span)
-            if not recent.full:
-                return recent.times.get(value, 0)
+        recent = self.recent_of(buckets, span)
+        if recent is not None and not recent.full:
+            return recent.times[kind].get(value, 0)
         count = 0
         for bucket in self._buckets(kind, low, end):
             times = bucket.get(value)
@@ -197,84 +179,29 @@ class Series(msgspec.Struct, eq=False):
             filled += 18 * size
         if heads:
             filled += len(heads) * (150 + 250 * size) + 40 * max(self.entries - 4 * size, 0)
-            for kept in self.recent.values():
-                for recent in kept:
-                    filled += 300 + 100 * len(recent.times)
+            if self.recent is not None:
+                filled += 300 + sum(250 + 70 * len(one) for one in self.recent.times.values())
         return filled
 
-    def _open(self, key: int) -> None:
-        """Begin a bucket after all others."""
-        plan = self.plan
-        if len(self.history.keys) != self.end:
-            self._own()
-        history, end = self.history, self.end
-        history.keys.append(key)
-        history.counts.append(self.count)
-        if plan.has_shares:
-            history.judged.append(self.judged)
-            history.declined.append(self.declined)
-        for currency, total in self.sums.items():
-            append(history.sums, currency, total)
-        if end:
-            self._close()
-        self.newest = key
-        self.end = end + 1
-        begin = self.begin
-        if key - history.keys[begin] >= plan.kept or end - begin >= plan.buckets_max:
-            self._trim()
-
-    def _close(self) -> None:
-        """Put the newest bucket's own values beside it."""
-        history = self.history
-        if self.tops:
-            for currency, most in self.tops.items():
-                history.maxes[currency].append(most)
-            self.tops = dict.fromkeys(self.tops, NONE_SEEN)
-        if self.heads:
-            for kind, bucket in self.heads.items():
-                history.values[kind].append(bucket)
-            self.heads = {kind: {} for kind in self.heads}
-
-    def _add_values(self, values: dict[str, int], of: tuple[str, ...]) -> None:
-        heads = self.heads.copy()
-        for kind in of:
-            value = values.get(kind)
-            if value is None:
-                continue
-            bucket = heads[kind]
-            times = bucket.get(value, 0)
-            if not times:
-                if len(bucket) > DISTINCT_MAX:
-                    continue
-                self.entries += 1
-            heads[kind] = {**bucket, value: times + 1}
-            for recent in self.recent.get(kind, ()):
-                recent.count(value, self.newest, is_full=not times and len(bucket) == DISTINCT_MAX)
-        self.heads = heads
-
-    def _add_sum(self, currency: str, amount_minor: int) -> None:
+    def add_sum(self, currency: str, amount_minor: int) -> None:
+        """Add an amount to the newest bucket, as far as sums go."""
         before = self.sums.get(currency)
         if before is None:
-            before = self._new_sums(currency)
+            before = self.new_sums(currency)
         total = before + amount_minor
         if total > SUM_MAX:
             least = self.history.sums[currency][self.end - 1]
             total = min(total, least + SUM_MAX)
         self.sums = {**self.sums, currency: total}
 
-    def _add_max(self, currency: str, amount_minor: int) -> None:
-        most = self.tops.get(currency)
-        if most is None:
-            most = self._new_maxes(currency)
-        if amount_minor > most:
-            self.tops = {**self.tops, currency: amount_minor}
-
-    def _add_late(self, key: int, seen: Seen) -> None:
-        """Count a payment of a bucket before the newest one."""
+    def add_late(self, key: int, seen: Seen) -> None:
+        """Count a payment in a bucket before the newest one, unless that was let go."""
+        if key < self.floor:
+            return
         plan = self.plan
-        self._own()
+        self.own()
         # Whatever was kept up may lack it now.
-        self.recent = {}
+        self.recent = None
         history = self.history
         place = bisect_left(history.keys, key)
         if history.keys[place] != key:
@@ -297,13 +224,13 @@ class Series(msgspec.Struct, eq=False):
         if seen.currency is not None:
             self._add_late_money(place, seen.currency, seen.amount_minor)
         if self.newest - history.keys[0] >= plan.kept or self.end > plan.buckets_max:
-            self._trim()
+            self.trim()
 
     def _add_late_money(self, place: int, currency: str, amount_minor: int) -> None:
         plan = self.plan
         if plan.has_sums:
             if currency not in self.sums:
-                self._new_sums(currency)
+                self.new_sums(currency)
             columns = self.history.sums
             column = columns[currency]
             held = column[place + 1] - column[place]
@@ -314,7 +241,7 @@ class Series(msgspec.Struct, eq=False):
             )
         if plan.has_maxes:
             if currency not in self.tops:
-                self._new_maxes(currency)
+                self.new_maxes(currency)
             maxes = self.history.maxes[currency]
             maxes[place] = max(maxes[place], amount_minor)
 
@@ -331,37 +258,41 @@ class Series(msgspec.Struct, eq=False):
             values.insert(place, {})
         self.end += 1
 
-    def _trim(self) -> None:
-        plan = self.plan
-        keys, begin, end = self.history.keys, self.begin, self.end
-        floor = self.newest - plan.kept + 1
-        first = bisect_left(keys, floor, begin, end)
+    def trim(self) -> None:
+        """Let go what is too old, or too much."""
+        plan, keys, end = self.plan, self.history.keys, self.end
+        first, floor = self.begin, self.newest - plan.kept + 1
+        while keys[first] < floor:
+            first += 1
         if end - first > plan.buckets_max:
             first = end - plan.buckets_max
             floor = keys[first - 1] + 1
-        if first == begin:
+        if first == self.begin:
             return
         for column in self.history.values.values():
-            self.entries -= sum(map(len, column[begin:first]))
+            for bucket in column[self.begin : first]:
+                self.entries -= len(bucket)
         self.begin, self.floor = first, floor
-        if any(recent.first < floor for kept in self.recent.values() for recent in kept):
-            self.recent = {}
+        if self.recent is not None and self.recent.first < floor:
+            self.recent = None
         if first > _LEFT_MAX and 2 * first > end:
-            self._own()
+            self.own()
 
-    def _own(self) -> None:
+    def own(self) -> None:
         """Take columns that no copy shares."""
         self.history = self.history.part(self.begin, self.end)
         self.begin, self.end = 0, self.end - self.begin
 
-    def _new_sums(self, currency: str) -> int:
-        self._own()
+    def new_sums(self, currency: str) -> int:
+        """Begin the sums of a currency, and return its total."""
+        self.own()
         self.history.sums[currency] = array("q", [0]) * self.end
         self.sums = {**self.sums, currency: 0}
         return 0
 
-    def _new_maxes(self, currency: str) -> int:
-        self._own()
+    def new_maxes(self, currency: str) -> int:
+        """Begin the greatest amounts of a currency, and return that of the newest bucket."""
+        self.own()
         self.history.maxes[currency] = array("q", [NONE_SEEN]) * (self.end - 1)
         self.tops = {**self.tops, currency: NONE_SEEN}
         return NONE_SEEN
@@ -371,29 +302,30 @@ class Series(msgspec.Struct, eq=False):
         found = self.history.values[kind][low : min(end, closed)]
         return [*found, self.heads[kind]] if end > closed else found
 
-    def _recent(self, kind: str, buckets: int, span: Span) -> Recent:
-        """Return the values of a window that ends with the newest bucket or after it."""
+    def recent_of(self, buckets: int, span: Span) -> Recent | None:
+        """Return the values of a window; None where they are kept up for another one.
+
+        Args:
+            buckets: Length of the window.
+            span: What is there of it; what ends before the newest bucket is not kept up.
+        """
         first, low, end = span
-        kept = self.recent.get(kind, ())
-        recent = next((one for one in kept if one.buckets == buckets), None)
-        keys = self.history.keys
+        recent = self.recent
+        if end != self.end or (recent is not None and recent.buckets != buckets):
+            return None
+        keys, of = self.history.keys, self.plan.of
         if recent is None or first < recent.first:
-            others = [one for one in kept if one.buckets != buckets]
-            recent = Recent(buckets)
-            self.recent = {**self.recent, kind: (*others, recent)}
-            for bucket in self._buckets(kind, low, end):
-                recent.take(bucket)
+            recent = self.recent = Recent(buckets, of)
+            for kind in of:
+                for bucket in self._buckets(kind, low, end):
+                    recent.take(kind, bucket)
         elif first > recent.next:
             place = bisect_left(keys, recent.next, self.begin, end)
-            for bucket in self._buckets(kind, place, low):
-                recent.drop(bucket)
+            for kind in of:
+                for bucket in self._buckets(kind, place, low):
+                    recent.drop(kind, bucket)
         else:
             return recent
         recent.first = first
         recent.next = keys[low] if low < end else AFTER_ALL
         return recent
-
-
-def new_series(plan: TierPlan) -> Series:
-    """Return an empty series."""
-    return Series(plan, History(plan.of), {kind: {} for kind in plan.of})

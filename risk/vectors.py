@@ -7,6 +7,7 @@ from typing import Final, Literal, Protocol, get_args
 
 import msgspec
 
+from risk.compiled import Reader
 from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
 from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
@@ -222,6 +223,7 @@ def vector(
         into=values,
         missing=_UNKNOWN,
     )
+    readers = features.readers[facts.stage]
     for kind, reads in features.reads[facts.stage].items():
         key = found.get(kind)
         if key is None:
@@ -231,7 +233,7 @@ def vector(
         if state is None:
             _fill(values, reads, _NOT_LOADED)
             continue
-        _read(state, reads, asked)
+        _read(state, reads, asked, readers[kind])
     return FeatureVector(feature_set=features.id, names=features.names, values=tuple(values))
 
 
@@ -249,14 +251,16 @@ def entity_values(
     """
     values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
     reads = features.reads["pre_payment"][kind]
-    _read(state, reads, msgspec.structs.replace(asked, into=values, missing=_UNKNOWN))
+    to_fill = msgspec.structs.replace(asked, into=values, missing=_UNKNOWN)
+    _read(state, reads, to_fill, features.readers["pre_payment"][kind])
     return {features.names[slot]: values[slot] for slot in sorted(reads.slots)}
 
 
-def _read(state: EntityState, reads: Reads, asked: Asked) -> None:
+def _read(state: EntityState, reads: Reads, asked: Asked, reader: Reader) -> None:
     for slot, of in reads.pairs:
-        asked.into[slot] = _ABSENT.get(of, _NOT_LOADED)
-    state.read(reads, asked)
+        if of not in asked.others:
+            asked.into[slot] = _ABSENT.get(of, _NOT_LOADED)
+    state.read(reads, asked, reader)
 
 
 def _fill(values: list[int | float | Missing], reads: Reads, why: Missing) -> None:
@@ -274,7 +278,8 @@ def is_sound(found: FeatureVector, features: FeatureSet) -> bool:
         found.feature_set == features.id
         and found.names == features.names
         and len(found.values) == len(found.names)
-        and all(_is_sound(value) for value in found.values)
+        # Nearly all are plain integers, which need no second look.
+        and all((type(one) is int and one >= 0) or _is_sound(one) for one in found.values)
     )
 
 

@@ -59,4 +59,20 @@ FEATURES: Final[tuple[Feature, ...]] = (
         " 24 hours that we declined.",
         zh="过去24小时内涉及该支付工具且已作判断的付款中被拒绝的千分比。",
     ),
+    declare(
+        "instrument",
+        "fraud_count",
+        "30d",
+        en="How many payments with this instrument in the last 30 days are known by now as"
+        " fraud; 65 stands for more than 64.",
+        zh="过去30天内涉及该支付工具且目前已知为欺诈的付款笔数。65表示超过64个。",
+    ),
+    declare(
+        "instrument",
+        "fraud_share",
+        "30d",
+        en="Thousandths of the payments with this instrument in the last 30 days that are"
+        " known by now as fraud.",
+        zh="过去30天内涉及该支付工具的付款中目前已知为欺诈的千分比。",
+    ),
 )

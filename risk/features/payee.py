@@ -42,4 +42,28 @@ FEATURES: Final[tuple[Feature, ...]] = (
         en="This amount in thousandths of the weighted mean of amounts with this payee.",
         zh="本次金额相对于该收款人金额加权均值的千分比。",
     ),
+    declare(
+        "payee",
+        "fraud_count",
+        "30d",
+        en="How many payments with this payee in the last 30 days are known by now as"
+        " fraud; 65 stands for more than 64.",
+        zh="过去30天内涉及该收款人且目前已知为欺诈的付款笔数。65表示超过64个。",
+    ),
+    declare(
+        "payee",
+        "fraud_share",
+        "30d",
+        en="Thousandths of the payments with this payee in the last 30 days that are"
+        " known by now as fraud.",
+        zh="过去30天内涉及该收款人的付款中目前已知为欺诈的千分比。",
+    ),
+    declare(
+        "payee",
+        "unexplained_fraud_count",
+        "30d",
+        en="How many payments to this payee in the last 30 days are known by now as fraud"
+        " although their amount was normal for their payer; 65 stands for more than 64.",
+        zh="过去30天内涉及该收款人、金额对其付款人正常但目前已知为欺诈的付款笔数。65表示超过64个。",
+    ),
 )

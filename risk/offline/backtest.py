@@ -2,25 +2,21 @@
 
 Nothing is decided here. Payments that no part of the engine can tell apart are grouped, and the
 engine itself judges one of each group; a test holds every row equal to the engine's own judgement.
-
-History does not say what a payer agreed to or was guarded by, nor what was counted: no payment
-goes through without proof under an exemption, and no day has spent anything before. A payee is
-new to a payer up to the first payment between them.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from risk.assessment import STRENGTH, Assessment
-from risk.engine import assess
-from risk.facts import Circumstances, Counter, Facts, Outcome
-from risk.feature import FeatureSet, make_feature_set
-from risk.offline.columns import MISSING, Columns, compute
-from risk.offline.rules import Column, evaluate, fact_column, number_column
-from risk.rules.fields import make_fields, make_read, reading_order
+from risk.events import judge
+from risk.facts import Outcome
+from risk.feature import Feature, FeatureSet, make_feature_set
+from risk.offline.columns import ABSENT, MISSING, compute
+from risk.offline.history import History, Told, circumstances, combined
+from risk.offline.rules import evaluate, number_column
 from risk.rules.tree import fields_of
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing
@@ -31,33 +27,13 @@ DECLINED: Final = OUTCOMES.index("decline")
 # What we declined is a feature of later payments, so a strategy that reads it is judged until its
 # refusals stay the same. Each pass settles at least the rows up to the first that changed.
 PASSES_MAX: Final = 16
+NOT_LOOKED: Final = 2
 _NOT_KNOWN: Final = Missing("no_history")
 _NOT_ASKED: Final = Missing("not_loaded")
 
 
 class NotSettled(Exception):  # noqa: N818  says what did not happen
     """What was declined did not stay the same within the passes that are allowed."""
-
-
-class History(NamedTuple):
-    """Payments that were, in the order of event times and of coming to us.
-
-    Attributes:
-        columns: What features are made of; what was declined is judged anew.
-        told: Fact that policy looks at -> a number for each of its values, by row.
-        facts: Returns the facts of a row, at the stage of a payment's creation.
-        preset: Code of the preset under which all are judged.
-    """
-
-    columns: Columns
-    told: Mapping[str, Ints]
-    facts: Callable[[int], Facts]
-    preset: str
-
-    @property
-    def size(self) -> int:
-        """How many payments there are."""
-        return len(self.columns.second)
 
 
 class Tried(NamedTuple):
@@ -106,95 +82,50 @@ def try_strategy(history: History, strategy: Strategy) -> Tried:
         ValueError: The times of the history do not rise.
         NotSettled: Its own refusals lead to ever others.
     """
-    asked = _asked(strategy)
-    read = _read(history, strategy)
+    asked = _asked(strategy).features
+    own = [one for one in asked if one.aggregate == "declined_share"]
     declined = np.zeros(history.size, np.int64)
+    values = _computed(history, [one for one in asked if one not in own], declined)
     for passes in range(1, PASSES_MAX + 1):
-        columns = history.columns._replace(is_declined=declined)
-        tried = _judged(history, strategy, compute(columns, asked), read, passes=passes)
+        values |= _computed(history, own, declined)
+        tried = _judged(history, strategy, values, passes=passes)
         now = (tried.outcome == DECLINED).astype(np.int64)
-        reads_itself = any(one.aggregate == "declined_share" for one in asked.features)
-        if not reads_itself or np.array_equal(now, declined):
+        if not own or np.array_equal(now, declined):
             return tried
         declined = now
     raise NotSettled(f"what {strategy.id} declines did not settle in {PASSES_MAX} passes")
 
 
-def is_first(columns: Columns) -> Ints:
-    """Return 1 for each first payment from a payer to a payee, else 0."""
-    found = np.zeros(len(columns.second), np.int64)
-    if len(found):
-        _, places = np.unique(
-            combined((columns.keys["payer"], columns.keys["payee"])), return_index=True
-        )
-        found[places] = 1
-    return found
-
-
-def combined(columns: Iterable[Ints]) -> Ints:
-    """Return a number for each row, equal where all of these columns are equal."""
-    found: Ints | None = None
-    for column in columns:
-        codes = np.unique(column, return_inverse=True)[1].reshape(-1).astype(np.int64)
-        if found is None:
-            found = codes
-            continue
-        # Made dense each time, so that the product stays far below 2**63.
-        both = found * (int(codes.max(initial=0)) + 1) + codes
-        found = np.unique(both, return_inverse=True)[1].reshape(-1).astype(np.int64)
-    assert found is not None
-    return found
-
-
 def _asked(strategy: Strategy) -> FeatureSet:
     """Return the features that a strategy reads; no other is computed."""
-    read = {strategy.velocity.feature}
-    for one in strategy.runner.ready:
-        read.update(fields_of(one.node))
-        read.update(one.slots)
-    return make_feature_set([one for one in strategy.features.features if one.name in read])
+    names = {strategy.velocity.feature}
+    for rule in strategy.runner.ready:
+        names.update((*fields_of(rule.node), *rule.slots))
+    return make_feature_set([one for one in strategy.features.features if one.name in names])
 
 
-def _read(history: History, strategy: Strategy) -> dict[str, Column]:
-    """Return what rules read besides features, a column for each.
-
-    Facts are made row by row, which is what a back-test with many rules spends its time on.
-    """
-    fields = make_fields(strategy.features)
-    names = {name for one in strategy.runner.ready for name in fields_of(one.node)}
-    order = reading_order(names, fields)
-    if not order:
-        return {}
-    read, preset = make_read(order, fields), strategy.preset(history.preset)
-    new = is_first(history.columns)
-    rows = []
-    for row in range(history.size):
-        facts = history.facts(row)
-        rows.append(
-            read(facts, circumstances(facts, history.preset, is_new=bool(new[row])), preset)
-        )
-    return {
-        name: fact_column([row[place] for row in rows], fields.by_name[name].type)
-        for place, name in enumerate(order)
-    }
+def _computed(history: History, features: Iterable[Feature], declined: Ints) -> dict[str, Ints]:
+    """Return features over the history, those without any of their entity at no cost."""
+    columns = history.columns._replace(is_declined=declined)
+    asked, found = [], {}
+    for one in features:
+        if np.all(columns.keys[one.entity] == ABSENT):
+            found[one.name] = np.full(history.size, MISSING, np.int64)
+        else:
+            asked.append(one)
+    return {**found, **(compute(columns, make_feature_set(asked)) if asked else {})}
 
 
 def _judged(
-    history: History,
-    strategy: Strategy,
-    values: Mapping[str, Ints],
-    read: Mapping[str, Column],
-    *,
-    passes: int,
+    history: History, strategy: Strategy, values: Mapping[str, Ints], *, passes: int
 ) -> Tried:
-    new = is_first(history.columns)
-    marks = [new, _amounts(history, strategy), *history.told.values()]
-    marks += _looked(strategy, values)
-    known = {**read, **{name: number_column(column) for name, column in values.items()}}
-    marks += [evaluate(one.node, known).astype(np.int64) for one in strategy.runner.ready]
+    facts = Told(history, strategy)
+    new = facts.is_new
+    marks = [facts.policy, new, _amounts(history, strategy), facts.recent]
+    marks += [*_looked(strategy, values), *_ruled(strategy, values, facts)]
     _, rows, group = np.unique(combined(marks), return_index=True, return_inverse=True)
     assessments = tuple(
-        assess(
+        judge(
             history.facts(int(row)),
             circumstances(history.facts(int(row)), history.preset, is_new=bool(new[row])),
             _vector(strategy, values, int(row)),
@@ -207,20 +138,17 @@ def _judged(
     return Tried(strategy, by_group[group], group, assessments, passes)
 
 
-def circumstances(facts: Facts, preset: str, *, is_new: bool) -> Circumstances:
-    """Return what is taken as known of a payment of history besides its facts."""
-    scopes: dict[Any, str | None] = {
-        "payer": facts.payer_key,
-        "instrument": facts.instrument_id,
-        "device": facts.device_id,
-    }
-    return Circumstances(
-        preset=preset,
-        payee_is_new=is_new,
-        counters={scope: Counter(0, 0) for scope, key in scopes.items() if key is not None},
-        spent_today_minor={1: 0, 2: 0},
-        static_qr_today_minor=0,
-    )
+def _ruled(strategy: Strategy, values: Mapping[str, Ints], facts: Told) -> list[Ints]:
+    """Return what each rule says of each row; NOT_LOOKED where it is not of the row's stage."""
+    columns = {name: number_column(value, missing=MISSING) for name, value in values.items()}
+    found = []
+    for rule in strategy.runner.ready:
+        for name in fields_of(rule.node):
+            if name not in columns:
+                columns[name] = facts.column(name)
+        said = evaluate(rule.node, columns).astype(np.int64)
+        found.append(np.where(facts.is_at(rule.rule.stages), said, NOT_LOOKED))
+    return found
 
 
 def _amounts(history: History, strategy: Strategy) -> Ints:

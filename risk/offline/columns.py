@@ -14,14 +14,36 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.entity_state import NEW_WEIGHT, NORMAL_FROM, RATIO_MAX
-from risk.feature import Entity, Feature, FeatureSet
+from risk.feature import Entity, Feature, FeatureSet, declare
+from risk.frauds import FRAUDS_MAX, NORMAL_MAX_MILLI
 from risk.history import DISTINCT_MAX
+from risk.plan import OF_LABELS
 from risk.windows import LATE_S, TIERS, tier_of
 
+_RATIO: Final = declare("payer", "to_normal", en="", zh="")
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 ABSENT: Final = -1
 MISSING: Final = -1
+
+
+class Labels(NamedTuple):
+    """What was told of payments, one element for each label, in the order of telling.
+
+    Attributes:
+        row: Of which payment.
+        after: How many payments had come when it was told.
+        known: When it became known, whole seconds since 1970.
+        is_fraud: 1, or 0 for a payment that was normal after all.
+    """
+
+    row: Ints
+    after: Ints
+    known: Ints
+    is_fraud: Ints
+
+
+NO_LABELS: Final = Labels(*(np.zeros(0, np.int64) for _ in range(4)))
 
 
 class Columns(NamedTuple):
@@ -33,6 +55,7 @@ class Columns(NamedTuple):
         currency: Any number for each currency.
         is_declined: 1, 0, or -1 where it is not known.
         keys: Entity -> any number from 0 for each key, or `ABSENT`.
+        labels: What was told of them.
     """
 
     second: Ints
@@ -40,6 +63,7 @@ class Columns(NamedTuple):
     currency: Ints
     is_declined: Ints
     keys: Mapping[Entity, Ints]
+    labels: Labels = NO_LABELS
 
 
 def compute(columns: Columns, features: FeatureSet) -> dict[str, Ints]:
@@ -51,7 +75,8 @@ def compute(columns: Columns, features: FeatureSet) -> dict[str, Ints]:
     """
     if np.any(np.maximum.accumulate(columns.second) - columns.second > LATE_S):
         raise ValueError("rows stand in the order of their coming, none later than it may be")
-    return {one.name: _feature(columns, one) for one in features.features}
+    by = _Grouped(columns)
+    return {one.name: _feature(by, one) for one in features.features}
 
 
 class _Window(NamedTuple):
@@ -84,16 +109,15 @@ class _Window(NamedTuple):
 class _Groups:
     """Rows of equal keys side by side, each in its order."""
 
-    def __init__(self, columns: Columns, *keys: Ints) -> None:
+    def __init__(self, second: Ints, *keys: Ints) -> None:
         absent = np.any([key == ABSENT for key in keys], axis=0)
-        stacked = np.stack(keys)
-        _, code = np.unique(stacked, axis=1, return_inverse=True)
-        code = code.reshape(-1).astype(np.int64)
-        order = np.argsort(code, kind="stable")
-        self.order, self.code = order, code[order]
+        # The first key is the first to sort by, and equal ones stay as they came.
+        order = np.lexsort(keys[::-1])
+        is_next = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+        self.order, self.code = order, np.r_[0, np.cumsum(is_next)]
         self.is_absent = absent[order]
-        self.second = columns.second[order]
-        starts = np.flatnonzero(np.r_[True, self.code[1:] != self.code[:-1]])
+        self.second = second[order]
+        starts = np.flatnonzero(np.r_[True, is_next])
         lengths = np.diff(np.r_[starts, len(order)])
         self.first = np.repeat(starts, lengths)
         self.place = np.arange(len(order))
@@ -120,19 +144,37 @@ class _Groups:
         return found
 
 
+class _Grouped:
+    """The columns, grouped by each entity, or pair, once for all of its features."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self._made: dict[tuple[Entity, Entity | None, bool], _Groups] = {}
+
+    def __call__(
+        self, entity: Entity, other: Entity | None = None, *, by_currency: bool = False
+    ) -> _Groups:
+        asked = (entity, other, by_currency)
+        if asked not in self._made:
+            keys = [self.columns.keys[one] for one in (entity, other) if one is not None]
+            if by_currency:
+                keys.append(self.columns.currency)
+            self._made[asked] = _Groups(self.columns.second, *keys)
+        return self._made[asked]
+
+
 def _between(values: Ints, start: Ints, end: Ints) -> Ints:
     total: Ints = np.r_[0, np.cumsum(values)]
     return np.subtract(total[end], total[start])
 
 
-def _feature(columns: Columns, one: Feature) -> Ints:
-    own = columns.keys[one.entity]
+def _feature(by: _Grouped, one: Feature) -> Ints:
     if one.aggregate in {"sum", "max", "mean", "deviation", "to_normal"}:
-        return _of_money(columns, one, _Groups(columns, own, columns.currency))
-    groups = _Groups(columns, own)
+        return _of_money(by.columns, one, by(one.entity, by_currency=True))
+    groups = by(one.entity)
     if one.aggregate in {"since_last", "since_first"}:
         return groups.back(_since(groups, is_last=one.aggregate == "since_last"))
-    return _of_counts(columns, one, groups)
+    return _of_counts(by, one, groups)
 
 
 def _since(groups: _Groups, *, is_last: bool) -> Ints:
@@ -146,24 +188,58 @@ def _since(groups: _Groups, *, is_last: bool) -> Ints:
     return np.where(groups.place > groups.first, since, MISSING)
 
 
-def _of_counts(columns: Columns, one: Feature, groups: _Groups) -> Ints:
+def _of_counts(by: _Grouped, one: Feature, groups: _Groups) -> Ints:
     window = groups.window(one.window_s)
+    if one.aggregate in OF_LABELS:
+        return groups.back(_of_labels(by, one, groups, window))
     if one.aggregate == "declined_share":
-        said = columns.is_declined[groups.order]
+        said = by.columns.is_declined[groups.order]
         judged = _sum((said >= 0).astype(np.int64), groups, window)
         declined = _sum((said > 0).astype(np.int64), groups, window)
         return groups.back(_thousandths(declined, judged))
     if one.of is not None and one.aggregate == "distinct":
-        of = columns.keys[one.of]
+        of = by.columns.keys[one.of]
         return groups.back(_distinct(of[groups.order], groups, window))
     count = groups.back(_count(groups, window))
     if one.of is None:
         return count
-    pairs = _Groups(columns, columns.keys[one.entity], columns.keys[one.of])
+    pairs = by(one.entity, one.of)
     together = pairs.back(_count(pairs, pairs.window(one.window_s)))
     if one.aggregate == "count":
         return together
     return np.where(together == MISSING, MISSING, _thousandths(together, count))
+
+
+def _of_labels(by: _Grouped, one: Feature, groups: _Groups, window: _Window) -> Ints:
+    """Return how many rows in each window were known as fraud, or their share of all.
+
+    Labels are few: each labelled payment is looked at with the rows of its group behind it.
+    """
+    labels = by.columns.labels
+    place = np.empty(len(groups.order), np.int64)
+    place[groups.order] = groups.place
+    counts = np.ones(len(groups.order), np.bool_)
+    if one.aggregate == "unexplained_fraud_count":
+        ratio = _of_money(by.columns, _RATIO, by("payer", by_currency=True))
+        counts = (ratio != MISSING) & (ratio <= NORMAL_MAX_MILLI)
+    found = np.zeros(len(groups.order), np.int64)
+    for row in np.unique(labels.row):
+        at = place[row]
+        if groups.is_absent[at] or not counts[row]:
+            continue
+        behind = np.arange(at + 1, np.searchsorted(groups.code, groups.code[at], side="right"))
+        is_fraud = np.zeros(len(behind), np.bool_)
+        own = np.flatnonzero(labels.row == row)
+        for label in own[np.argsort(labels.known[own], kind="stable")]:
+            is_told = groups.order[behind] >= labels.after[label]
+            is_known = groups.second[behind] >= labels.known[label]
+            is_fraud[is_told & is_known] = labels.is_fraud[label]
+        bucket = window.bucket[at]
+        is_in = (bucket >= window.low[behind]) & (bucket <= window.bucket[behind])
+        found[behind] += is_fraud & is_in
+    if one.aggregate == "fraud_share":
+        return _thousandths(found, _count(groups, window))
+    return np.minimum(found, FRAUDS_MAX + 1)
 
 
 def _count(groups: _Groups, window: _Window) -> Ints:
@@ -185,10 +261,12 @@ def _distinct(values: Ints, groups: _Groups, window: _Window) -> Ints:
     A value counts where it stands first in the window: where its last place before is outside.
     """
     size, start = len(values), window.start
-    _, code = np.unique(np.stack([groups.code, values]), axis=1, return_inverse=True)
-    order = np.argsort(code.reshape(-1), kind="stable")
+    if np.all(values == ABSENT):
+        return np.zeros(size, np.int64)
+    order = np.lexsort((values, groups.code))
     before = np.full(size, -1, np.int64)
-    same = code.reshape(-1)[order][1:] == code.reshape(-1)[order][:-1]
+    same = groups.code[order][1:] == groups.code[order][:-1]
+    same &= values[order][1:] == values[order][:-1]
     before[order[1:][same]] = order[:-1][same]
     found = np.zeros(size, np.int64)
     rows, step = groups.place[groups.place > start], 1

@@ -15,14 +15,7 @@ from risk.rules.compiler import Places, Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import (
-    Shown,
-    filled,
-    make_said,
-    make_shown,
-    slot_kind,
-    slots_of,
-)
+from risk.rules.showing import Shown, filled, make_said, make_shown, slot_kind, slots_of
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -96,7 +89,11 @@ def make_ready(rule: Rule, fields: Fields) -> Ready:
 
 
 class Runner:
-    """All rules of a strategy, compiled for each stage."""
+    """All rules of a strategy, compiled for each stage.
+
+    Attributes:
+        ready: All of them with their trees, in their order.
+    """
 
     def __init__(self, rules: Sequence[Rule], fields: Fields) -> None:
         """Compile.
@@ -105,20 +102,15 @@ class Runner:
             ValueError: A rule does not fit, or two share a code.
         """
         self._features = fields.features
-        self._ready = tuple(make_ready(rule, fields) for rule in rules)
+        self.ready = tuple(make_ready(rule, fields) for rule in rules)
         if len({rule.code for rule in rules}) != len(rules):
             raise ValueError("two rules share a code")
         self._stages: Mapping[Stage, _Stage] = {
             stage: self._compile(stage, fields) for stage in EVERY_STAGE
         }
 
-    @property
-    def ready(self) -> tuple[Ready, ...]:
-        """All rules with their trees, in their order."""
-        return self._ready
-
     def _compile(self, stage: Stage, fields: Fields) -> _Stage:
-        chosen = {number: one for number, one in enumerate(self._ready) if stage in one.rule.stages}
+        chosen = {number: one for number, one in enumerate(self.ready) if stage in one.rule.stages}
         names = {name for one in chosen.values() for name in (*fields_of(one.node), *one.slots)}
         others = reading_order(names, fields)
         trees = {number: one.node for number, one in chosen.items()}
@@ -165,7 +157,7 @@ class Runner:
     ) -> Looked:
         results = []
         for number in sorted((*hit, *failed)) if failed else hit:
-            one = self._ready[number]
+            one = self.ready[number]
             results.append(
                 RuleResult(
                     rule=one.rule.code,
@@ -175,7 +167,7 @@ class Runner:
                     shown=one.shown.filled(value_of),
                 )
             )
-        hits = [_hit(self._ready[number], value_of, currency) for number in hit]
+        hits = [_hit(self.ready[number], value_of, currency) for number in hit]
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))
 
 

@@ -13,7 +13,6 @@ from service.cli.audit_finding import Finding
 from service.cli.audit_log import folder_of, log_reader, standing, trusted, unreadable, unusable
 from service.cli.audit_verify import LogCheck
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
-from service.cli.writers import ask, checked, house_call, writer_at_hand
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
@@ -88,6 +87,9 @@ def verify(screen: Screen, keys: tuple[str, ...], known: tuple[Path, ...]) -> in
 @reporting
 def export(screen: Screen, target: Path) -> None:
     """Write the log to the new file TARGET as JSON lines; that it was done is an entry itself."""
+    # A writer's code is slow to load, and who only verifies needs none of it.
+    from service.cli.writers import ask, house_call, writer_at_hand
+
     with _reading() as (settings, reader):
         latest = _latest(reader)
         first, size = queries.first_kept(reader), latest["size"]
@@ -134,6 +136,8 @@ def accept_restore(screen: Screen, reason: str) -> None:
     extend are kept in a folder beside the new ones. Who kept one of them will see that the log
     was set back, and this entry says why.
     """
+    from service.cli.writers import ask, checked, house_call, writer_at_hand
+
     with _reading() as (settings, reader):
         found = standing(settings, reader)
         if found.reason is None and queries.open_divergence(reader, LOG) is None:

@@ -18,6 +18,8 @@ COLUMNS: Final = {
     "subject_id": "subject",
     "payment_id": "payment",
 }
+_OTHERS: Final = tuple(name for name in COLUMNS if name != "at")
+_MEMBERS: Final = ("at", *(COLUMNS[name] for name in _OTHERS))
 _BODY: Final = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -99,6 +101,9 @@ def plain(value: Any) -> Any:
 
 def difference(row: dict[str, Any], body: dict[str, Any]) -> tuple[str, str] | None:
     """Return the first column that its row's body does not say, and the member, or None."""
+    # All at once: of a hundred thousand entries that nobody changed, none gets further.
+    if [*map(body.get, _MEMBERS)] == [plain(row["at"]), *map(row.get, _OTHERS)]:
+        return None
     for column, member in COLUMNS.items():
         if member not in body or plain(row[column]) != body[member]:
             return column, member

@@ -12,6 +12,7 @@ from keys.translog import HASH_BYTES, Frontier, leaf_hash
 from service.cli.audit_finding import Bad, Finding, body_of, difference, plain
 from service.db.reader import Reader
 from service.db.statements import Row
+from service.db.store import StoreUnavailable
 from service.rooms.audit import model, queries
 from service.rooms.audit.contract import LOG, TILE_HASHES
 from service.unit_of_work.commands import HOUSE
@@ -201,7 +202,7 @@ class LogCheck:
         position = self._first
         while position < self._count:
             limit = min(AT_ONCE, self._count - position)
-            rows = self._reader.fetch(queries.ENTRIES_FROM(log=LOG, position=position, limit=limit))
+            rows = self._fetched(position, limit)
             if not rows:
                 text = f"the entries end at {position} of {self._count}"
                 raise Bad("cut", position, text)
@@ -211,6 +212,17 @@ class LogCheck:
                 yield row, position
                 position += 1
             self._progress(position, self._count)
+
+    def _fetched(self, position: int, limit: int) -> list[Row]:
+        """Return rows from a place on; fewer where one of them is of a form that nothing reads."""
+        try:
+            return self._reader.fetch(queries.ENTRIES_FROM(log=LOG, position=position, limit=limit))
+        except StoreUnavailable:
+            # Raises as well where it is the store that cannot be read.
+            self._reader.fetch(queries.LAST_POSITION(log=LOG))
+            if limit > 1:
+                return self._fetched(position, 1)
+            raise Bad("changed", position, "the entry's row cannot be read") from None
 
     def _missing(self, row: Row, position: int) -> None:
         body = body_of(row["body"])
@@ -222,6 +234,9 @@ class LogCheck:
 
     def _entry(self, row: Row, position: int) -> None:
         """Hold an entry's bytes, leaf, columns and number against each other and the tree."""
+        for name in ("body", "leaf"):
+            if not isinstance(row[name], bytes):
+                raise Bad("changed", position, f"the column {name} holds no bytes", field=name)
         body, found = body_of(row["body"]), leaf_hash(row["body"])
         stored, told = row["leaf"], self._told(position)
         if body is None:
@@ -279,7 +294,10 @@ class LogCheck:
         if row is None:
             text = f"tile {tile} of the tree's level {level} is missing"
             raise Bad("changed", position, text, field="tile")
-        return bytes(row["hashes"])
+        if not isinstance(row["hashes"], bytes):
+            text = f"tile {tile} of the tree's level {level} holds no bytes"
+            raise Bad("changed", position, text, field="tile")
+        return row["hashes"]
 
     def _grow(self, frontier: Frontier, leaf: bytes, position: int) -> None:
         """Add a leaf, and hold the tree's upper tiles against what it makes complete."""

@@ -30,7 +30,7 @@ from service.kernel.clock import SystemClock
 from service.kernel.money import Money
 from service.secrets import open_secrets
 from service.settings import Settings
-from service.state.cache import STATE_SCHEMA, entity_row
+from service.state.cache import STATE_SCHEMA, entity_row, observe
 from service.state.codec import WindowStates
 from service.state.entities import EntityKey, unpack
 from service.unit_of_work.commands import Mode
@@ -185,7 +185,7 @@ def read_state(reader: Reader, key: EntityKey) -> Stored:
                 continue
             for one in unpack(event["observations"]):
                 if (one.kind, one.key) == (key.kind, key.key) and event["sequence"] > row_sequence:
-                    state.add(one.at, one.amount_minor, one.currency, one.is_declined, one.others)
+                    observe(state, one)
     return Stored(state, max(sequence, after, row_sequence), row_sequence)
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, Self
 
@@ -22,7 +22,15 @@ LATE_COMMANDS_MAX: Final = 40_000
 # Rows that one batch writes back: 64 upserts take well under a millisecond, 512 below 5 ms.
 WRITE_BACK_AT_ONCE: Final = 64
 WRITE_BACK_AT_ONCE_MAX: Final = 512
+# Packing costs 3 us for a state of three payments and 400 for a payer with thousands, so time
+# bounds it, not a count: no step may hold the writer up for 5 ms. What waits four times too long
+# gets twice the time, so that it cannot grow for ever.
+PACK_WORK_NS: Final = 2_000_000
+PACK_WORK_BEHIND_NS: Final = 4_000_000
+BEHIND: Final = 4 * WAITING_MAX
 STATE_SCHEMA: Final = 1
+# The size of a changed state is taken at its first changes and then at every so many.
+MEASURED_EVERY: Final = 8
 
 ENTITY_BY_KEY: Final = Statement(
     sa.select(
@@ -68,6 +76,12 @@ class State(Protocol):
         """Add one observation."""
         ...
 
+    def tell(
+        self, at: Any, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
+    ) -> None:
+        """Take what labels say of a payment."""
+        ...
+
     def copy(self) -> Self:
         """Return a copy that can be changed."""
         ...
@@ -80,6 +94,15 @@ class State(Protocol):
     def size_bytes(self) -> int:
         """About how much memory it takes."""
         ...
+
+
+def observe(state: State, seen: Observation) -> None:
+    """Add an observation to a state."""
+    told = seen.told
+    if told is not None:
+        state.tell(seen.at, told.payment_id, told.said, was_normal=told.was_normal)
+    else:
+        state.add(seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others)
 
 
 class StateCodec(Protocol):
@@ -101,6 +124,7 @@ class _Cell:
     state: State
     sequence: int
     size_bytes: int
+    changes: int = 0
 
 
 class EntityCache:
@@ -148,12 +172,12 @@ class EntityCache:
                 the log before the writer works (`service.state.rebuild`), never counted anew.
         """
         if not rows:
-            self._put(key, self._codec.new(key.kind), 0)
+            self._load(key, self._codec.new(key.kind), 0)
             return
         [row] = rows
         if (row["feature_set"], row["schema"]) != (self._codec.feature_set, STATE_SCHEMA):
             raise ValueError("an entity row of another feature set")
-        self._put(key, self._codec.unpack(key.kind, row["state"]), row["sequence"])
+        self._load(key, self._codec.unpack(key.kind, row["state"]), row["sequence"])
 
     def get(self, key: EntityKey) -> State:
         """Return an entity's state; the caller must not change it.
@@ -170,9 +194,18 @@ class EntityCache:
 
     def commit(self, states: Mapping[EntityKey, State], *, first: int, last: int) -> None:
         """Take the states of a committed batch, whose commands had these sequences."""
+        cells, changed = self._cells, self._changed
         for key, state in states.items():
-            self._changed.setdefault(key, first)
-            self._put(key, state, last)
+            if key not in changed:
+                changed[key] = first
+            cell = cells[key]
+            cell.state, cell.sequence = state, last
+            cell.changes += 1
+            # One payment adds little: to measure every time would cost more than to count it.
+            if cell.changes <= MEASURED_EVERY or cell.changes % MEASURED_EVERY == 0:
+                self._put(key, cell)
+            else:
+                cells.move_to_end(key)
         self._changed_last = len(states)
         self._sequence = last
 
@@ -192,9 +225,24 @@ class EntityCache:
             return 0
         return min(max(WRITE_BACK_AT_ONCE, self._changed_last), WRITE_BACK_AT_ONCE_MAX)
 
-    def write_back(self, limit: int) -> list[tuple[EntityKey, Bound]]:
-        """Return the statements that write the longest waiting states, oldest first."""
-        return [(key, self._statement(key)) for key in itertools.islice(self._changed, limit)]
+    def write_back(
+        self, limit: int, *, worked_ns: Callable[[], int] = lambda: 0
+    ) -> list[tuple[EntityKey, Bound]]:
+        """Return the statements that write the longest waiting states, oldest first.
+
+        Args:
+            limit: At most so many.
+            worked_ns: Work done so far by the clock. Once packing took its share of a step, what
+                is left waits for the next; the first one is packed whatever it takes.
+        """
+        chosen: list[tuple[EntityKey, Bound]] = []
+        allowed = PACK_WORK_BEHIND_NS if self.waiting > BEHIND else PACK_WORK_NS
+        start_ns = worked_ns()
+        for key in itertools.islice(self._changed, limit):
+            chosen.append((key, self._statement(key)))
+            if worked_ns() - start_ns >= allowed:
+                break
+        return chosen
 
     def written(self, keys: Iterable[EntityKey]) -> None:
         """Forget that these waited, now that their rows are committed.
@@ -241,14 +289,17 @@ class EntityCache:
             state=cell.state.pack(),
         )
 
-    def _put(self, key: EntityKey, state: State, sequence: int) -> None:
-        old = self._cells.get(key)
-        if old is not None:
-            self._bytes -= old.size_bytes
-        size = state.size_bytes + CELL_OVERHEAD_BYTES
-        self._cells[key] = _Cell(state, sequence, size)
+    def _load(self, key: EntityKey, state: State, sequence: int) -> None:
+        cell = self._cells.get(key) or _Cell(state, sequence, 0)
+        cell.state, cell.sequence, cell.changes = state, sequence, 0
+        self._put(key, cell)
+
+    def _put(self, key: EntityKey, cell: _Cell) -> None:
+        self._bytes -= cell.size_bytes
+        cell.size_bytes = cell.state.size_bytes + CELL_OVERHEAD_BYTES
+        self._bytes += cell.size_bytes
+        self._cells[key] = cell
         self._cells.move_to_end(key)
-        self._bytes += size
 
 
 class Overlay:
@@ -278,13 +329,7 @@ class Overlay:
         state = self._states.get(key)
         if state is None:
             state = self._states[key] = self._below.get(key).copy()
-        state.add(
-            observation.at,
-            observation.amount_minor,
-            observation.currency,
-            observation.is_declined,
-            observation.others,
-        )
+        observe(state, observation)
 
     def join(self, above: "Overlay") -> None:
         """Take what was added to an overlay over this one."""

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -34,8 +33,22 @@ class EntityKey(NamedTuple):
     key: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """All that labels say of one payment.
+
+    Attributes:
+        payment_id: The payment.
+        said: When each label became known, in whole seconds since 1970, and whether it says fraud;
+            in the order of becoming known.
+        was_normal: Whether its amount was normal for its payer.
+    """
+
+    payment_id: str
+    said: tuple[tuple[int, bool], ...]
+    was_normal: bool
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What a fact adds to the feature state of one entity.
 
     Attributes:
@@ -47,6 +60,7 @@ class Observation:
         is_declined: What was said of the payment; None where that is not known.
         others: Kind -> key of every entity of the same fact; told by the observations beside it,
             so it is not stored.
+        told: What labels say of the payment of that time; it is then not counted once more.
     """
 
     kind: str
@@ -55,15 +69,19 @@ class Observation:
     amount_minor: int
     currency: str
     is_declined: bool | None = None
-    others: Mapping[str, str] = field(default_factory=dict)
+    others: Mapping[str, str] = {}
+    told: Told | None = None
 
 
 # The first form is a list of one row for each observation, and begins with a list; every later one
-# begins with its number. Both are read for ever.
+# begins with its number. All are read for ever.
 FORM: Final = 2
+FORM_TOLD: Final = 3
 _First = tuple[str, str, dt.datetime, int, str]
 # One fact: time, amount, currency, whether it was declined, and kind and key in turn.
 _Fact = tuple[dt.datetime, int, str, bool | None, list[str]]
+# What labels say of one payment: its time, id, whether it was normal; what was said; kind and key.
+_Telling = tuple[dt.datetime, str, bool, tuple[tuple[int, bool], ...], list[str]]
 
 
 def pack(observations: tuple[Observation, ...]) -> bytes | None:
@@ -73,6 +91,8 @@ def pack(observations: tuple[Observation, ...]) -> bytes | None:
     """
     if not observations:
         return None
+    if observations[0].told is not None:
+        return _pack_told(observations, observations[0].told)
     facts: list[_Fact] = []
     last: Observation | None = None
     for one in observations:
@@ -91,6 +111,8 @@ def unpack(packed: bytes | None) -> tuple[Observation, ...]:
     """
     if packed is None:
         return ()
+    if msgspec.msgpack.decode(packed, type=list[Any])[:1] == [FORM_TOLD]:
+        return _unpack_told(packed)
     facts = _facts(packed)
     return tuple(
         Observation(
@@ -104,6 +126,24 @@ def unpack(packed: bytes | None) -> tuple[Observation, ...]:
         )
         for at, minor, currency, is_declined, named in facts
         for others in (dict(zip(named[::2], named[1::2], strict=True)),)
+        for kind, key in zip(named[::2], named[1::2], strict=True)
+    )
+
+
+def _pack_told(observations: tuple[Observation, ...], told: Told) -> bytes:
+    """Return what labels say of one payment; one event tells of no other."""
+    assert {one.told for one in observations} == {told}
+    names = [part for one in observations for part in (one.kind, one.key)]
+    telling: _Telling = (observations[0].at, told.payment_id, told.was_normal, told.said, names)
+    return msgspec.msgpack.encode((FORM_TOLD, telling))
+
+
+def _unpack_told(packed: bytes) -> tuple[Observation, ...]:
+    _, telling = msgspec.msgpack.decode(packed, type=tuple[int, _Telling])
+    at, payment_id, was_normal, said, named = telling
+    told = Told(payment_id=payment_id, said=said, was_normal=was_normal)
+    return tuple(
+        Observation(kind=kind, key=key, at=at, amount_minor=0, currency="", told=told)
         for kind, key in zip(named[::2], named[1::2], strict=True)
     )
 

@@ -270,7 +270,7 @@ class UnitOfWork:
         """
         ports = self._ports
         start_ns = ports.clock.monotonic_ns()
-        chosen = ports.cache.write_back(write_back)
+        chosen = ports.cache.write_back(write_back, worked_ns=ports.clock.worked_ns)
         written = [key for key, _ in chosen]
         transaction = ports.store.begin()
         try:

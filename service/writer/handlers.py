@@ -42,7 +42,7 @@ def all_handlers(judge: Judge, *, issuer: str, desk: Desk | None = None) -> Hand
             ),
             *assessments.handlers(judge),
             *payments.handlers(judge, issuer=issuer),
-            *labels.HANDLERS,
+            *labels.handlers(judge),
             *webhooks.handlers(issuer=issuer),
             *audit.HANDLERS,
         )

@@ -10,6 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,6 +29,9 @@ from service.kernel.clock import FrozenClock
 from service.kernel.logs import logger
 from service.rooms.assessments import jobs as assessments
 from service.rooms.assessments.public import Judge
+from service.rooms.audit import jobs as audit
+from service.rooms.audit.contract import LOG
+from service.rooms.audit.model import new_log_key
 from service.rooms.custody.model import new_signing_key
 from service.rooms.merchants.contract import (
     DEFAULT_SCOPES,
@@ -46,6 +50,7 @@ from service.state.codec import WindowStates
 from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply
 from service.unit_of_work.handlers import Handler, Handlers
 from service.worker.loop import WorkerLoop
+from service.worker.outside import CheckpointFolder
 from service.writer.assemble import Parts, Writer, assemble
 from service.writer.handlers import all_handlers
 from service.writer.measure import Measure
@@ -116,10 +121,34 @@ class House:
             every_s=0.01,
             log=self._log("worker"),
         )
+        self.signing = WorkerLoop(
+            (self._growing(folder),),
+            submit=self.submit,
+            clock=self.clock,
+            every_s=0.01,
+            log=self._log("worker"),
+        )
         self.watcher = Watcher(self.app)
         self._count = 0
         self._engine = sa.create_engine(f"sqlite:///{self.settings.database_file}")
         self.do(new_signing_key(self.secrets.sealer, entropy.system), self.own())
+
+    def _growing(self, folder: Path) -> audit.Growing:
+        return audit.Growing(
+            self.reader,
+            CheckpointFolder(folder / "checkpoints", LOG),
+            sealer=lambda: self.secrets.sealer,
+            first_key=partial(
+                new_log_key, LOG, issuer="https://pay.example", entropy=entropy.system
+            ),
+            every=dt.timedelta(0),
+            log=self._log("worker"),
+        )
+
+    def sign(self) -> None:
+        """Let the log's tree take in every entry, and sign it."""
+        while self.signing.run_once():
+            pass
 
     def close(self) -> None:
         self.writer.loop.stop()

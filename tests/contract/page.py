@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from keys.entropy import CountingEntropy
+from keys.notes import Checkpoint, Signer, sign_checkpoint
 from service.rooms.merchants.contract import DEFAULT_SCOPES
 from tests.architecture.house import ROOT
 from tests.contract.house import Holder, House
@@ -26,6 +27,7 @@ TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{20,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]
 SHOWN: Final = "eyJhbGciOi.eyJpc3MiOi.MEUCIQDx"
 PSEUDONYM: Final = re.compile(r"\b(em|ph|ip)_[0-9a-z]{26,}")
 HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
+BARE_HASH: Final = re.compile(r"\b[0-9a-f]{64}\b")
 COORDINATES: Final = {
     "x": "jH_l4F5LbOs9I0lQ5Ub5ZN_EcZAo1hF43Aaq9Nyh2kk",
     "y": "OEuY1ebv-z8U2WixifFe6WSeCmGokayDy7X2_w-vr3c",
@@ -132,6 +134,7 @@ def _examples(house: House) -> Examples:
     _assessments(house, record)
     _labels(house, record)
     _lists(record)
+    _audit(house, record)
     _webhooks(house, record)
     record.ask("get_public_keys", "GET", "/.well-known/jwks.json")
     wrong = PAYMENT | {"amount": {"value": "380.00", "currency": "CNY"}, "payee": {}}
@@ -206,6 +209,18 @@ def _lists(record: _Recorder) -> None:
     record.ask("remove_list_entry", "POST", f"{path}/remove", {})
 
 
+def _audit(house: House, record: _Recorder) -> None:
+    house.sign()
+    made = house.create(record._key)
+    house.sign()
+    record.ask("get_checkpoint", "GET", "/v1/audit/checkpoint")
+    index = made["receipt"]["index"]
+    proof = record.ask("prove_log_entry", "GET", f"/v1/audit/inclusion?index={index}")
+    after = proof["entry"]["number"] - 1
+    record.ask("list_log_entries", "GET", f"/v1/audit/entries?after={after}&limit=1")
+    record.ask("prove_log_consistency", "GET", "/v1/audit/consistency?old=3&new=5")
+
+
 def _webhooks(house: House, record: _Recorder) -> None:
     told = {"url": "https://shop.example/hooks/payguard", "description": "orders"}
     made = record.ask("create_webhook_endpoint", "POST", "/v1/webhook_endpoints", told)
@@ -231,10 +246,16 @@ def _shown(value: Any) -> Any:
     """Return JSON as the page shows it: the same in every run."""
     text = json.dumps(value)
     text = HASH.sub("sha256:" + "5a3c" * 16, TOKEN.sub(SHOWN, text))
+    text = BARE_HASH.sub("5a3c" * 16, text)
     text = re.sub(r"req_[0-9A-Z]{26}", REQUEST_ID, text)
     text = WEBHOOK_KEY.sub(rf"\1_{'a4Zk' * 10}PqE=", text)
     text = PSEUDONYM.sub(rf"\1_{'5a3c' * 8}", text)
     shown = json.loads(text)
+    if isinstance(shown, dict) and "note" in shown:
+        signed = Checkpoint(shown["origin"], shown["size"], bytes.fromhex(shown["root"]))
+        signer = Signer(shown["origin"], bytes(32))
+        shown["note"] = sign_checkpoint(signed, signer)
+        shown["verifier_key"] = signer.verifier_key
     for one in shown.get("keys", ()) if isinstance(shown, dict) else ():
         one.update(COORDINATES)
     return shown

@@ -267,6 +267,20 @@ def _labels(house: House, key: Holder) -> tuple[str, Any]:
     return f"{path}?payment_id={told['payment_id']}", None
 
 
+def _signed(path: str) -> Any:
+    def make(house: House, _key: Holder) -> tuple[str, Any]:
+        house.sign()
+        return path, None
+
+    return make
+
+
+def _proved(house: House, key: Holder) -> tuple[str, Any]:
+    made = house.create(key)
+    house.sign()
+    return f"/v1/audit/inclusion?index={made['receipt']['index']}", None
+
+
 def action(house: House, event: str = "login", **given: Any) -> dict[str, Any]:
     """Return a body that has an action judged which happens now."""
     belongs: dict[str, Any] = {}
@@ -323,6 +337,10 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "list_list_entries": lambda _house, _: ("/v1/lists/entries", None),
     "get_list_entry": _of_entry("", None),
     "remove_list_entry": _of_entry("/remove", {}),
+    "get_checkpoint": _signed("/v1/audit/checkpoint"),
+    "list_log_entries": _signed("/v1/audit/entries"),
+    "prove_log_entry": _proved,
+    "prove_log_consistency": _signed("/v1/audit/consistency?old=1"),
     "create_webhook_endpoint": _another,
     "list_webhook_endpoints": lambda _house, _: ("/v1/webhook_endpoints", None),
     "get_webhook_endpoint": _of_endpoint("", None),

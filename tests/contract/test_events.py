@@ -185,7 +185,7 @@ def test_amounts_are_sums_of_events_in_any_order(
     key = people.ada
 
     @settings(
-        max_examples=sized(quick=15, ci=150, full=2_000),
+        max_examples=sized(quick=15, ci=60, full=2_000),
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )

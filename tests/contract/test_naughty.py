@@ -53,7 +53,7 @@ ECHO_CHARS: Final = 12
 def naughty(material: Path, sized: Callable[..., int]) -> list[str]:
     found: list[str] = json.loads((material / "attack" / "blns" / "blns.json").read_text())
     assert len(found) == STRINGS
-    return [*found[:: sized(quick=4, ci=1, full=1)], *MORE]
+    return [*found[:: sized(quick=4, ci=2, full=1)], *MORE]
 
 
 def fill_with(text: str) -> Callable[[Text], str]:
@@ -205,7 +205,7 @@ def test_what_no_store_can_hold_is_no_json_of_ours(
 def test_naughty_reasons_and_payees_make_no_fault(
     house: House, ada: Holder, naughty: list[str], sized: Callable[..., int]
 ) -> None:
-    for text in naughty[:: sized(quick=16, ci=2, full=1)]:
+    for text in naughty[:: sized(quick=16, ci=4, full=1)]:
         payment = approved(house, ada)
         path = f"/v1/payments/{payment['id']}"
         execution = payment["execution"]
@@ -226,7 +226,7 @@ def test_naughty_path_ids_are_unknown_ids(
     routes = [route for route in wsgi.ROUTES if route.parameters]
     before = house.query("SELECT count(*) FROM entries")
     for number, text in enumerate([*naughty, *REFUSED_AS_TEXT]):
-        for route in routes[number % len(routes) :: sized(quick=4, ci=1, full=1)]:
+        for route in routes[number % len(routes) :: sized(quick=4, ci=2, full=1)]:
             encoded = quote(text.encode("utf-8", "surrogatepass"), safe="")
             values = dict.fromkeys(route.parameters, encoded)
             path = route.path.format(**values)
@@ -244,7 +244,7 @@ def test_naughty_query_parameters_make_no_fault(
 ) -> None:
     names = ("status", "payer_id", "payee_id", "reference", "created_from", "limit", "cursor", "x")
     for number, text in enumerate([*naughty, *REFUSED_AS_TEXT]):
-        for name in names[number % len(names) :: sized(quick=4, ci=1, full=1)]:
+        for name in names[number % len(names) :: sized(quick=4, ci=2, full=1)]:
             encoded = quote(text.encode("utf-8", "surrogatepass"), safe="")
 
             answer = house.send("GET", f"/v1/payments?{name}={encoded}", key=ada)
@@ -264,7 +264,7 @@ def test_naughty_headers_make_no_fault(
     )
     for number, text in enumerate(naughty):
         as_server_gives_it = text.encode().decode("latin-1")
-        for name in names[number % len(names) :: sized(quick=6, ci=3, full=1)]:
+        for name in names[number % len(names) :: sized(quick=6, ci=4, full=1)]:
             if name == "HTTP_PAYGUARD_DEADLINE_MS" and text.isdigit():
                 continue  # a good one, and so short that nobody knows what became of it
             answer = house.send(

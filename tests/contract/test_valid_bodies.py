@@ -139,7 +139,7 @@ def test_valid_payments_are_taken_or_refused_as_documented(
             at_an_end = {one for one in pointers if one.endswith(("_at", "/at", "/since"))}
             assert by_chance or pointers - at_an_end <= BETWEEN_FIELDS, answer
 
-    run(check, CreatePaymentRequest, sized(quick=60, ci=600, full=5_000))
+    run(check, CreatePaymentRequest, sized(quick=60, ci=200, full=5_000))
 
     assert taken.count(201) >= len(taken) * 0.4
 
@@ -162,7 +162,7 @@ def test_valid_actions_are_judged_or_refused_as_documented(
             is_card = answer.code == "card_number_not_allowed"
             assert is_card or pointers - at_an_end <= OF_ACTIONS, answer
 
-    run(check, AssessRequest, sized(quick=60, ci=600, full=5_000))
+    run(check, AssessRequest, sized(quick=60, ci=200, full=5_000))
 
     assert taken.count(201) >= len(taken) * 0.4
 
@@ -195,7 +195,7 @@ def test_valid_events_are_taken(house: House, people: People, sized: Callable[..
             assert answer.status < 500, answer
             assert answer.code in expected, answer
 
-    run(check, EventRequest, sized(quick=60, ci=600, full=5_000))
+    run(check, EventRequest, sized(quick=60, ci=200, full=5_000))
 
     assert taken.count(200) >= len(taken) * 0.3
     house.get(f"/v1/payments/{payment_id}", people.ada)
@@ -209,4 +209,4 @@ def test_valid_payers_are_registered(
         assert answer.status < 500, answer
         assert answer.status == 200 or answer.code in {*OF_PAYERS, "body_invalid"}, answer
 
-    run(check, RegisterPayer, sized(quick=40, ci=400, full=2_000))
+    run(check, RegisterPayer, sized(quick=40, ci=150, full=2_000))

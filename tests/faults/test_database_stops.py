@@ -40,7 +40,7 @@ def test_a_database_that_dies_costs_no_acknowledged_payment_and_little_time(
     with Served(tmp_path / "served", database=database) as served:
         shop = served.shop()
         with Traffic(served, shop, clients=3) as traffic, served.client(shop) as client:
-            for _ in range(sized(quick=2, ci=4, full=20)):
+            for _ in range(sized(quick=2, ci=3, full=20)):
                 pause.wait(float(chance.uniform(0.2, 1.0)))
                 cluster.stop(immediate=True)
                 down = Probe(client)

@@ -69,7 +69,7 @@ def test_whatever_was_acknowledged_is_there_after_a_power_cut(tmp_path: Path, si
     chance = np.random.default_rng(20_261_125)
     recorded = Recorded(tmp_path, writer=WRITER, clients=4, load_s=1.5)
 
-    for number, at in enumerate(recorded.moments(sized(quick=3, ci=8, full=40), chance)):
+    for number, at in enumerate(recorded.moments(sized(quick=3, ci=5, full=40), chance)):
         assert not recorded.lost(tmp_path / f"synced-{number}", at, None)
         # A disk may have kept any part of the rest as well.
         assert not recorded.lost(tmp_path / f"torn-{number}", at, chance)

@@ -117,7 +117,7 @@ def test_whatever_was_acknowledged_is_in_the_log_on_disk(
     with Cluster() as cluster:
         recorded = Recorded(cluster, tmp_path, load_s=1.5)
 
-    for at in recorded.moments(sized(quick=2, ci=4, full=20), chance):
+    for at in recorded.moments(sized(quick=2, ci=3, full=20), chance):
         assert not recorded.lost(restored, at)
 
 

@@ -35,7 +35,7 @@ def activate(service: Service, number: int, whole: Whole) -> str:
 def in_order(books: Books) -> list[tuple[str, str]]:
     """Return kind and strategy of each entry that names one, in the log's order."""
     kinds = {"strategy.activated", "payment.assessed"}
-    return [(one["kind"], one["strategy"]) for one in books.entries() if one["kind"] in kinds]
+    return [(one["kind"], one["strategy"]) for one in books.entries if one["kind"] in kinds]
 
 
 def check_switches(log: Sequence[tuple[str, str]], expected: list[str]) -> None:

@@ -30,6 +30,7 @@ from tests.support.books import Books
 from tests.support.checkout import a_payment, create, execute
 from tests.support.clients import Client
 from tests.support.servers import Service
+from tests.support.signed import write_log
 
 FAULTED = 500
 BYTES_MAX = 300_000
@@ -191,6 +192,17 @@ def test_a_new_payment_goes_its_way(served: tuple[Service, Golden]) -> None:
 
     assert (done.status, done.body["status"]) == (200, "executing")
     assert int(done.headers["payguard-batch"]) > golden.facts["writer"]["sequence"]
+
+
+def test_its_log_is_signed_and_verifies(golden: Golden) -> None:
+    assert golden.terminal("upgrade").exit_code == 0
+    entries = len(Books(golden.database).rows(ENTRIES))
+    write_log(golden.settings, rounds=1, merchants=1)
+
+    found = golden.terminal.json("audit", "verify")
+
+    # What was written before there was a tree, and two commands with the key since.
+    assert (found["verified"], found["size"]) == (True, entries + 3)
 
 
 def test_the_golden_store_is_small() -> None:

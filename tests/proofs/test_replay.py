@@ -1,5 +1,6 @@
 """A file at its own times through two gunicorn workers: features as offline, and labels."""
 
+import datetime as dt
 import itertools
 import json
 import threading
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from risk.feature import load_features
-from risk.offline.columns import ABSENT, MISSING, Columns, compute
+from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
 from risk.vectors import FeatureVector, Missing
 from service.cli.replay.columns import load_map
 from service.cli.replay.crew import Crew, How
@@ -132,7 +133,8 @@ class Compared:
         self.is_out_of_order = any(
             one["TX_DATETIME"] > other["TX_DATETIME"] for one, other in itertools.pairwise(taken)
         )
-        self.offline = compute(_columns(taken, declined), FEATURES)
+        columns = _columns(taken, declined)._replace(labels=_labels(books))
+        self.offline = compute(columns, FEATURES)
 
     def mismatches(self) -> list[tuple[int, str, object, int]]:
         """Return row, feature, and both values, wherever the two differ."""
@@ -180,6 +182,20 @@ def _columns(rows: list[Row], declined: list[bool]) -> Columns:
     )
 
 
+def _labels(books: Books) -> Labels:
+    """Return what was told, and after how many payments; what it says comes from the file."""
+    rows: dict[str, int] = {}
+    found: list[tuple[int, int, int, int]] = []
+    for event in books.events:
+        body = json.loads(event["body"])
+        if event["type"] == "payment.created":
+            rows[body["payment_id"]] = len(rows)
+        elif event["type"] == "label.recorded":
+            known = int(dt.datetime.fromisoformat(body["known_at"]).timestamp())
+            found.append((rows[body["payment_id"]], len(rows), known, body["intent"] != "normal"))
+    return Labels(*np.array(found, np.int64).reshape(-1, 4).T)
+
+
 def _kinds() -> set[Any]:
     kinds: set[Any] = {one.entity for one in FEATURES.features}
     return kinds | {one.of for one in FEATURES.features if one.of is not None}
@@ -196,7 +212,7 @@ def test_rows_at_their_own_times_have_the_features_that_they_have_offline(
 ) -> None:
     rows = some_rows(
         material,
-        sized(quick=300, ci=1_000 if fresh_database is None else 500, full=20_000),
+        sized(quick=300, ci=600 if fresh_database is None else 300, full=20_000),
         payers=sized(quick=50, ci=50, full=200),
     )
     with Service(tmp_path / "data", database=fresh_database) as service:

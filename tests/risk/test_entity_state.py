@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from risk.entity_state import CURRENCIES_MAX, SCHEMA, EntityState, upcast
+from risk.entity_state import CURRENCIES_MAX, EntityState
+from risk.feature import load_features
+from risk.packed_state import SCHEMA, upcast
 from risk.series import SUM_MAX
 from risk.windows import TIERS
 
@@ -330,3 +332,18 @@ def test_the_estimate_of_memory_is_near_what_python_says() -> None:
 def test_a_negative_amount_is_refused() -> None:
     with pytest.raises(ValueError, match="0 or more"):
         EntityState().add(BASE, -1, "CNY")
+
+
+def test_the_state_of_a_merchant_with_every_payment_stays_small() -> None:
+    plan = load_features().plans["merchant"]
+    state, sizes = EntityState(plan), []
+    for number in range(60_000):
+        at = BASE + dt.timedelta(seconds=10 * number)
+        state.add(at, 9_900, "CNY", number % 20 == 0, {"payer": f"c_{number}"})
+        if number % 10_000 == 9_999:
+            sizes.append((state.size_bytes, len(state.pack())))
+
+    # A bucket a minute, and no more of them than the tier keeps, however many payments.
+    assert max(size for size, _ in sizes) < 64 << 10
+    assert max(packed for _, packed in sizes) < 16 << 10
+    assert sizes[-1][0] <= sizes[1][0] * 1.05

@@ -5,10 +5,12 @@ import math
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk.compiled import compiled_reads
 from risk.entity_state import CURRENCIES_MAX, EntityState
 from risk.history import DISTINCT_MAX, keyed
 from risk.plan import Plan, Reads, Want, make_plan, make_reads
@@ -35,6 +37,7 @@ WANTS = [
 ]
 PLAN: Plan = make_plan(WANTS)
 READS: Reads = make_reads(WANTS)
+READER = compiled_reads(PLAN, READS)
 
 
 class Paid(NamedTuple):
@@ -169,9 +172,11 @@ def read(state: EntityState, asked: Paid) -> list[Any]:
     others = {"payee": keyed(asked.payee)}
     if asked.device is not None:
         others["device"] = keyed(asked.device)
-    state.read(
-        READS, Asked(asked.second, asked.currency, asked.amount_minor, others, into, UNKNOWN)
-    )
+    question = Asked(asked.second, asked.currency, asked.amount_minor, others, into, UNKNOWN)
+    state.read(READS, question, READER)
+    general: list[Any] = [None] * len(WANTS)
+    state.read(READS, msgspec.structs.replace(question, into=general))
+    assert into == general
     return into
 
 
@@ -251,22 +256,41 @@ def test_a_long_stream_lets_go_and_still_reads_as_the_recount(gap_s: int) -> Non
 
 
 def test_two_copies_of_one_state_go_apart() -> None:
-    first = Paid(NOON_S, device="a")
     base = EntityState(PLAN)
-    add(base, first)
+    add(base, Paid(NOON_S, device="a"))
     before = base.pack()
-    one, other = base.copy(), base.copy()
-    for copy, device in ((one, "b"), (other, "c"), (one, "b"), (other, "d")):
-        add(copy, Paid(NOON_S + 100_000, device=device))
+    ways = [
+        [Paid(NOON_S + gap_s * step, gap_s, device=f"{gap_s}") for step in (1, 2, 3)]
+        for gap_s in (100, 9_000)
+    ]
+    copies, recounts = [base.copy() for _ in ways], [Recount() for _ in ways]
+    for recount in recounts:
+        recount.add(Paid(NOON_S, device="a"))
+    for step in range(3):
+        for way, copy, recount in zip(ways, copies, recounts, strict=True):
+            assert read(copy, way[step]) == recount.read(way[step])
+            add(copy, way[step])
+            recount.add(way[step])
 
-    asked = Paid(NOON_S + 100_000, device="c")
-    recounts = [Recount(), Recount()]
-    for recount, devices in zip(recounts, ("bb", "cd"), strict=True):
-        recount.add(first)
-        for device in devices:
-            recount.add(Paid(NOON_S + 100_000, device=device))
-    assert [read(one, asked), read(other, asked)] == [one.read(asked) for one in recounts]
+    for way, copy, recount in zip(ways, copies, recounts, strict=True):
+        assert read(copy, way[-1]) == recount.read(way[-1])
+        fresh = EntityState(PLAN)
+        for paid in (Paid(NOON_S, device="a"), *way):
+            add(fresh, paid)
+        assert copy.pack() == fresh.pack()
     assert base.pack() == before
+
+
+def test_what_was_let_go_is_kept_up_no_longer() -> None:
+    state, recount = EntityState(PLAN), Recount()
+    for second in (NOON_S, NOON_S + 60, NOON_S + 100 * DAY_S):
+        paid = Paid(second, device=f"d{second}")
+        assert read(state, paid) == recount.read(paid)
+        add(state, paid)
+        recount.add(paid)
+
+    asked = Paid(NOON_S + 100 * DAY_S, device="d")
+    assert read(state, asked) == recount.read(asked)
 
 
 def test_what_a_read_kept_up_is_counted_anew_by_the_copy_that_lacks_it() -> None:

@@ -50,6 +50,8 @@ def test_a_missing_file_and_one_that_nobody_would_read_are_refused():
     without = {path: text for path, text in FILES.items() if path != "ladder.toml"}
     with pytest.raises(NotAStrategy, match=r"ladder\.toml is missing"):
         from_files(without, FEATURES)
+    with pytest.raises(NotAStrategy, match=r"velocity\.toml\.toml"):
+        from_files({**FILES, "velocity.toml.toml": b""}, FEATURES)
     with pytest.raises(NotAStrategy, match=r"rulez/a\.toml"):
         from_files({**FILES, "rulez/a.toml": b""}, FEATURES)
 

@@ -27,6 +27,7 @@ from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_CO
 from service.rooms.payments import model
 from service.rooms.payments.queries import bodies
 from service.rooms.payments.tables import PAYMENTS, TOKENS
+from service.state.cache import observe
 from service.state.codec import WindowStates
 from service.state.entities import ENTITIES, EntityKey, unpack
 from service.unit_of_work.tables import ENTRIES, ENTRY_NUMBERS, EVENTS, FAULTS, IDEMPOTENCY, WRITER
@@ -234,7 +235,7 @@ def _add(states: dict[EntityKey, EntityState], event: Row) -> None:
     for one in unpack(event["observations"]):
         key = EntityKey(event["tenant_id"], event["mode"], one.kind, one.key)
         state = states.setdefault(key, _CODEC.new(one.kind))
-        state.add(one.at, one.amount_minor, one.currency, one.is_declined, one.others)
+        observe(state, one)
 
 
 def _comparable(row: Mapping[str, Any]) -> dict[str, Any]:

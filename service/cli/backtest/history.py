@@ -5,7 +5,7 @@ pseudonyms under a key of nothing: they are compared with each other and kept no
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Final, NamedTuple
 
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from risk.facts import Facts
 from risk.feature import Entity
-from risk.offline.backtest import History, combined
 from risk.offline.columns import ABSENT, Columns
+from risk.offline.history import History, combined
 from service.cli.replay.columns import ColumnMap, RowRefused, columns_of, minor_of, value_of
 from service.cli.replay.labels import LabelMap
 from service.kernel import facts as kernel
@@ -30,18 +30,19 @@ Values = Mapping[str, Any]
 MERCHANT: Final = "backtest"
 _KEY: Final = bytes(32)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# What policy looks at besides amounts, and of what only whether it is there.
-_BY_VALUE: Final = (
-    ("kind",),
-    ("initiator",),
-    ("entry",),
-    ("amount", "currency"),
-    ("instrument", "type"),
-)
-_BY_PRESENCE: Final = (
-    ("payer", "payer_id"),
-    ("device", "device_id"),
-    ("instrument", "instrument_id"),
+# What no two payments need share, and neither policy nor any rule looks at; see risk.facts.
+_UNSEEN: Final = frozenset(
+    {
+        ("reference",),
+        ("occurred_at",),
+        ("amount", "value"),
+        ("payee", "name"),
+        ("payee", "account"),
+        ("device", "session_id"),
+        ("device", "user_agent"),
+        ("order", "order_id"),
+        ("order", "quote"),
+    }
 )
 
 
@@ -89,8 +90,6 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
     is_sound &= (keys["payer"] != ABSENT) & (keys["payee"] != ABSENT)
     chosen = np.flatnonzero(is_sound)
     chosen = chosen[np.argsort(second[chosen], kind="stable")]
-    told = [fields.of(path).code for path in _BY_VALUE]
-    told += [(fields.of(path).code == ABSENT).astype(np.int64) for path in _BY_PRESENCE]
     found = Columns(
         second=second[chosen],
         amount_minor=amount[chosen],
@@ -100,7 +99,7 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
     )
     history = History(
         columns=found,
-        told={"policy": combined(told)[chosen] if size else chosen},
+        told={".".join(path): fields.of(path).code[chosen] for path in fields.paths()},
         facts=_facts(values, columns, chosen),
         preset=preset,
     )
@@ -151,6 +150,11 @@ class _Fields:
         """Return amounts in minor units (-1: none), whether each was rounded, and currencies."""
         return _money(self)
 
+    def paths(self) -> list[tuple[str, ...]]:
+        """Return every field that somebody may look at, by its path."""
+        found = dict.fromkeys((*_leaves(self._map.payment, ()), *_leaves(self._map.zero, ())))
+        return [path for path in found if path not in _UNSEEN and path[0] != "metadata"]
+
     def has(self, path: tuple[str, ...]) -> npt.NDArray[np.bool_]:
         """Return where a field is, without making values that no two payments share."""
         template = _at(self._map.payment, path)
@@ -189,6 +193,15 @@ class _Fields:
         moved = np.where(zero.code == ABSENT, ABSENT, zero.code + len(usual.values))
         both = np.where(amount == 0, moved, usual.code)
         return _merged(both, [*usual.values, *zero.values])
+
+
+def _leaves(template: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every field that a map fills in."""
+    if not isinstance(template, dict):
+        yield path
+        return
+    for name, part in template.items():
+        yield from _leaves(part, (*path, name))
 
 
 def _merged(code: Ints, values: list[Any]) -> Coded:

@@ -12,6 +12,7 @@ from risk import events
 from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
+from risk.frauds import NORMAL_MAX_MILLI
 from risk.lists import ListHit
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, entities, observations, vector
@@ -53,6 +54,7 @@ __all__ = [
 
 SCHEMA: Final = 1
 SALT_BYTES: Final = 32
+RATIO: Final = "payer_amount_to_normal"
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -184,6 +186,33 @@ class Judge:
             for kind, key in entities(facts)
         }
         return vector(facts, states, self._strategy.features)
+
+    def normal_read(self, call: Call, subject_id: str) -> Bound:
+        """Return the read that `was_normal` needs."""
+        return store.FIRST_FEATURES(
+            tenant_id=call.tenant_id,
+            merchant_id=call.merchant_id,
+            mode=call.mode,
+            subject_id=subject_id,
+        )
+
+    def was_normal(self, view: View, call: Call, subject_id: str) -> bool:
+        """Say whether a payment's amount was known to be normal for its payer when it was made.
+
+        Args:
+            view: Holds the row of `normal_read`.
+            call: Whose payment it is.
+            subject_id: The payment.
+        """
+        row = view.maybe(self.normal_read(call, subject_id))
+        if row is None:
+            return False
+        found = open_features(
+            row["features"], assessment_id=row["assessment_id"], sealer=self._sealer
+        )
+        # An older version's vector may lack it.
+        ratio = found.value(RATIO) if RATIO in found.names else None
+        return isinstance(ratio, int | float) and ratio <= NORMAL_MAX_MILLI
 
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
         if facts.stage not in COUNTED_AT:

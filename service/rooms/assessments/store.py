@@ -68,6 +68,22 @@ LAST_CHANGE: Final = Statement(
 )
 
 
+# What a payment was judged with when it was made.
+FIRST_FEATURES: Final = Statement(
+    sa.select(ASSESSMENTS.c.assessment_id, ASSESSMENTS.c.features)
+    .where(
+        ASSESSMENTS.c.tenant_id == sa.bindparam("tenant_id"),
+        ASSESSMENTS.c.merchant_id == sa.bindparam("merchant_id"),
+        ASSESSMENTS.c.mode == sa.bindparam("mode"),
+        ASSESSMENTS.c.subject_id == sa.bindparam("subject_id"),
+        ASSESSMENTS.c.stage.in_(("pre_payment", "payout")),
+    )
+    .order_by(ASSESSMENTS.c.made_at, ASSESSMENTS.c.assessment_id)
+    .limit(1),
+    name="features a payment was made with",
+)
+
+
 def _counter(scope: str) -> sa.Select[Any]:
     return sa.select(
         EXEMPTION_COUNTERS.c.scope, EXEMPTION_COUNTERS.c.count, EXEMPTION_COUNTERS.c.amount_minor

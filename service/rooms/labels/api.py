@@ -14,7 +14,10 @@ from service.rooms.labels.contract import Label, LabelPage, LabelQuery, LabelReq
 
 def _record(request: Request, ports: Ports) -> Answer:
     body: LabelRequest = request.body
-    command = RecordLabel(**msgspec.structs.asdict(body))
+    caller = request.caller
+    owner = caller.tenant_id, caller.merchant_id, caller.mode
+    touches = queries.touched(ports.reader, owner, body.payment_id)
+    command = RecordLabel(**msgspec.structs.asdict(body), touches=touches)
     reply = settle(ports.submit(command, call=request.call(), deadline_ns=request.deadline_ns))
     return answer_of(reply, reply.read(Label), status=201)
 

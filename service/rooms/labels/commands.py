@@ -1,21 +1,32 @@
 """RecordLabel: what a payment turned out to be, kept once for each name of a source. Pure."""
 
+import datetime as dt
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
+from risk.windows import second_of
 from service.db.statements import Bound
 from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
+from service.rooms.assessments.public import Judge
 from service.rooms.labels import model, store
 from service.rooms.labels.contract import KNOWN_AT_OUT_OF_RANGE, LABEL_TAKEN, Label, RecordLabel
 from service.rooms.payments import public as payments
+from service.state.entities import EntityKey, Observation, Told
 from service.unit_of_work.commands import Call
-from service.unit_of_work.handlers import Context, View, handles
+from service.unit_of_work.handlers import Context, Handler, View
 from service.unit_of_work.outcome import Accepted, Change, Entry, Event, Outcome, Refused
+
+NORMAL: Final = "normal"
 
 
 def _keys(command: RecordLabel, call: Call) -> Sequence[str]:
     owner = f"{call.tenant_id}:{call.merchant_id}:{call.mode}"
-    return (f"label:{owner}:{command.source}:{command.external_id}",)
+    # One label of a payment a batch: each must see what those before it said.
+    return (
+        f"label:{owner}:{command.source}:{command.external_id}",
+        f"labels of:{command.payment_id}",
+    )
 
 
 def _name_read(command: RecordLabel, call: Call) -> Bound:
@@ -28,12 +39,46 @@ def _name_read(command: RecordLabel, call: Call) -> Bound:
     )
 
 
-def _reads(command: RecordLabel, call: Call) -> Sequence[Bound]:
-    return _name_read(command, call), payments.payment_read(call, command.payment_id)
+def _labels_read(command: RecordLabel, call: Call) -> Bound:
+    return store.LABELS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payment_id=command.payment_id,
+    )
 
 
-@handles(RecordLabel, keys=_keys, reads=_reads)
-def record_label(view: View, command: RecordLabel, ctx: Context) -> Outcome:
+def _reads(judge: Judge, command: RecordLabel, call: Call) -> Sequence[Bound]:
+    return (
+        _name_read(command, call),
+        payments.payment_read(call, command.payment_id),
+        _labels_read(command, call),
+        judge.normal_read(call, command.payment_id),
+    )
+
+
+def _entities(command: RecordLabel, call: Call) -> Sequence[EntityKey]:
+    return [EntityKey(call.tenant_id, call.mode, kind, key) for kind, key in command.touches]
+
+
+def handlers(judge: Judge) -> tuple[Handler, ...]:
+    """Return the room's handlers.
+
+    Args:
+        judge: Knows whether a payment's amount was normal for its payer.
+    """
+    return (
+        Handler(
+            command=RecordLabel,
+            run=partial(_record_label, judge),
+            keys=_keys,
+            reads=partial(_reads, judge),
+            entities=_entities,
+        ),
+    )
+
+
+def _record_label(judge: Judge, view: View, command: RecordLabel, ctx: Context) -> Outcome:
     """Keep a label, unless its name says something else already."""
     row = view.maybe(_name_read(command, ctx.call))
     if row is not None:
@@ -67,12 +112,42 @@ def record_label(view: View, command: RecordLabel, ctx: Context) -> Outcome:
         subject_id=shown.id,
         occurred_at=known_at,
         body=model.Labelled(**told),
+        observations=_observed(judge, view, command, ctx, payment, known_at),
     )
     return Accepted(
         reply=shown,
         entries=(_entry("label.recorded", shown),),
         changes=(Change(bound=store.INSERT_LABEL(**row)),),
         events=(event,),
+    )
+
+
+def _observed(
+    judge: Judge,
+    view: View,
+    command: RecordLabel,
+    ctx: Context,
+    payment: payments.Told,
+    known_at: dt.datetime,
+) -> tuple[Observation, ...]:
+    """Return what all labels of the payment say together; nothing where none ever said fraud."""
+    assert command.touches == payment.touched, "the front end read the same payment"
+    rows = reversed(view.rows(_labels_read(command, ctx.call)))
+    said = [(second_of(row["known_at"]), row["intent"] != NORMAL) for row in rows]
+    # Of one time the label that was told last counts, and that is this one.
+    said.append((second_of(known_at), command.intent != NORMAL))
+    said.sort(key=lambda one: one[0])
+    if not any(is_fraud for _, is_fraud in said):
+        return ()
+    told = Told(
+        payment_id=command.payment_id,
+        said=tuple(said),
+        was_normal=judge.was_normal(view, ctx.call, command.payment_id),
+    )
+    at = payment.occurred_at
+    return tuple(
+        Observation(kind=kind, key=key, at=at, amount_minor=0, currency="", told=told)
+        for kind, key in payment.touched
     )
 
 
@@ -108,6 +183,3 @@ def _refused(
         fields={"problem": problem.code},
     )
     return Refused(problem=problem, fields=fields or {}, errors=errors, entries=(entry,))
-
-
-HANDLERS: Final = (record_label,)

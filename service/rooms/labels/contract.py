@@ -87,6 +87,8 @@ class RecordLabel(Command, frozen=True, kw_only=True):
 
     Attributes:
         known_at: None: the writer's now.
+        touches: Kind and key of each entity whose features it moves, as the front end read them in
+            the payment; the writer looks again and takes no other.
     """
 
     gives: ClassVar[type[msgspec.Struct]] = Label
@@ -96,3 +98,4 @@ class RecordLabel(Command, frozen=True, kw_only=True):
     source: facts.Name
     external_id: facts.ExternalId
     known_at: Instant | None
+    touches: tuple[tuple[str, str], ...] = ()

@@ -11,7 +11,7 @@ from service.http.ports import Reader
 from service.rooms.labels.contract import Label, LabelQuery
 from service.rooms.labels.model import shown
 from service.rooms.labels.tables import LABELS
-from service.rooms.payments.queries import PAYMENT
+from service.rooms.payments.queries import PAYMENT, touched_by_labels
 from service.unit_of_work.commands import Mode
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -39,6 +39,12 @@ LABELS_OF_PAYMENT: Final = Statement(
 def is_a_payment(reader: Reader, owner: Owner, payment_id: str) -> bool:
     """Say whether a merchant has a payment of this id in this mode."""
     return reader.maybe(PAYMENT(**_own(owner), payment_id=payment_id)) is not None
+
+
+def touched(reader: Reader, owner: Owner, payment_id: str) -> tuple[tuple[str, str], ...]:
+    """Return kind and key of the entities that a label of a payment moves; none without it."""
+    row = reader.maybe(PAYMENT(**_own(owner), payment_id=payment_id))
+    return () if row is None else touched_by_labels(row)
 
 
 def counting(reader: Reader, owner: Owner, payment_id: str) -> Label | None:

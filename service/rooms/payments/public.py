@@ -4,6 +4,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from service.rooms.payments.commands.story import found, payment_read
+from service.rooms.payments.model import labelled_entities
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import View
 
@@ -16,10 +17,12 @@ class Told(NamedTuple):
     Attributes:
         occurred_at: Event time, as the merchant told it.
         created_at: The writer's clock when it was taken in.
+        touched: See `model.labelled_entities`.
     """
 
     occurred_at: dt.datetime
     created_at: dt.datetime
+    touched: tuple[tuple[str, str], ...]
 
 
 def told(view: View, call: Call, payment_id: str) -> Told | None:
@@ -31,4 +34,7 @@ def told(view: View, call: Call, payment_id: str) -> Told | None:
         payment_id: The payment.
     """
     payment = found(view, call, payment_id)
-    return None if payment is None else Told(payment.facts.occurred_at, payment.created_at)
+    if payment is None:
+        return None
+    touched = labelled_entities(payment.facts)
+    return Told(payment.facts.occurred_at, payment.created_at, touched)

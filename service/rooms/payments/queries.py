@@ -25,6 +25,8 @@ from service.rooms.payments.model import (
     Payment,
     Reported,
     TokenIssued,
+    from_row,
+    labelled_entities,
     read_body,
     step,
 )
@@ -89,6 +91,15 @@ DUE: Final = Statement(
 )
 
 FILTERS: Final = ("status", "payer_id", "payee_id", "reference")
+
+
+def touched_by_labels(row: Row) -> tuple[tuple[str, str], ...]:
+    """Return kind and key of the entities whose features a label of a payment moves.
+
+    Args:
+        row: The payment's, as `PAYMENT` read it.
+    """
+    return labelled_entities(from_row(row).facts)
 
 
 def _list(filters: tuple[str, ...]) -> Statement:

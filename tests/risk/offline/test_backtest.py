@@ -6,20 +6,16 @@ import msgspec
 import numpy as np
 import pytest
 
-from risk.engine import assess
 from risk.entity_state import EntityState
+from risk.events import judge
 from risk.facts import Facts
-from risk.offline.backtest import (
-    OUTCOMES,
-    History,
-    Tried,
-    circumstances,
-    combined,
-    is_first,
-    try_strategy,
-)
+from risk.feature import Text
+from risk.offline.backtest import OUTCOMES, Tried, try_strategy
 from risk.offline.columns import Columns
-from risk.strategy import Strategy, load_strategy
+from risk.offline.history import History, Told, circumstances
+from risk.policy.ruling import RAISED
+from risk.rules.shapes import Rule
+from risk.strategy import Strategy, load_strategy, make_strategy
 from risk.vectors import entities, observations, vector
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -35,6 +31,55 @@ def tight(strategy: Strategy) -> Strategy:
     return change(strategy, id="str_tight", velocity=change(strategy.velocity, at=at))
 
 
+def ruled(strategy: Strategy) -> Strategy:
+    """Return a strategy with rules of every kind, beside those that ship."""
+    return make_strategy(
+        features=strategy.features,
+        ladder=strategy.ladder,
+        presets=list(strategy.presets.values()),
+        velocity=strategy.velocity,
+        events=strategy.events,
+        rules=(*strategy.rules, *RULES),
+    )
+
+
+def rules_of(*written: tuple[str, str]) -> tuple[Rule, ...]:
+    """Return rules of these codes and conditions, in turns of every outcome."""
+    return tuple(
+        Rule(
+            code=code,
+            version=1,
+            stages=("pre_payment", "payout") if place % 2 else ("pre_payment",),
+            when=when,
+            outcome=RAISED[place % len(RAISED)],
+            level=3 if RAISED[place % len(RAISED)] == "challenge" else 0,
+            meaning=Text("some", "一些"),
+            reason=Text("some", "一些"),
+        )
+        for place, (code, when) in enumerate(written)
+    )
+
+
+# One of each way in which a rule reads a payment.
+RULES = rules_of(
+    ("of_text", 'default(channel, "none") == "b" and kind == "transfer"'),
+    ("of_amount", "amount_minor >= 9_000_000 and payee_is_new"),
+    ("of_flag", "default(remote_access, false)"),
+    ("of_time", "local_hour < 6 and default(payer_payment_count_1h, 0) >= 2"),
+    ("of_age", "default(account_age_s, 365d) < 1h"),
+    ("of_balance", "default(balance_share, 0) >= 900"),
+    ("of_name", 'payee_id == "p_3" and default(device_payment_count_24h, 0) >= 2'),
+    ("of_limit", "default(exemption_limit_minor, 1) >= 2 and amount_minor == 100"),
+    ("of_money", "known(payer_amount_mean) and amount_minor >= 3 * payer_amount_mean"),
+    ("of_missing", "device_payment_count_1h >= 3"),
+    ("of_refusals", "default(payer_declined_share_24h, 0) >= 300"),
+    ("of_distinct", "default(payer_payee_distinct_24h, 0) >= 4"),
+    ("of_nobody", "is_protected or has_small_consent or device_is_known"),
+)
+CHANNELS = (None, "a", "b")
+FLAGS = (None, False, True)
+
+
 def history_of(rows: int, *, seed: int, preset: str) -> History:
     random = np.random.default_rng(seed)
     kind = random.choice(len(KINDS), rows, p=[0.7, 0.1, 0.1, 0.1])
@@ -46,9 +91,15 @@ def history_of(rows: int, *, seed: int, preset: str) -> History:
     is_merchants, is_card = random.random(rows) < 0.2, random.random(rows) < 0.5
     payer, payee = random.integers(0, 9, rows), random.integers(0, 5, rows)
     device = np.where(random.random(rows) < 0.3, -1, random.integers(0, 5, rows))
+    channel, flag = random.integers(0, 3, rows), random.integers(0, 3, rows)
+    balance = random.choice([-1, 0, 100_000, 600_000], rows)
+    second = 1_700_000_000 + np.cumsum(random.choice([0, 1, 30, 600], rows))
+    # Accounts and contacts that changed a while before, a moment before, or never.
+    before = [-1, int(second[0]) - 900, int(second[0]) - 200_000, int(second[rows // 2])]
+    opened, changed = random.choice(before, rows), random.choice(before, rows)
     none = np.full(rows, -1)
     columns = Columns(
-        second=1_700_000_000 + np.cumsum(random.choice([0, 1, 30, 600], rows)),
+        second=second,
         amount_minor=amount,
         currency=currency,
         is_declined=np.zeros(rows, np.int64),
@@ -65,7 +116,7 @@ def history_of(rows: int, *, seed: int, preset: str) -> History:
     def facts(row: int) -> Facts:
         return Facts(
             stage="payout" if KINDS[kind[row]] == "payout" else "pre_payment",
-            occurred_at=EPOCH + dt.timedelta(seconds=int(columns.second[row])),
+            occurred_at=at(second[row]),
             kind=KINDS[kind[row]],
             amount_minor=int(amount[row]),
             currency=CURRENCIES[currency[row]],
@@ -77,11 +128,36 @@ def history_of(rows: int, *, seed: int, preset: str) -> History:
             instrument_type="card" if is_card[row] else "account",
             device_id=None if device[row] < 0 else f"d_{device[row]}",
             entry=ENTRIES[entry[row]],
+            channel=CHANNELS[channel[row]],
+            remote_access=FLAGS[flag[row]],
+            balance_before_minor=None if balance[row] < 0 else int(balance[row]),
+            account_created_at=None if opened[row] < 0 else at(opened[row]),
+            contact_changed_at=None if changed[row] < 0 else at(changed[row]),
             merchant_id="m_1",
         )
 
-    told = combined([kind, currency, entry, is_guest, is_merchants, is_card, device < 0])
-    return History(columns=columns, told={"policy": told}, facts=facts, preset=preset)
+    told = {
+        "kind": kind,
+        "amount.currency": currency,
+        "entry": entry,
+        "payer.payer_id": np.where(is_guest, -1, payer),
+        "payee.payee_id": payee,
+        "device.device_id": device,
+        "initiator": is_merchants,
+        "instrument.type": is_card,
+        "instrument.instrument_id": payer,
+        "channel": channel,
+        "device.remote_access": flag,
+        "balance_before.value": balance,
+        "payer.account_created_at": opened,
+        "payer.contact_changed_at": changed,
+    }
+    whole = {name: np.asarray(code, np.int64) for name, code in told.items()}
+    return History(columns=columns, told=whole, facts=facts, preset=preset)
+
+
+def at(second: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(seconds=int(second))
 
 
 def mismatches(history: History, strategy: Strategy) -> list[tuple[int, object, object]]:
@@ -98,7 +174,7 @@ def mismatches(history: History, strategy: Strategy) -> list[tuple[int, object, 
         pair = (facts.payer_key, facts.payee_id)
         known = circumstances(facts, history.preset, is_new=pair not in met)
         met.add(pair)
-        online = assess(facts, known, vector(facts, states, strategy.features), strategy)
+        online = judge(facts, known, vector(facts, states, strategy.features), strategy)
         offline = tried.assessments[tried.group[row]]
         if said(online) != said(offline) or online.outcome != OUTCOMES[tried.outcome[row]]:
             found.append((row, said(online), said(offline)))
@@ -125,10 +201,19 @@ def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
     rows = sized(quick=300, ci=1_000, full=5_000)
     history = history_of(rows, seed=seed, preset=preset)
 
-    for strategy in (load_strategy(), tight(load_strategy())):
+    for strategy in (load_strategy(), tight(load_strategy()), ruled(load_strategy())):
         assert mismatches(history, strategy) == []
-    outcomes = set(try_strategy(history, tight(load_strategy())).outcome)
-    assert len(outcomes) > 1
+
+
+def test_every_rule_and_every_outcome_is_met(sized):
+    history = history_of(sized(quick=400, ci=1_000, full=5_000), seed=1, preset="CN")
+
+    tried = try_strategy(history, ruled(load_strategy()))
+
+    assert {rule.code for rule in RULES} - set(tried.hits()) == {"of_nobody"}
+    assert len(set(tried.outcome)) == len(OUTCOMES) - 1
+    assert any(one.degraded for one in tried.assessments)
+    assert tried.passes > 1
 
 
 def test_a_rule_shows_the_rows_that_it_hit():
@@ -146,7 +231,7 @@ def test_a_payee_is_new_up_to_the_first_payment():
     history = history_of(200, seed=4, preset="CN")
     pairs = list(zip(history.columns.keys["payer"], history.columns.keys["payee"], strict=True))
 
-    new = is_first(history.columns)
+    new = Told(history, load_strategy()).is_new
 
     assert [bool(one) for one in new] == [pair not in pairs[:row] for row, pair in enumerate(pairs)]
 

@@ -10,7 +10,8 @@ import pytest
 from risk.entity_state import EntityState
 from risk.facts import Facts
 from risk.feature import load_features
-from risk.offline.columns import ABSENT, MISSING, Columns, compute
+from risk.frauds import NORMAL_MAX_MILLI
+from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
 from risk.vectors import Missing, entities, observations, vector
 from risk.windows import LATE_S
 
@@ -58,6 +59,36 @@ def columns_of(rows: int, *, seed: int, late_s: int = 0) -> Columns:
     )
 
 
+def with_labels(columns: Columns, *, seed: int) -> Columns:
+    """Tell labels of a part of the rows, some twice and otherwise, soon or late, in any order."""
+    random = np.random.default_rng(seed)
+    rows = len(columns.second)
+    row = random.integers(0, rows - 1, rows // 3)
+    after = np.minimum(row + 1 + random.integers(0, rows // 3, len(row)), rows)
+    order = np.argsort(after, kind="stable")
+    row, after = row[order], after[order]
+    known = columns.second[row] + random.integers(0, 20 * 86_400, len(row))
+    return columns._replace(
+        labels=Labels(row, after, known, (random.random(len(row)) < 0.7).astype(np.int64))
+    )
+
+
+def tell(
+    columns: Columns, label: int, states: dict[tuple[str, str], EntityState], ratio: int
+) -> None:
+    """Tell a label to the states as the service does: with all that is known of the payment."""
+    labels, row = columns.labels, int(columns.labels.row[label])
+    told = [one for one in range(label + 1) if labels.row[one] == row]
+    told.sort(key=lambda one: int(labels.known[one]))
+    said = [(int(labels.known[one]), bool(labels.is_fraud[one])) for one in told]
+    facts = facts_of(columns, row)
+    for kind, key in entities(facts):
+        if kind in {"payee", "device", "address", "instrument"}:
+            states[kind, key].tell(
+                facts.occurred_at, str(row), said, was_normal=0 <= ratio <= NORMAL_MAX_MILLI
+            )
+
+
 def facts_of(columns: Columns, row: int) -> Facts:
     keys = {kind: int(column[row]) for kind, column in columns.keys.items()}
     named = {
@@ -81,7 +112,12 @@ def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
     offline = compute(columns, FEATURES)
     states: dict[tuple[str, str], EntityState] = {}
     found = []
+    label = 0
     for row in range(len(columns.second)):
+        while label < len(columns.labels.row) and columns.labels.after[label] <= row:
+            row_of = int(columns.labels.row[label])
+            tell(columns, label, states, int(offline["payer_amount_to_normal"][row_of]))
+            label += 1
         facts = facts_of(columns, row)
         for entity in entities(facts):
             if entity not in states:
@@ -104,6 +140,21 @@ def test_a_history_of_every_entity_has_no_mismatch(sized: Callable[..., int], se
     rows = sized(quick=150, ci=600, full=3_000)
 
     assert mismatches(columns_of(rows, seed=seed)) == []
+
+
+@pytest.mark.parametrize("late_s", [0, 900])
+def test_labels_count_from_when_they_were_known_and_told(
+    sized: Callable[..., int], late_s: int
+) -> None:
+    rows = sized(quick=150, ci=400, full=1_000)
+    columns = with_labels(columns_of(rows, seed=7, late_s=late_s), seed=late_s)
+
+    assert mismatches(columns) == []
+    offline = compute(columns, FEATURES)
+    for kind in ("payee", "device", "address", "instrument"):
+        assert len(set(offline[f"{kind}_fraud_count_30d"])) > 1
+        assert len(set(offline[f"{kind}_fraud_share_30d"])) > 1
+    assert len(set(offline["payee_unexplained_fraud_count_30d"])) > 1
 
 
 @pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])

@@ -253,7 +253,7 @@ def test_entry_leaf_and_tile_changed_together_are_found_between_checkpoints(
     "text",
     [
         "UPDATE log_checkpoints SET root = zeroblob(32) WHERE size = {size}",
-        "UPDATE log_checkpoints SET note = replace(note, 'A', 'B') WHERE size = {size}",
+        "UPDATE log_checkpoints SET note = substr(note, 1, length(note) - 20) WHERE size = {size}",
         "UPDATE log_keys SET public_key = zeroblob(32)",
     ],
 )
@@ -280,3 +280,68 @@ def test_a_key_of_the_auditors_own_counts_alone(signed: SignedLog) -> None:
     result = signed.payguard("audit", "verify", "--key", other_key)
     assert result.exit_code in {1, 2}
     assert "verified:" not in result.stdout
+
+
+def retire(signed: SignedLog, upper: int) -> None:
+    """Do what retention does to the oldest entries."""
+    signed.sql("DELETE FROM entries WHERE position < ?", upper)
+    signed.sql(
+        "INSERT INTO partitions (name, log, lower, upper, made_at, detached_at, dropped_at)"
+        " VALUES ('entries_0', 'entries', 0, ?, 0, 1, 1)",
+        upper,
+    )
+
+
+@pytest.mark.parametrize("upper", [1, 100, 256, 300])
+def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
+    retire(signed, upper)
+
+    mine, theirs = signed.verify(), signed.stranger()
+
+    assert (mine["verified"], mine["checkpoints"]) == (True, 8)
+    assert mine["entries"] == signed.sizes[-1] + 1 - upper
+    assert (theirs["verified"], theirs["root"]) == (True, mine["root"])
+
+
+def test_what_retention_left_is_changed(signed: SignedLog) -> None:
+    retire(signed, 100)
+    signed.change_body(150, lambda body: body.update(outcome="x"), with_leaf=False)
+
+    assert found(signed.verify()) == ("changed", 150)
+    assert found(signed.stranger()) == ("changed", 150)
+
+
+def test_hashes_of_what_retention_took_are_changed(signed: SignedLog) -> None:
+    retire(signed, 100)
+    [(hashes,)] = signed.sql("SELECT hashes FROM log_tiles WHERE level = 0 AND tile = 0")
+    tile = bytes(32) + hashes[32:]
+    signed.sql("UPDATE log_tiles SET hashes = ? WHERE level = 0 AND tile = 0", tile)
+
+    assert found(signed.verify())[0] == "changed"
+    assert found(signed.stranger())[0] == "changed"
+
+
+@pytest.mark.parametrize("column", ["body", "leaf"])
+@pytest.mark.parametrize("value", ["'text'", "CAST(x'ff00' AS TEXT)"])
+def test_what_is_not_even_bytes_is_found_and_placed(
+    signed: SignedLog, column: str, value: str
+) -> None:
+    signed.sql(f"UPDATE entries SET {column} = {value} WHERE position = 150")  # noqa: S608  names of ours
+
+    assert found(signed.verify()) == ("changed", 150)
+
+
+def test_a_gap_in_a_merchants_numbers_is_found_though_it_is_signed(signed: SignedLog) -> None:
+    position = signed.sizes[-1] + 1
+    signed.sql("UPDATE entry_numbers SET number = number + 5 WHERE tenant_id = 'house'")
+    home = str(signed.payguard.home)
+    write_log(read_settings({"PAYGUARD_DATA_DIR": home}), rounds=1, merchants=1)
+    house = [
+        at
+        for (at,) in signed.sql(
+            "SELECT position FROM entries WHERE tenant_id = 'house' AND position >= ?", position
+        )
+    ]
+
+    assert found(signed.verify()) == ("number_gap", min(house))
+    assert found(signed.stranger()) == ("number_gap", min(house))

@@ -69,6 +69,59 @@ def test_a_broken_folder_is_refused_by_the_name_of_the_file(
     assert ids(payguard) == []
 
 
+RULE = """
+[[rules]]
+code = "many_an_hour"
+version = 1
+stages = ["pre_payment"]
+when = "payer_payment_count_1h >= 7"
+effect = "raise:review"
+meaning.en = "Many payments within an hour."
+meaning.zh = "一小时内多笔付款。"
+reason.en = "{payer_payment_count_1h} payments within an hour"
+reason.zh = "一小时内 {payer_payment_count_1h} 笔付款"
+tests = [
+  { result = "hit", given = { payer_payment_count_1h = 7 } },
+  { result = "no_hit", given = { payer_payment_count_1h = 6 } },
+]
+"""
+
+
+def test_a_rule_is_a_file_of_the_folder(payguard: Terminal, folder: Path) -> None:
+    (folder / "rules" / "own.toml").write_text(RULE)
+
+    found = payguard.json("strategy", "check", folder)["differences"]
+
+    [rule, _] = found
+    assert (rule["path"], rule["before"]) == ("rules.many_an_hour", None)
+    made = payguard.json("strategy", "activate", folder)
+    shown = payguard.json("strategy", "show", made["strategy_id"])
+    assert "many_an_hour" in {one["code"] for one in shown["content"]["rules"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (">= 7", ">= 8", "expected hit"),
+        ("payer_payment_count_1h >= 7", "payer_payments >= 7", "payer_payments"),
+        ("raise:review", "raise:nothing", "effect"),
+        ("many_an_hour", "rules_twice", ""),
+    ],
+)
+def test_a_rule_that_fails_its_own_test_is_never_activated(
+    payguard: Terminal, folder: Path, old: str, new: str, said: str
+) -> None:
+    (folder / "rules" / "own.toml").write_text(RULE.replace(old, new))
+    if not said:
+        (folder / "rules" / "twice.toml").write_text(RULE.replace(old, new))
+
+    for command in ("check", "activate"):
+        error = payguard.json("strategy", command, folder)["error"]
+        assert error["code"] == "strategy_invalid"
+        assert said in error["detail"]
+    assert ids(payguard) == []
+
+
 def test_a_folder_that_is_there_is_not_written_over(payguard: Terminal, folder: Path) -> None:
     assert payguard.json("strategy", "new", folder)["error"]["code"] == "folder_unusable"
     missing = folder / "nothing"

@@ -1,10 +1,17 @@
 """Feature state in memory: what waits is never forgotten, and the limit holds for the rest."""
 
+import itertools
+
 import pytest
+from typing_extensions import override
 
 from service.state.cache import (
+    BEHIND,
     CELL_OVERHEAD_BYTES,
     LATE_COMMANDS_MAX,
+    MEASURED_EVERY,
+    PACK_WORK_BEHIND_NS,
+    PACK_WORK_NS,
     STATE_SCHEMA,
     WAITING_MAX,
     WRITE_BACK_AT_ONCE,
@@ -13,7 +20,7 @@ from service.state.cache import (
     Overlay,
 )
 from service.state.entities import EntityKey, Observation
-from tests.support.jars import TallyCodec
+from tests.support.jars import Tally, TallyCodec
 from tests.support.writer import START
 
 CELL_BYTES = CELL_OVERHEAD_BYTES + 100
@@ -94,6 +101,20 @@ def test_the_longest_waiting_are_written_first() -> None:
     assert cache.folded(written=[]) == 0
 
 
+@pytest.mark.parametrize("each_ns", [1_000, 400_000, 9_000_000])
+@pytest.mark.parametrize("waiting", [600, BEHIND + 1])
+def test_packing_ends_with_the_state_that_uses_its_share_up(each_ns: int, waiting: int) -> None:
+    cache = a_cache(bytes_max=1 << 30)
+    change(cache, *range(waiting), sequence=1)
+    times = itertools.count(step=each_ns)
+
+    chosen = cache.write_back(WRITE_BACK_AT_ONCE_MAX, worked_ns=lambda: next(times))
+
+    allowed = PACK_WORK_BEHIND_NS if waiting > BEHIND else PACK_WORK_NS
+    assert (len(chosen) - 1) * each_ns < allowed
+    assert len(chosen) == min(-(-allowed // each_ns), WRITE_BACK_AT_ONCE_MAX)
+
+
 def test_what_changes_in_the_transaction_that_writes_it_waits_again() -> None:
     cache = a_cache()
     change(cache, "a", sequence=1)
@@ -143,6 +164,35 @@ def test_the_size_is_the_sum_of_what_is_held() -> None:
     change(cache, "a", sequence=2)
 
     assert cache.size_bytes == 2 * CELL_BYTES
+
+
+def test_a_state_that_grows_is_measured_now_and_then() -> None:
+    class Growing(Tally):
+        @property
+        @override
+        def size_bytes(self) -> int:
+            return 10 * self.count
+
+        @override
+        def copy(self) -> "Growing":
+            return Growing(self.count, self.total, self.digest)
+
+    class Codec(TallyCodec):
+        @override
+        def new(self, kind: str) -> Growing:
+            return Growing()
+
+    cache = EntityCache(Codec(), bytes_max=1 << 20)
+    sizes = []
+    for sequence in range(1, 3 * MEASURED_EVERY + 1):
+        change(cache, "a", sequence=sequence)
+        sizes.append((cache.size_bytes - CELL_OVERHEAD_BYTES) // 10)
+
+    assert sizes[:MEASURED_EVERY] == list(range(1, MEASURED_EVERY + 1))
+    assert sizes[MEASURED_EVERY:][:MEASURED_EVERY] == [MEASURED_EVERY] * (MEASURED_EVERY - 1) + [
+        2 * MEASURED_EVERY
+    ]
+    assert sizes[-1] == 3 * MEASURED_EVERY
 
 
 def test_nothing_is_due_while_little_waits() -> None:

@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 import pytest
 
-from service.state.entities import FORM, Observation, pack, unpack
+from service.state.entities import FORM_TOLD, Observation, Told, pack, unpack
 
 NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
@@ -62,5 +62,15 @@ def test_the_first_form_is_read() -> None:
 
 
 def test_a_later_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="form 3"):
-        unpack(msgspec.msgpack.encode([FORM + 1, []]))
+    with pytest.raises(ValueError, match="form 4"):
+        unpack(msgspec.msgpack.encode([FORM_TOLD + 1, []]))
+
+
+def test_what_labels_say_is_packed_and_unpacked() -> None:
+    told = Told(payment_id="pay_1", said=((5, True), (7, False)), was_normal=True)
+    seen = tuple(
+        Observation(kind=kind, key=key, at=NOON, amount_minor=0, currency="", told=told)
+        for kind, key in (("payee", "p_1"), ("device", "d_1"))
+    )
+
+    assert unpack(pack(seen)) == seen

@@ -1,13 +1,17 @@
 """run_batch: what commits, what is rolled back, who is told what."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 from typing_extensions import override
 
+from service.db.places import Place
 from service.db.stores import open_store
 from service.kernel.clock import FrozenClock
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown
+from service.state.cache import PACK_WORK_NS
+from service.state.entities import ENTITIES
 from service.unit_of_work import tables
 from service.unit_of_work.commands import Reply
 from service.unit_of_work.run import GUILTY_MAX, Deferred
@@ -21,6 +25,8 @@ from tests.support.jars import (
     Held,
     Linger,
     Spend,
+    Tally,
+    TallyCodec,
     linger,
 )
 from tests.support.unfenced_writer import LOCKED_ROW
@@ -266,3 +272,40 @@ def test_a_batch_is_one_commit(bench: Bench, size: int) -> None:
     bench.run(*(Drop(jar=f"j{n}", coins=1) for n in range(size)))
 
     assert bench.observer.sizes == [size]
+
+
+class Heavy(Tally):
+    """A state that takes half a share of a step to pack."""
+
+    clock: FrozenClock
+
+    @override
+    def copy(self) -> "Heavy":
+        return Heavy(self.count, self.total, self.digest)
+
+    @override
+    def pack(self) -> bytes:
+        self.clock.advance(dt.timedelta(microseconds=PACK_WORK_NS // 2_000))
+        return super().pack()
+
+
+class HeavyCodec(TallyCodec):
+    @override
+    def new(self, kind: str) -> Heavy:
+        return Heavy()
+
+
+def test_a_step_packs_no_more_states_than_its_share_of_work_allows(place: Place) -> None:
+    bench = Bench(place)
+    bench.kill()
+    bench.codec, Heavy.clock = HeavyCodec(), bench.clock
+    bench.start()
+    bench.run(*(Drop(jar=f"jar-{place}", coins=1) for place in range(10)))
+
+    bench.writer.work.write_back()
+
+    assert len(bench.rows(ENTITIES)) == 2
+    while bench.writer.work.write_back():
+        pass
+    assert len(bench.rows(ENTITIES)) == 11
+    bench.kill()

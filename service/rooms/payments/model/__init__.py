@@ -24,6 +24,7 @@ from service.rooms.payments.model.payment import (
     base,
     excesses,
     is_late_success,
+    labelled_entities,
     listed,
 )
 from service.rooms.payments.model.rows import from_row, to_row, token_state
@@ -51,6 +52,7 @@ __all__ = [
     "fold",
     "from_row",
     "is_late_success",
+    "labelled_entities",
     "listed",
     "order_digest",
     "read_body",

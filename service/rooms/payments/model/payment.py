@@ -138,6 +138,18 @@ def listed(payment: Payment) -> PaymentListed:
     )
 
 
+def labelled_entities(facts: PaymentFacts) -> tuple[tuple[str, str], ...]:
+    """Return kind and key of the entities whose features a label of a payment moves."""
+    shipping = facts.order.shipping if facts.order else None
+    found = (
+        ("payee", facts.payee.payee_id),
+        ("device", facts.device.device_id if facts.device else None),
+        ("instrument", facts.instrument.instrument_id if facts.instrument else None),
+        ("address", shipping.address_id if shipping else None),
+    )
+    return tuple((kind, key) for kind, key in found if key is not None)
+
+
 def excesses(payment: Payment) -> tuple[Excess, ...]:
     """Return which reported amounts exceed what they may; each opens a recovery."""
     returned = payment.refunded_minor + payment.charged_back_minor

@@ -98,18 +98,34 @@ def test_columns_are_what_the_rows_are(seed: int) -> None:
         assert len(set(keys.values())) == len(keys), entity
 
 
-def test_what_policy_looks_at_has_a_number_of_its_own() -> None:
-    values = rows(300, seed=3)
-    loaded = load_history(values, COLUMNS, preset="CN")
-    groups = defaultdict(set)
+FIELDS = {
+    "kind": "kind",
+    "amount.currency": "currency",
+    "payer.payer_id": "payer_id",
+    "payee.payee_id": "payee_id",
+    "device.device_id": "device_id",
+    "instrument.bin": "instrument_bin",
+    "instrument.type": "instrument_type",
+}
 
-    for row in range(loaded.history.size):
-        facts = loaded.history.facts(row)
-        told = (facts.kind, facts.currency, facts.payer_id is None, facts.device_id is None)
-        groups[int(loaded.history.told["policy"][row])].add(told)
 
-    assert all(len(told) == 1 for told in groups.values())
-    assert len(groups) > 8
+@pytest.mark.parametrize(("path", "name"), FIELDS.items())
+def test_a_field_has_one_number_for_each_value(path: str, name: str) -> None:
+    history = load_history(rows(300, seed=3), COLUMNS, preset="CN").history
+    found: dict[int, object] = {}
+
+    for row in range(history.size):
+        value = getattr(history.facts(row), name)
+        number = int(history.told[path][row])
+        assert (number == ABSENT) == (value is None)
+        assert found.setdefault(number, value) == value
+    assert len(set(found.values())) == len(found)
+
+
+def test_what_no_two_payments_share_has_no_numbers() -> None:
+    history = load_history(rows(10, seed=4), COLUMNS, preset="CN").history
+
+    assert not {"reference", "occurred_at", "amount.value"} & history.told.keys()
 
 
 def test_the_handbooks_map_reads_a_file_of_texts() -> None:

@@ -175,7 +175,7 @@ def test_handbook_rows_are_judged_and_executed(
     file = material / "data" / "handbook" / "transactions.parquet"
     if not file.is_file():
         pytest.skip(f"test material: {file.name}")
-    count = sized(quick=60, ci=300, full=1_000)
+    count = sized(quick=60, ci=150, full=1_000)
 
     status, summary = replay(demo, key_file, file, "--now", "--execute", "--limit", str(count))
 

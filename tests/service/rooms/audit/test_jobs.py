@@ -1,8 +1,10 @@
 """The tree grows by the entries there are, in bounded steps, and what is signed gets outside."""
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
@@ -11,6 +13,7 @@ from service.db.statements import Statement
 from service.rooms.audit import jobs, model, queries
 from service.rooms.audit.contract import LOG, AcceptRestore, GrowTree, RecordDivergence
 from service.rooms.audit.tables import LOG_CHECKPOINTS, LOG_DIVERGENCES, LOG_TILES
+from service.unit_of_work.tables import ENTRIES
 from service.worker.outside import CheckpointFolder
 from tests.service.rooms.audit.conftest import EVERY, Log
 from tests.support.uow import a_house_call
@@ -195,6 +198,39 @@ def test_a_tree_that_is_not_the_signed_one_is_not_grown(log: Log, statement: Sta
     log.house.clock.advance(EVERY)
 
     assert [one.reason for one in log.due() if isinstance(one, RecordDivergence)] == ["tree"]
+
+
+DROP_ENTRY = Statement(
+    sa.delete(ENTRIES).where(
+        ENTRIES.c.tenant_id != sa.bindparam("of"), ENTRIES.c.position == sa.bindparam("at")
+    ),
+    name="an entry less",
+)
+
+
+def test_a_hole_in_the_log_is_not_signed_over(log: Log) -> None:
+    log.write(3)
+    log.grow()
+    call = log.write(2)
+    for _ in range(3):
+        log.suspend(call)
+    gone = next(
+        row["position"]
+        for row in log.house.rows(ENTRIES)
+        if row["merchant_id"] == call.merchant_id and row["number"] == 2
+    )
+    if isinstance(log.house.place, Path):
+        transaction = log.house.store.begin()
+        transaction.run([DROP_ENTRY(of="house", at=gone)])
+        transaction.commit()
+    else:
+        with psycopg.connect(log.house.place.owner) as owner:
+            owner.execute("DELETE FROM entries WHERE position = %s", (gone,))
+    log.house.clock.advance(EVERY)
+
+    [command] = log.due()
+    assert isinstance(command, RecordDivergence)
+    assert (command.reason, command.outside_size) == ("gap", gone)
 
 
 def test_after_acceptance_it_signs_again(log: Log) -> None:

@@ -1,0 +1,93 @@
+"""`python -m bench.hot_merchant`: one merchant with 30 % of all payments against all alike.
+
+Many merchants on one store; rounds of the same rate with and without the hot one take turns, so
+only ratios of one round are compared. Also prints what memory did meanwhile. Rewrites its table in
+bench/README.md when asked to.
+"""
+
+import argparse
+import os
+from typing import Any
+
+from bench import stores
+from bench.processes import memory_mib
+from bench.sides import Side
+from bench.tables import at, held, rewrite, table, versions, writing
+
+MERCHANTS = 50
+CONNECTIONS = 64
+PART_OF_PEAK = 0.6
+GOAL = "<= 1.5"
+KINDS = ("uniform", "hot_merchant")
+HEAD = (
+    *("store", "each second", "all alike: p50 / p99 ms", "hot: p50 / p99 ms", "p99 to all alike"),
+    *("goal", "answers", "generator p99 late", "MiB before, first round, last"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=8, help="of each load")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stores", nargs="+", default=stores.available())
+    writing(parser)
+    given = parser.parse_args()
+    load_before = os.getloadavg()[0]
+    rows = []
+    for store in given.stores:
+        with stores.side(store, store=store, merchants=MERCHANTS) as side:
+            rows.append(measured(given, side))
+    how = (
+        f"{MERCHANTS} merchants, {given.rounds} rounds of {given.seconds:g} s, open loop at"
+        f" {PART_OF_PEAK:.0%} of the peak. Load average before the run {load_before:.1f}, after it"
+        f" {os.getloadavg()[0]:.1f}."
+    )
+    head = f"{versions(stores.postgres_version(given.stores))}.\n{how}"
+    text = "\n".join([head, "", table(HEAD, rows)])
+    print(text)
+    if given.write:
+        rewrite(given.page, "hot_merchant", text)
+
+
+def measured(given: argparse.Namespace, side: Side) -> tuple[str, ...]:
+    stores.burst(side)
+    peak = side.load(seconds=given.seconds, connections=16)
+    rate = len(peak["latencies_ms"]) / peak["wall"] * PART_OF_PEAK
+    seen: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    memory = [memory_mib(side.roots)]
+    for turn in range(given.rounds):
+        # Whoever goes second meets a fuller store: they take turns at that as well.
+        for kind in KINDS if turn % 2 == 0 else reversed(KINDS):
+            taken = side.load(
+                seconds=given.seconds, connections=CONNECTIONS, rate=f"{rate:.1f}", kind=kind
+            )
+            seen[kind].append(taken)
+        memory.append(memory_mib(side.roots))
+    alike, hot = (seen[kind] for kind in KINDS)
+    ratios = [
+        at(one["latencies_ms"], 0.99) / max(at(other["latencies_ms"], 0.99), 1e-9)
+        for one, other in zip(hot, alike, strict=True)
+    ]
+    statuses: dict[str, int] = {}
+    for one in (*alike, *hot):
+        for status, count in one["statuses"].items():
+            statuses[status] = statuses.get(status, 0) + count
+    return (
+        side.name,
+        f"{rate:.0f}",
+        *map(middles, (alike, hot)),
+        *held(ratios, GOAL),
+        ", ".join(f"{status}: {count}" for status, count in sorted(statuses.items())),
+        f"{max(one['lag_p99_ms'] for one in (*alike, *hot)):.1f} ms",
+        ", ".join(f"{memory[place]:.0f}" for place in (0, 1, -1)),
+    )
+
+
+def middles(taken: list[dict[str, Any]]) -> str:
+    """Return median and 99th percentile of all rounds together."""
+    pooled = sorted(took for one in taken for took in one["latencies_ms"])
+    return f"{at(pooled, 0.5):.1f} / {at(pooled, 0.99):.1f}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,258 @@
+"""A plan as straight code: made once for a set, so that a payment asks no plan.
+
+To look up what a plan says would take a hundred and fifty calls a payment, which cost more than
+the sums themselves. Functions made here have every answer of the plan written in. They hand over
+what is not the usual case: a read before the newest bucket to `risk.reading`, an event before it
+to `Series.add_late`. tests/risk/test_series.py holds them to a plain recount.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from risk.history import DISTINCT_MAX, Seen, append
+from risk.plan import Plan, Reads, TierPlan, TierReads, WindowReads
+from risk.reading import Asked, read_tier
+from risk.series import NONE_SEEN, SUM_MAX, Series
+
+# What the text of a function may name beside its arguments.
+_NAMES: Final[dict[str, Any]] = {
+    "DISTINCT_MAX": DISTINCT_MAX,
+    "NONE_SEEN": NONE_SEEN,
+    "SUM_MAX": SUM_MAX,
+    "append": append,
+    "bisect_left": bisect_left,
+    "read_tier": read_tier,
+}
+ReadTiers = Callable[[tuple[Series, ...], Asked, bool], None]
+AddTo = Callable[[tuple[Series, ...], int, Seen], None]
+
+
+class Reader(NamedTuple):
+    """Reads the windows of states of one plan.
+
+    Attributes:
+        read: From series for a payment; last, whether its currency may have come without a place.
+    """
+
+    plan: Plan
+    read: ReadTiers
+
+
+def compiled_reads(plan: Plan, reads: Reads) -> Reader:
+    """Return what reads the windows of states that keep this plan, as `read_tier` does.
+
+    Raises:
+        KeyError: A value that the plan does not keep.
+    """
+    places = {tier.place: number for number, tier in enumerate(plan.tiers)}
+    lines = ["into, missing, second = asked.into, asked.missing, asked.second"]
+    lines += ["currency, others = asked.currency, asked.others"]
+    lines += ["past, none = missing['outside_kept_range'], missing['no_history']"]
+    lines += ["no_sum, no_max = (past, past) if is_unsummed else (0, none)"]
+    for number, tier in enumerate(reads.tiers):
+        lines += _read(tier, number, places[tier.place])
+    function = _function("series, asked, is_unsummed", lines, {"tiers": reads.tiers})
+    return Reader(plan, function)
+
+
+@lru_cache(maxsize=256)
+def compiled_adds(plan: Plan) -> AddTo:
+    """Return what counts a payment in the buckets of its second, in the series of this plan.
+
+    A bucket that was let go gets nothing; what is then too old or too much is let go.
+    """
+    lines = [
+        "amount_minor, currency, is_declined = seen.amount_minor, seen.currency, seen.is_declined"
+    ]
+    for number, tier in enumerate(plan.tiers):
+        lines += _add(tier, number)
+    function: AddTo = _function("series, second, seen", lines, {})
+    return function
+
+
+def _function(arguments: str, lines: list[str], names: dict[str, Any]) -> Any:
+    text = "\n    ".join([f"def made({arguments}):", *lines])
+    made: dict[str, Any] = {**_NAMES, **names}
+    exec(compile(text, "<plan>", "exec"), made)  # noqa: S102  the text is of a plan's numbers and names alone, all our own
+    return made["made"]
+
+
+def _in(lines: Iterator[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
+
+
+def _read(tier: TierReads, number: int, place: int) -> list[str]:
+    return [
+        f"one = series[{place}]",
+        f"last = second // {tier.bucket_s}",
+        "newest = one.newest",
+        "if last < newest:",
+        f"    read_tier(one, tiers[{number}], asked, is_unsummed=is_unsummed)",
+        "else:",
+        "    history, begin, end, floor = one.history, one.begin, one.end, one.floor",
+        "    keys = history.keys",
+        *_in(line for window in tier.windows for line in _window(window)),
+    ]
+
+
+def _window(window: WindowReads) -> Iterator[str]:
+    yield f"first = last - {window.buckets - 1}"
+    yield "if first < floor:"
+    yield f"    {_all(window.slots)}past"
+    yield "elif first > newest:"
+    yield from _in(_empty(window))
+    yield "else:"
+    yield "    low = begin if keys[begin] >= first else bisect_left(keys, first, begin, end)"
+    yield from _in(_filled(window))
+
+
+def _all(slots: tuple[int, ...]) -> str:
+    return "".join(f"into[{slot}] = " for slot in slots)
+
+
+def _empty(window: WindowReads) -> Iterator[str]:
+    counts = (*window.counts, *(slot for slot, _ in window.distincts))
+    if counts:
+        yield f"{_all(counts)}0"
+    if window.sums:
+        yield f"{_all(window.sums)}no_sum"
+    if window.maxes:
+        yield f"{_all(window.maxes)}no_max"
+    if window.shares:
+        yield f"{_all(window.shares)}none"
+    for slot, kind, is_share in window.pairs:
+        yield f"if {kind!r} in others: into[{slot}] = {'none' if is_share else '0'}"
+
+
+def _filled(window: WindowReads) -> Iterator[str]:
+    yield "count = one.count - history.counts[low]"
+    if window.counts:
+        yield f"{_all(window.counts)}count"
+    if window.sums:
+        yield "total = one.sums.get(currency)"
+        found = "no_sum if total is None else total - history.sums[currency][low]"
+        yield f"{_all(window.sums)}{found}"
+    if window.maxes:
+        yield "if currency in one.tops:"
+        yield "    most = one.max_in(currency, (first, low, end))"
+        yield f"    {_all(window.maxes)}none if most < 0 else most"
+        yield f"else: {_all(window.maxes)}no_max"
+    if window.shares:
+        yield "judged = one.judged - history.judged[low]"
+        declined = "1_000 * (one.declined - history.declined[low]) // judged"
+        yield f"{_all(window.shares)}{declined} if judged else none"
+    if window.distincts or window.pairs:
+        yield f"recent = one.recent_of({window.buckets}, (first, low, end))"
+        yield from _values(window)
+
+
+def _values(window: WindowReads) -> Iterator[str]:
+    yield "if recent is None:"
+    yield "    pass"
+    for slot, kind in window.distincts:
+        yield f"    into[{slot}] = one.distinct({kind!r}, {window.buckets}, (first, low, end))"
+    yield "else:"
+    yield "    pass"
+    for slot, kind in window.distincts:
+        yield f"    size = len(recent.times[{kind!r}])"
+        yield f"    into[{slot}] = size if size <= DISTINCT_MAX else DISTINCT_MAX + 1"
+    for kind in dict.fromkeys(kind for _, kind, _ in window.pairs):
+        yield f"if {kind!r} in others:"
+        yield f"    value = others[{kind!r}]"
+        yield "    if recent is None or recent.full:"
+        yield f"        part = one.count_of({kind!r}, value, {window.buckets}, (first, low, end))"
+        yield f"    else: part = recent.times[{kind!r}].get(value, 0)"
+        for slot, of, is_share in window.pairs:
+            if of == kind:
+                # The window is not empty, so there is a whole to have a share of.
+                found = "1_000 * part // count" if is_share else "part"
+                yield f"    into[{slot}] = past if part is None else {found}"
+
+
+def _add(tier: TierPlan, number: int) -> list[str]:
+    lines = [
+        f"one = series[{number}]",
+        f"key = second // {tier.bucket_s}",
+        "newest = one.newest",
+        "if key < newest or key < one.floor:",
+        "    one.add_late(key, seen)",
+        "else:",
+        "    if key > newest:",
+        *_in(f"    {line}" for line in _open(tier)),
+        "    one.count += 1",
+    ]
+    if tier.has_shares:
+        lines += ["    if is_declined is not None:"]
+        lines += ["        one.judged += 1", "        one.declined += is_declined"]
+    if tier.of:
+        lines += _in(_add_values(tier.of))
+    if tier.has_sums:
+        lines += [
+            "    if currency is not None:",
+            "        sums = one.sums",
+            "        total = sums.get(currency)",
+            "        if total is None or total > SUM_MAX - amount_minor:",
+            "            one.add_sum(currency, amount_minor)",
+            "        elif len(sums) == 1:",
+            "            one.sums = {currency: total + amount_minor}",
+            "        else:",
+            "            one.sums = {**sums, currency: total + amount_minor}",
+        ]
+    if tier.has_maxes:
+        lines += [
+            "    if currency is not None:",
+            "        most = one.tops.get(currency)",
+            "        if most is None: most = one.new_maxes(currency)",
+            "        if amount_minor > most: one.tops = {**one.tops, currency: amount_minor}",
+        ]
+    return lines
+
+
+def _add_values(of: tuple[str, ...]) -> Iterator[str]:
+    yield "heads, values, recent = one.heads, seen.values, one.recent"
+    yield "if recent is not None:"
+    yield "    if key < recent.first: recent = None"
+    yield "    elif key < recent.next: recent.next = key"
+    for place, kind in enumerate(of):
+        yield f"bucket{place} = heads[{kind!r}]"
+        yield f"value = values.get({kind!r})"
+        yield "if value is not None:"
+        yield f"    times = bucket{place}.get(value, 0)"
+        yield f"    if times or len(bucket{place}) <= DISTINCT_MAX:"
+        yield f"        bucket{place} = {{**bucket{place}, value: times + 1}}"
+        yield "        if not times: one.entries += 1"
+        yield "        if recent is not None:"
+        yield f"            counted = recent.times[{kind!r}]"
+        yield "            counted[value] = counted.get(value, 0) + 1"
+        yield f"            if not times and len(bucket{place}) > DISTINCT_MAX: recent.full += 1"
+    buckets = ", ".join(f"{kind!r}: bucket{place}" for place, kind in enumerate(of))
+    yield f"one.heads = {{{buckets}}}"
+
+
+def _open(tier: TierPlan) -> Iterator[str]:
+    yield "if len(one.history.keys) != one.end: one.own()"
+    yield "history, end = one.history, one.end"
+    yield "keys = history.keys"
+    yield "keys.append(key)"
+    yield "history.counts.append(one.count)"
+    if tier.has_shares:
+        yield "history.judged.append(one.judged)"
+        yield "history.declined.append(one.declined)"
+    if tier.has_sums:
+        yield "for held, total in one.sums.items(): append(history.sums, held, total)"
+    yield "if end:"
+    yield "    begin = one.begin"
+    if tier.has_maxes:
+        yield "    for held, most in one.tops.items(): history.maxes[held].append(most)"
+        yield "    one.tops = dict.fromkeys(one.tops, NONE_SEEN)"
+    if tier.of:
+        yield "    heads, values = one.heads, history.values"
+        for kind in tier.of:
+            yield f"    values[{kind!r}].append(heads[{kind!r}])"
+        yield f"    one.heads = {{{', '.join(f'{kind!r}: {{}}' for kind in tier.of)}}}"
+    yield "    one.newest, one.end = key, end + 1"
+    too_many = f"end - begin >= {tier.buckets_max}"
+    yield f"    if key - keys[begin] >= {tier.kept} or {too_many}: one.trim()"
+    yield "else: one.newest, one.end = key, 1"

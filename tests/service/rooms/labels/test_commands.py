@@ -1,0 +1,138 @@
+"""A label moves the features of its payment's entities, from when it was known; the log has it."""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from risk.entity_state import Asked
+from risk.vectors import Value
+from risk.windows import second_of
+from service.cli.features import read_state, values
+from service.db.places import Place
+from service.kernel.errors import Faulted
+from service.kernel.facts import DeviceKept, Instrument, Order, Shipping
+from service.rooms.assessments.public import open_features
+from service.rooms.labels.contract import RecordLabel
+from service.state.entities import EntityKey
+from tests.support.desk import DAY, SECOND, Desk, cny
+
+ENTITIES = (("payee", "p_77"), ("device", "d_1"), ("instrument", "ins_1"), ("address", "adr_1"))
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def desk(place: Place) -> Iterator[Desk]:
+    desk = Desk(place)
+    yield desk
+    desk.house.close()
+
+
+def pay(desk: Desk, minor: int = 10_000, **given: Any) -> str:
+    """Return the id of a payment with every entity that a label touches."""
+    desk.house.clock.advance(SECOND)
+    values = {
+        "amount": cny(minor),
+        "device": DeviceKept(device_id="d_1"),
+        "instrument": Instrument(instrument_id="ins_1"),
+        "order": Order(shipping=Shipping(address_id="adr_1")),
+    }
+    return str(desk.create(**{**values, **given}).payment.id)
+
+
+def label(desk: Desk, payment_id: str, name: str, **given: Any) -> None:
+    told = {"intent": "scam", "known_at": None, "source": "bank", "touches": ENTITIES}
+    desk.house.clock.advance(SECOND)
+    desk.accept(RecordLabel(payment_id=payment_id, external_id=name, **{**told, **given}))
+
+
+def seen(desk: Desk, name: str, **given: Any) -> Value:
+    """Return a feature of a payment of now."""
+    pay(desk, **given)
+    row = desk.assessments()[-1]
+    found = open_features(row["features"], assessment_id=row["assessment_id"], sealer=desk.sealer)
+    return found.value(name)
+
+
+def test_fraud_counts_with_every_entity_of_its_payment(desk: Desk) -> None:
+    first = pay(desk)
+    assert [seen(desk, f"{kind}_fraud_count_30d") for kind, _ in ENTITIES] == [0, 0, 0, 0]
+
+    label(desk, first, "one")
+
+    assert [seen(desk, f"{kind}_fraud_count_30d") for kind, _ in ENTITIES] == [1, 1, 1, 1]
+    # One of eight payments that came before.
+    assert seen(desk, "payee_fraud_share_30d") == 1_000 // 9
+
+
+def test_it_counts_from_when_it_was_known_and_no_earlier(desk: Desk) -> None:
+    first = pay(desk)
+    desk.wait(2 * HOUR)
+    label(desk, first, "one")
+    now = desk.house.clock.now()
+
+    assert seen(desk, "payee_fraud_count_30d", occurred_at=now - HOUR) == 0
+    assert seen(desk, "payee_fraud_count_30d") == 1
+
+
+def test_it_counts_in_the_window_of_its_payment(desk: Desk) -> None:
+    first = pay(desk)
+    desk.wait(40 * DAY)
+    label(desk, first, "one")
+
+    assert seen(desk, "payee_fraud_count_30d") == 0
+
+
+def test_the_label_that_became_known_last_counts_in_whatever_order_they_are_told(
+    desk: Desk,
+) -> None:
+    first = pay(desk)
+    desk.wait(DAY)
+    now = desk.house.clock.now()
+    label(desk, first, "normal", intent="normal", known_at=now - HOUR)
+    label(desk, first, "earlier", known_at=now - 2 * HOUR)
+    assert seen(desk, "payee_fraud_count_30d") == 0
+
+    label(desk, first, "later", intent="unauthorized")
+
+    assert seen(desk, "payee_fraud_count_30d") == 1
+
+
+def test_a_label_that_says_normal_moves_nothing(desk: Desk) -> None:
+    label(desk, pay(desk), "fine", intent="normal")
+
+    assert seen(desk, "payee_fraud_count_30d") == 0
+
+
+@pytest.mark.parametrize(("minor", "count"), [(10_000, 1), (90_000, 0)])
+def test_fraud_is_unexplained_where_its_amount_was_normal(
+    desk: Desk, minor: int, count: int
+) -> None:
+    for _ in range(4):
+        pay(desk)
+    label(desk, pay(desk, minor), "one")
+
+    assert seen(desk, "payee_unexplained_fraud_count_30d") == count
+    assert seen(desk, "payee_fraud_count_30d") == 1
+
+
+def test_the_log_alone_says_the_same(desk: Desk) -> None:
+    label(desk, pay(desk), "one")
+    asked = Asked(second=second_of(desk.house.clock.now()), currency="", amount_minor=0, others={})
+    for is_written in (False, True):
+        while is_written and desk.house.unit.write_back():
+            pass
+        key = EntityKey(desk.call.tenant_id, desk.call.mode, "payee", "p_77")
+        state = read_state(desk.house.spanning, key).state
+        found = {one.name: one.value for one in values("payee", state, asked, has_amount=False)}
+        assert found["payee_fraud_count_30d"] == 1
+
+
+def test_a_label_touches_no_entity_but_its_payments(desk: Desk) -> None:
+    first = pay(desk)
+
+    with pytest.raises(Faulted):
+        label(desk, first, "one", touches=(("payee", "p_other"),))
+
+    assert seen(desk, "payee_fraud_count_30d") == 0
