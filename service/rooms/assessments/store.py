@@ -6,8 +6,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from risk.assessment import ExemptionUse
+from risk.facts import Facts
 from service.db.statements import ANY_NUMBER, Bound, Statement
-from service.rooms.assessments.model import Action, Counted, to_row
+from service.rooms.assessments.model import Action, Counted, Touched, to_row
 from service.rooms.assessments.tables import (
     ACTIONS,
     ASSESSMENTS,
@@ -190,6 +191,30 @@ TAKE_FROM_DAY: Final = Statement(
     rows=ANY_NUMBER,
     name="take from day sum",
 )
+
+
+def counters_of(facts: Facts | Touched, call: Call) -> Bound:
+    """Return the read of the counters that a payment can be counted by."""
+    return COUNTERS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer=facts.payer_key,
+        instrument=facts.instrument_id,
+        device=facts.device_id,
+        currency=facts.currency,
+    )
+
+
+def day_sums_of(facts: Facts | Touched, call: Call) -> Bound:
+    """Return the read of a payer's newest day sums."""
+    return DAY_SUMS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer_key=facts.payer_key,
+        currency=facts.currency,
+    )
 
 
 def spend(
