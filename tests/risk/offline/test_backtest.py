@@ -1,6 +1,7 @@
 """The back-test and the engine decide the same, row by row, over features made both ways."""
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -80,6 +81,25 @@ CHANNELS = (None, "a", "b")
 FLAGS = (None, False, True)
 
 
+def columns_of(second: Any, amount: Any, currency: Any, who: tuple[Any, Any, Any]) -> Columns:
+    payer, payee, device = who
+    none = np.full(len(second), -1)
+    return Columns(
+        second=second,
+        amount_minor=amount,
+        currency=currency,
+        is_declined=np.zeros(len(second), np.int64),
+        keys={
+            **dict.fromkeys(("email", "phone", "address", "bin", "ip", "ip_24"), none),
+            "payer": payer,
+            "payee": payee,
+            "device": device,
+            "instrument": payer,
+            "merchant": np.zeros(len(second), np.int64),
+        },
+    )
+
+
 def history_of(rows: int, *, seed: int, preset: str) -> History:
     random = np.random.default_rng(seed)
     kind = random.choice(len(KINDS), rows, p=[0.7, 0.1, 0.1, 0.1])
@@ -97,21 +117,7 @@ def history_of(rows: int, *, seed: int, preset: str) -> History:
     # Accounts and contacts that changed a while before, a moment before, or never.
     before = [-1, int(second[0]) - 900, int(second[0]) - 200_000, int(second[rows // 2])]
     opened, changed = random.choice(before, rows), random.choice(before, rows)
-    none = np.full(rows, -1)
-    columns = Columns(
-        second=second,
-        amount_minor=amount,
-        currency=currency,
-        is_declined=np.zeros(rows, np.int64),
-        keys={
-            **dict.fromkeys(("email", "phone", "address", "bin", "ip", "ip_24"), none),
-            "payer": payer,
-            "payee": payee,
-            "device": device,
-            "instrument": payer,
-            "merchant": np.zeros(rows, np.int64),
-        },
-    )
+    columns = columns_of(second, amount, currency, (payer, payee, device))
 
     def facts(row: int) -> Facts:
         return Facts(
