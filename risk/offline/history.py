@@ -27,7 +27,7 @@ MINUTE_S: Final = 60
 PRODUCT_MAX: Final = 2**62
 # Who and what: many, and looked at by policy only as being there or not.
 _IDS: Final = ("payer.payer_id", "device.device_id", "instrument.instrument_id")
-_KEYS: Final = frozenset(
+KEYS: Final = frozenset(
     {
         *_IDS,
         *("payee.payee_id", "payer.email", "payer.phone", "device.ip", "instrument.bin"),
@@ -82,7 +82,7 @@ class Told:
         self._strategy = strategy
         self._preset = strategy.preset(history.preset)
         self._fields = make_fields(strategy.features)
-        rest = [code for name, code in history.told.items() if name not in _KEYS]
+        rest = [code for name, code in history.told.items() if name not in KEYS]
         keys = [history.told[name] == ABSENT for name in _IDS if name in history.told]
         self._rest = combined([*rest, *(one.astype(np.int64) for one in keys), _none(history)])
         _, self._rows, inverse = np.unique(self._rest, return_index=True, return_inverse=True)

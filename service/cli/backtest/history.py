@@ -5,8 +5,7 @@ pseudonyms under a key of nothing: they are compared with each other and kept no
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,45 +16,29 @@ from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from risk.facts import Facts
 from risk.feature import Entity
 from risk.offline.columns import ABSENT, Columns
-from risk.offline.history import History, combined
-from service.cli.replay.columns import ColumnMap, RowRefused, columns_of, minor_of, value_of
+from risk.offline.history import KEYS, History, combined
+from service.cli.backtest.fields import Coded, Fields, Ints, Values, coded, merged
+from service.cli.replay.columns import ColumnMap, RowRefused, columns_of, value_of
 from service.cli.replay.labels import LabelMap
 from service.kernel import facts as kernel
 from service.rooms.payments.commands.translate import judged_facts
 from service.rooms.payments.contract import CreatePaymentRequest, PaymentFacts, rule_errors
 
-Ints = npt.NDArray[np.int64]
-# The columns of a file: numpy arrays, or lists.
-Values = Mapping[str, Any]
 MERCHANT: Final = "backtest"
 _KEY: Final = bytes(32)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-# What no two payments need share, and neither policy nor any rule looks at; see risk.facts.
-_UNSEEN: Final = frozenset(
-    {
-        ("reference",),
-        ("occurred_at",),
-        ("amount", "value"),
-        ("payee", "name"),
-        ("payee", "account"),
-        ("device", "session_id"),
-        ("device", "user_agent"),
-        ("order", "order_id"),
-        ("order", "quote"),
-    }
+_NAMES: Final[tuple[tuple[str, ...], ...]] = (
+    ("payer", "payer_id"),
+    ("payee", "payee_id"),
+    ("device", "device_id"),
+    ("instrument", "instrument_id"),
+    ("order", "shipping", "address_id"),
 )
-
-
-class Coded(NamedTuple):
-    """A field of payments: a number for each different value.
-
-    Attributes:
-        code: By row; `ABSENT` where there is none.
-        values: By number.
-    """
-
-    code: Ints
-    values: list[Any]
+_CONTACTS: Final[tuple[tuple[tuple[str, ...], Entity], ...]] = (
+    (("payer", "email"), "email"),
+    (("payer", "phone"), "phone"),
+    (("device", "ip"), "ip"),
+)
 
 
 class Loaded(NamedTuple):
@@ -82,13 +65,15 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
         preset: Code of the preset under which they are judged.
     """
     size = len(next(iter(values.values()), ()))
-    fields = _Fields(values, columns, size)
+    fields = Fields(values, columns, size)
     second = _seconds(fields.raw(("occurred_at",)), size)
     amount, is_rounded, currency = fields.money
     is_sound = (second >= 0) & (amount >= 0) & fields.has(("reference",))
     keys = _keys(fields)
     is_sound &= (keys["payer"] != ABSENT) & (keys["payee"] != ABSENT)
+    is_sound &= _named(fields, keys)
     chosen = np.flatnonzero(is_sound)
+    chosen = chosen[_taken(values, columns, fields, chosen)[chosen]]
     chosen = chosen[np.argsort(second[chosen], kind="stable")]
     found = Columns(
         second=second[chosen],
@@ -110,121 +95,12 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
 def labelled(values: Values, label: LabelMap) -> npt.NDArray[np.bool_]:
     """Return which rows are fraud by a map's labels; one without a label is not."""
     names = columns_of(label.intent)
-    columns = [_coded(values[name]).code for name in names]
+    columns = [coded(values[name]).code for name in names]
     _, rows, group = np.unique(combined(columns), return_index=True, return_inverse=True)
     told = [value_of(label.intent, {name: values[name][row] for name in names}) for row in rows]
     intents = [label.intents.get(str(one)) for one in told]
     found = np.array([one not in {None, "normal"} for one in intents], np.bool_)
     return found[group.reshape(-1)]
-
-
-class _Fields:
-    """The fields of all payments, made when they are asked for."""
-
-    def __init__(self, values: Values, columns: ColumnMap, size: int) -> None:
-        self._values = values
-        self._map = columns
-        self._size = size
-        self._coded: dict[str, Coded] = {}
-        self._found: dict[tuple[str, ...], Coded] = {}
-
-    def raw(self, path: tuple[str, ...]) -> Any:
-        """Return a field that is a column of the file and nothing else, as it is there."""
-        template = _at(self._map.payment, path)
-        [column] = columns_of(template) or [None]
-        if column is None or template != f"{{{column}}}":
-            return [value_of(template, {})] * self._size
-        return self._values[column]
-
-    def of(self, path: tuple[str, ...]) -> Coded:
-        """Return a field by its path in the request."""
-        if path not in self._found:
-            usual = self._of(_at(self._map.payment, path))
-            if path[0] in self._map.zero and path != ("amount", "value"):
-                usual = self._with_zero(usual, self._of(_at(self._map.zero, path)))
-            self._found[path] = usual
-        return self._found[path]
-
-    @cached_property
-    def money(self) -> tuple[Ints, npt.NDArray[np.bool_], Ints]:
-        """Return amounts in minor units (-1: none), whether each was rounded, and currencies."""
-        return _money(self)
-
-    def paths(self) -> list[tuple[str, ...]]:
-        """Return every field that somebody may look at, by its path."""
-        found = dict.fromkeys((*_leaves(self._map.payment, ()), *_leaves(self._map.zero, ())))
-        return [path for path in found if path not in _UNSEEN and path[0] != "metadata"]
-
-    def has(self, path: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-        """Return where a field is, without making values that no two payments share."""
-        template = _at(self._map.payment, path)
-        found = np.full(self._size, template is not None)
-        for name in columns_of(template):
-            column = self._values[name]
-            if not isinstance(column, np.ndarray):
-                found &= np.fromiter((one not in {None, ""} for one in column), np.bool_)
-        return found
-
-    def column(self, name: str) -> Coded:
-        """Return a column of the file."""
-        if name not in self._coded:
-            self._coded[name] = _coded(self._values[name])
-        return self._coded[name]
-
-    def _of(self, template: Any) -> Coded:
-        names = tuple(dict.fromkeys(columns_of(template)))
-        if not names:
-            value = None if template is None else value_of(template, {})
-            code = np.full(self._size, ABSENT if value is None else 0, np.int64)
-            return Coded(code, [] if value is None else [value])
-        columns = [self.column(name) for name in names]
-        if len(columns) == 1:
-            [one], [name] = columns, names
-            return _merged(one.code, [value_of(template, {name: value}) for value in one.values])
-        group = combined([one.code for one in columns])
-        _, rows, group = np.unique(group, return_index=True, return_inverse=True)
-        made = [
-            value_of(template, {name: self._values[name][row] for name in names}) for row in rows
-        ]
-        return _merged(group.reshape(-1).astype(np.int64), made)
-
-    def _with_zero(self, usual: Coded, zero: Coded) -> Coded:
-        amount = self.money[0]
-        moved = np.where(zero.code == ABSENT, ABSENT, zero.code + len(usual.values))
-        both = np.where(amount == 0, moved, usual.code)
-        return _merged(both, [*usual.values, *zero.values])
-
-
-def _leaves(template: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every field that a map fills in."""
-    if not isinstance(template, dict):
-        yield path
-        return
-    for name, part in template.items():
-        yield from _leaves(part, (*path, name))
-
-
-def _merged(code: Ints, values: list[Any]) -> Coded:
-    """Return values with those that are equal under one number, and those that are None absent."""
-    places: dict[Any, int] = {}
-    number = [ABSENT if one is None else places.setdefault(one, len(places)) for one in values]
-    found = np.array([*number, ABSENT], np.int64)[code]
-    return Coded(found, list(places))
-
-
-def _coded(values: Any) -> Coded:
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iufM":
-        different, code = np.unique(values, return_inverse=True)
-        return Coded(code.reshape(-1).astype(np.int64), different.tolist())
-    places: dict[Any, int] = {}
-    code = np.fromiter((places.setdefault(one, len(places)) for one in values), np.int64)
-    return Coded(code, list(places))
-
-
-def _at(template: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        template = template.get(name) if isinstance(template, dict) else None
-    return template
 
 
 def _seconds(values: Any, size: int) -> Ints:
@@ -243,27 +119,7 @@ def _second(value: Any) -> int:
     return (at - _EPOCH) // dt.timedelta(seconds=1)
 
 
-def _money(fields: _Fields) -> tuple[Ints, npt.NDArray[np.bool_], Ints]:
-    """Return amounts in minor units (-1: none), whether each was rounded, and its currency."""
-    value, currency = fields.of(("amount", "value")), fields.of(("amount", "currency"))
-    minor, rounded = np.full(len(value.code), -1, np.int64), np.zeros(len(value.code), np.bool_)
-    for number, name in enumerate(currency.values):
-        made = [_minor(one, str(name)) for one in value.values]
-        amounts = np.array([*(one[0] for one in made), -1], np.int64)[value.code]
-        is_rounded = np.array([*(one[1] for one in made), False], np.bool_)[value.code]
-        own = currency.code == number
-        minor, rounded = np.where(own, amounts, minor), np.where(own, is_rounded, rounded)
-    return minor, rounded, currency.code
-
-
-def _minor(value: Any, currency: str) -> tuple[int, bool]:
-    try:
-        return minor_of(value, currency)
-    except RowRefused:
-        return -1, False
-
-
-def _keys(fields: _Fields) -> dict[Entity, Ints]:
+def _keys(fields: Fields) -> dict[Entity, Ints]:
     """Return a number for each key of every entity, as the door would make the keys."""
     email = _mapped(fields.of(("payer", "email")), _pseudonym(Kind.EMAIL))
     phone = _mapped(fields.of(("payer", "phone")), _pseudonym(Kind.PHONE))
@@ -296,7 +152,7 @@ def _mapped(field: Coded, make: Callable[[str], str]) -> Ints:
             made.append(make(str(one)))
         except ValueError:
             made.append(None)
-    return _merged(field.code, made).code
+    return merged(field.code, made).code
 
 
 def _pseudonym(kind: Kind) -> Callable[[str], str]:
@@ -314,6 +170,53 @@ def _facts(values: Values, columns: ColumnMap, chosen: Ints) -> Callable[[int], 
         return facts_of(columns.request(told, now=None).body)
 
     return facts
+
+
+def _named(fields: Fields, keys: Mapping[Entity, Ints]) -> npt.NDArray[np.bool_]:
+    """Return which rows name people and things as the door takes them."""
+    found = np.ones_like(keys["payer"], np.bool_)
+    for path in _NAMES:
+        field = fields.of(path)
+        wrong = [number for number, one in enumerate(field.values) if not _is_name(one)]
+        found &= ~np.isin(field.code, wrong)
+    for path, entity in _CONTACTS:
+        found &= (fields.of(path).code == ABSENT) == (keys[entity] == ABSENT)
+    return found
+
+
+def _is_name(value: Any) -> bool:
+    try:
+        msgspec.convert(value, kernel.Name)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _taken(
+    values: Values, columns: ColumnMap, fields: Fields, chosen: Ints
+) -> npt.NDArray[np.bool_]:
+    """Return which rows the door would take; one is tried of all that were told the same."""
+    found = np.ones(len(fields.money[0]), np.bool_)
+    if not len(chosen):
+        return found
+    told = [fields.of(path).code for path in fields.paths() if ".".join(path) not in KEYS]
+    told.append((fields.money[0] == 0).astype(np.int64))
+    _, rows, group = np.unique(
+        combined([one[chosen] for one in told]), return_index=True, return_inverse=True
+    )
+    is_taken = [_is_taken(values, columns, int(chosen[row])) for row in rows]
+    found[chosen] = np.array(is_taken, np.bool_)[group.reshape(-1)]
+    return found
+
+
+def _is_taken(values: Values, columns: ColumnMap, place: int) -> bool:
+    told = {name: _plain(values[name][place]) for name in columns.columns}
+    try:
+        # The reference is this row's own, and says nothing of the others.
+        facts_of({**columns.request(told, now=None).body, "reference": MERCHANT})
+    except RowRefused:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

@@ -43,15 +43,15 @@ def rows(count: int, *, seed: int) -> dict[str, list[str]]:
     return {
         "a": some("1", "12"),
         "b": some("3", "23"),
-        "kind": some("purchase", "payout"),
+        "kind": some("purchase", "payout", "gift"),
         "at": [
             one if chance < 0.95 else "never"
             for one, chance in zip(at, random.random(count), strict=True)
         ],
         "amount": some("0", "0.00", "1.5", "57.165", "x", "12"),
         "currency": some("CNY", "USD", "JPY"),
-        "payer": some("", "c_1", "c_2"),
-        "email": some("", "lin@example.com", "LIN@example.com", "wu@example.com"),
+        "payer": some("", "c_1", "c_2", "c_" + 70 * "x"),
+        "email": some("", "lin@example.com", "LIN@example.com", "wu@example.com", "wu@"),
         "phone": some("", "+86 100 0000", "+861000000"),
         "device": some("", "d_1"),
         "ip": some("", "203.0.113.7", "203.0.113.9", "198.51.100.1"),
