@@ -37,7 +37,7 @@ def test_the_answer_is_shown_without_its_whole_token(told: Told) -> None:
 def test_what_is_shown_fits_a_terminal_but_for_the_lines_to_paste(told: Told) -> None:
     before = shown(told).partition("READY")[0].splitlines()
 
-    assert not [line for line in before if len(line) > WIDTH + len('"leaf": ')]
+    assert not [line for line in before if len(line) > WIDTH + len('"leaf": ,')]
 
 
 def test_every_line_stands_alone_under_its_title(told: Told) -> None:
