@@ -213,9 +213,6 @@ def _add(tier: TierPlan, number: int) -> list[str]:
 
 def _add_values(of: tuple[str, ...]) -> Iterator[str]:
     yield "heads, values, recent = one.heads, seen.values, one.recent"
-    yield "if recent is not None:"
-    yield "    if key < recent.first: recent = None"
-    yield "    elif key < recent.next: recent.next = key"
     for place, kind in enumerate(of):
         yield f"bucket{place} = heads[{kind!r}]"
         yield f"value = values.get({kind!r})"

@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right
 from typing import Final
 
 from risk.history import (
-    AFTER_ALL,
     DISTINCT_MAX,
     History,
     Recent,
@@ -320,5 +319,6 @@ class Series:
         else:
             return recent
         recent.first = first
-        recent.next = keys[low] if low < end else AFTER_ALL
+        # A bucket inside is not after the newest, so whatever comes next is inside as well.
+        recent.next = keys[low]
         return recent
