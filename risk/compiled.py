@@ -144,7 +144,8 @@ def _filled(window: WindowReads) -> Iterator[str]:
         declined = "1_000 * (one.declined - history.declined[low]) // judged"
         yield f"{_all(window.shares)}{declined} if judged else none"
     if window.distincts or window.pairs:
-        yield f"recent = one.recent_of({window.buckets}, (first, low, end))"
+        yield "span = first, low, end"
+        yield f"recent = one.recent_of({window.buckets}, span)"
         yield from _values(window)
 
 
@@ -152,7 +153,7 @@ def _values(window: WindowReads) -> Iterator[str]:
     yield "if recent is None:"
     yield "    pass"
     for slot, kind in window.distincts:
-        yield f"    into[{slot}] = one.distinct({kind!r}, {window.buckets}, (first, low, end))"
+        yield f"    into[{slot}] = one.distinct({kind!r}, span)"
     yield "else:"
     yield "    pass"
     for slot, kind in window.distincts:
@@ -162,7 +163,7 @@ def _values(window: WindowReads) -> Iterator[str]:
         yield f"if {kind!r} in others:"
         yield f"    value = others[{kind!r}]"
         yield "    if recent is None or recent.full:"
-        yield f"        part = one.count_of({kind!r}, value, {window.buckets}, (first, low, end))"
+        yield f"        part = one.count_of({kind!r}, value, span)"
         yield f"    else: part = recent.times[{kind!r}].get(value, 0)"
         for slot, of, is_share in window.pairs:
             if of == kind:
@@ -212,9 +213,6 @@ def _add(tier: TierPlan, number: int) -> list[str]:
 
 def _add_values(of: tuple[str, ...]) -> Iterator[str]:
     yield "heads, values, recent = one.heads, seen.values, one.recent"
-    yield "if recent is not None:"
-    yield "    if key < recent.first: recent = None"
-    yield "    elif key < recent.next: recent.next = key"
     for place, kind in enumerate(of):
         yield f"bucket{place} = heads[{kind!r}]"
         yield f"value = values.get({kind!r})"

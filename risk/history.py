@@ -10,8 +10,6 @@ import msgspec
 
 # Beyond so many different values in one window we say only that it is more.
 DISTINCT_MAX: Final = 64
-# After every bucket.
-AFTER_ALL: Final = 2**62
 
 Column: TypeAlias = "array[int] | list[int]"
 
@@ -90,7 +88,7 @@ class Recent:
 
     def __init__(self, buckets: int, of: Iterable[str]) -> None:
         self.buckets = buckets
-        self.first = self.next = AFTER_ALL
+        self.first = self.next = 0
         self.full = 0
         self.times: dict[str, dict[int, int]] = {kind: {} for kind in of}
 

@@ -74,13 +74,13 @@ def _read_more(
         into[slot] = THOUSANDTHS * declined // judged if judged else missing["no_history"]
     for slot, kind in window.distincts:
         if kind in series.heads:
-            into[slot] = series.distinct(kind, window.buckets, span)
+            into[slot] = series.distinct(kind, span)
         else:
             into[slot] = missing["not_loaded"]
     for slot, kind, is_share in window.pairs:
         # Whoever fills the vector says which entity the payment lacks.
         if kind in asked.others:
-            into[slot] = _pair(series, window, kind, span, asked, is_share)
+            into[slot] = _pair(series, kind, span, asked, is_share)
 
 
 def _sum(series: Series, span: Span, asked: Asked, *, is_unsummed: bool) -> Any:
@@ -102,7 +102,6 @@ def _max(series: Series, span: Span, asked: Asked, *, is_unsummed: bool) -> Any:
 
 def _pair(
     series: Series,
-    window: WindowReads,
     kind: str,
     span: Span,
     asked: Asked,
@@ -110,7 +109,7 @@ def _pair(
 ) -> Any:
     if kind not in series.heads:
         return asked.missing["not_loaded"]
-    part = series.count_of(kind, asked.others[kind], window.buckets, span)
+    part = series.count_of(kind, asked.others[kind], span)
     if part is None:
         return asked.missing["outside_kept_range"]
     if not is_share:

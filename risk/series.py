@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right
 from typing import Final
 
 from risk.history import (
-    AFTER_ALL,
     DISTINCT_MAX,
     History,
     Recent,
@@ -22,6 +21,8 @@ NONE_SEEN: Final = -1
 NEVER: Final = -(2**62)
 # A window's first bucket, and the places where those that there are begin and end.
 Span = tuple[int, int, int]
+# Values of so many buckets are counted as fast as they are kept up.
+FEW: Final = 3
 # What was let go stays in shared columns until it is so many buckets, and half of them.
 _LEFT_MAX: Final = 32
 
@@ -133,33 +134,17 @@ class Series:
             declined, judged = history.declined[end], history.judged[end]
         return declined - history.declined[low], judged - history.judged[low]
 
-    def distinct(self, kind: str, buckets: int, span: Span) -> int:
-        """Return how many different values; one more than `DISTINCT_MAX` stands for more.
-
-        Args:
-            kind: Of the values.
-            buckets: Length of the window.
-            span: What is there of it.
-        """
+    def distinct(self, kind: str, span: Span) -> int:
+        """Return how many different values; one more than `DISTINCT_MAX` stands for more."""
         _, low, end = span
-        if low == end:
-            return 0
-        recent = self.recent_of(buckets, span)
-        if recent is not None:
-            return min(len(recent.times[kind]), DISTINCT_MAX + 1)
         found: set[int] = set()
         for bucket in self._buckets(kind, low, end):
             found.update(bucket)
         return min(len(found), DISTINCT_MAX + 1)
 
-    def count_of(self, kind: str, value: int, buckets: int, span: Span) -> int | None:
+    def count_of(self, kind: str, value: int, span: Span) -> int | None:
         """Return how often a value came; None where a bucket had no place left for it."""
         _, low, end = span
-        if low == end:
-            return 0
-        recent = self.recent_of(buckets, span)
-        if recent is not None and not recent.full:
-            return recent.times[kind].get(value, 0)
         count = 0
         for bucket in self._buckets(kind, low, end):
             times = bucket.get(value)
@@ -299,11 +284,15 @@ class Series:
 
     def _buckets(self, kind: str, low: int, end: int) -> list[dict[int, int]]:
         closed = self.end - 1
+        if low >= end:
+            return []
         found = self.history.values[kind][low : min(end, closed)]
         return [*found, self.heads[kind]] if end > closed else found
 
     def recent_of(self, buckets: int, span: Span) -> Recent | None:
-        """Return the values of a window; None where they are kept up for another one.
+        """Return the values of a window; None where they are as well counted.
+
+        That is where it holds few buckets, and where another window's values are kept up.
 
         Args:
             buckets: Length of the window.
@@ -312,6 +301,9 @@ class Series:
         first, low, end = span
         recent = self.recent
         if end != self.end or (recent is not None and recent.buckets != buckets):
+            return None
+        if end - low <= FEW:
+            self.recent = None
             return None
         keys, of = self.history.keys, self.plan.of
         if recent is None or first < recent.first:
@@ -327,5 +319,6 @@ class Series:
         else:
             return recent
         recent.first = first
-        recent.next = keys[low] if low < end else AFTER_ALL
+        # A bucket inside is not after the newest, so whatever comes next is inside as well.
+        recent.next = keys[low]
         return recent

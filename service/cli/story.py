@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime as dt
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,7 +27,24 @@ from service.unit_of_work.commands import Submit
 
 # Over 30 days: the phone counts as known (docs/policy.md).
 PHONE_KNOWN: Final = dt.timedelta(days=60)
+# One more than the rule allows (docs/starter-rules.md).
+CARDS_TRIED: Final = 7
+LANGUAGES: Final[tuple[Literal["en", "zh"], ...]] = ("en", "zh")
 _MILLISECOND_NS: Final = 1_000_000
+
+
+class Stopped(msgspec.Struct, frozen=True, kw_only=True):
+    """A fraud that was tried in the demo, and what stopped it.
+
+    Attributes:
+        tried: What was done, for people.
+        outcome: Of its last payment.
+        reasons: Why, in English and Chinese, as officers read it.
+    """
+
+    tried: str
+    outcome: str
+    reasons: tuple[str, ...]
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +58,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
         answer: The answer to it.
         answer_ms: How long it took.
         lines: What to paste.
+        stopped: Frauds that were tried and stopped.
     """
 
     url: str
@@ -50,6 +68,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     answer: dict[str, Any]
     answer_ms: float
     lines: tuple[Line, ...]
+    stopped: tuple[Stopped, ...]
 
 
 class Story:
@@ -82,7 +101,51 @@ class Story:
             answer=answer.body,
             answer_ms=round(answer.duration_ns / _MILLISECOND_NS, 1),
             lines=tuple(lines(self._url, kites, books, at=self._at, payment_id=answer.body["id"])),
+            stopped=(self._card_testing(kites), self._drained(kites)),
         )
+
+    def _card_testing(self, shop: Shop) -> Stopped:
+        """Let a thief try stolen cards, one after the other, from one phone."""
+        bodies = [
+            payment(
+                minor=100,
+                payee="kites",
+                at=self._at,
+                payer={"payer_id": f"guest-{number}"},
+                device={"device_id": "thiefs-phone"},
+                instrument={"instrument_id": f"stolen-card-{number}", "type": "card"},
+            )
+            for number in range(CARDS_TRIED)
+        ]
+        return self._stopped(shop, bodies, "a thief tries stolen cards with 1.00 yuan each")
+
+    def _drained(self, shop: Shop) -> Stopped:
+        """Let a scammer have nearly all of an account sent to someone new."""
+        body = payment(
+            minor=970_000,
+            payee="safe-account",
+            at=self._at,
+            kind="transfer",
+            payer={"payer_id": "wang"},
+            balance_before={"value": 1_000_000, "currency": "CNY"},
+        )
+        return self._stopped(
+            shop, [body], "a victim sends 9,700.00 of 10,000.00 yuan to a stranger"
+        )
+
+    def _stopped(self, shop: Shop, bodies: list[Body], tried: str) -> Stopped:
+        key = f"{shop.name}-tried-{bodies[0]['payer']['payer_id']}"
+        for number, body in enumerate(bodies[:-1]):
+            self._post(shop, "/v1/payments", body, f"{key}-{number:04d}")
+        # The same request again, for its answer in Chinese: it changes nothing.
+        english, chinese = (
+            self._post(shop, "/v1/payments", bodies[-1], f"{key}-last", language=language).body
+            for language in LANGUAGES
+        )
+        reasons = [
+            one["text"] for answer in (english, chinese) for one in answer["assessment"]["reasons"]
+        ]
+        return Stopped(tried=tried, outcome=english["outcome"], reasons=tuple(reasons))
 
     def _shop(self, name: str, preset: Preset) -> tuple[Shop, Merchant]:
         command = CreateMerchant(name=name, preset=preset)
@@ -115,12 +178,20 @@ class Story:
         execute = {"payment_token": made["payment_token"], **parts}
         self._post(shop, f"/v1/payments/{made['id']}/execute", execute, "books-execute-0000")
 
-    def _post(self, shop: Shop, path: str, body: Body, key: str) -> Answer:
+    def _post(
+        self,
+        shop: Shop,
+        path: str,
+        body: Body,
+        key: str,
+        *,
+        language: Literal["en", "zh"] = "en",
+    ) -> Answer:
         sender = Sender(
             read_target(self._url), key=shop.key, clock=self._clock, wait=lambda _seconds: True
         )
         with contextlib.closing(sender):
-            answer = sender.post(path, body, idempotency_key=key)
+            answer = sender.post(path, body, idempotency_key=key, language=language)
         if not answer.is_good:
             raise Failure(
                 "demo_failed",

@@ -26,6 +26,11 @@ def text_of(ready: Ready) -> str:
         f"{address}  Paste any line into another terminal; Ctrl-C here ends it.",
         click.style("-K names a file that carries the shop's key.", dim=True),
     ]
+    if ready.stopped:
+        parts.append(f"\n{_bold('## stopped meanwhile, with the reasons an officer reads')}")
+    for stopped in ready.stopped:
+        parts.append(f"{click.style(stopped.outcome.upper(), fg='red')}  {stopped.tried}")
+        parts += [f"  {reason}" for reason in stopped.reasons]
     titles = {shop.name: f'shop "{shop.name}", preset {shop.preset}' for shop in ready.shops}
     group = ""
     for one in ready.lines:

@@ -201,8 +201,9 @@ def test_its_log_is_signed_and_verifies(golden: Golden) -> None:
 
     found = golden.terminal.json("audit", "verify")
 
-    # What was written before there was a tree, and two commands with the key since.
-    assert (found["verified"], found["size"]) == (True, entries + 3)
+    # What was written before there was a tree, and what was since.
+    assert found["verified"]
+    assert (found["unsigned"], found["size"] > entries) == (1, True)
 
 
 def test_the_golden_store_is_small() -> None:

@@ -15,7 +15,7 @@ from risk.entity_state import CURRENCIES_MAX, EntityState
 from risk.history import DISTINCT_MAX, keyed
 from risk.plan import Plan, Reads, Want, make_plan, make_reads
 from risk.reading import Asked
-from risk.series import SUM_MAX
+from risk.series import FEW, SUM_MAX
 from risk.windows import EPOCH, TIERS, tier_of
 
 DAY_S = 86_400
@@ -283,23 +283,25 @@ def test_two_copies_of_one_state_go_apart() -> None:
 
 def test_what_was_let_go_is_kept_up_no_longer() -> None:
     state, recount = EntityState(PLAN), Recount()
-    for second in (NOON_S, NOON_S + 60, NOON_S + 100 * DAY_S):
-        paid = Paid(second, device=f"d{second}")
-        assert read(state, paid) == recount.read(paid)
+    far = [0, 3_600, 7_200, 10_800, 14_400, *(100 * DAY_S + 3_600 * hour for hour in range(6))]
+    for gap_s in far:
+        paid = Paid(NOON_S + gap_s, device=f"d{gap_s}")
+        if gap_s <= 14_400:
+            assert read(state, paid) == recount.read(paid)
         add(state, paid)
         recount.add(paid)
 
-    asked = Paid(NOON_S + 100 * DAY_S, device="d")
+    asked = Paid(NOON_S + far[-1], device="d")
     assert read(state, asked) == recount.read(asked)
 
 
 def test_what_a_read_kept_up_is_counted_anew_by_the_copy_that_lacks_it() -> None:
     state, recount = EntityState(PLAN), Recount()
-    for hour in range(5):
+    for hour in range(FEW + 2):
         paid = Paid(NOON_S + 3_600 * hour, device=f"d{hour}")
         add(state, paid)
         recount.add(paid)
-    asked = Paid(NOON_S + 5 * 3_600, device="d1")
+    asked = Paid(NOON_S + (FEW + 2) * 3_600, device="d1")
     read(state, asked)
 
     taken = state.copy()

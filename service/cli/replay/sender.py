@@ -4,7 +4,7 @@ import http.client
 import ssl
 import urllib.parse
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -105,7 +105,14 @@ class Sender:
         self._wait = wait
         self._connection: http.client.HTTPConnection | None = None
 
-    def post(self, path: str, body: Mapping[str, Any], *, idempotency_key: str) -> Answer:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        idempotency_key: str,
+        language: Literal["en", "zh"] = "en",
+    ) -> Answer:
         """Send a request until it is answered for good; the same bytes and key each time.
 
         429 and 503 are tried again after the pause that they ask for, and so is what met a
@@ -116,6 +123,7 @@ class Sender:
             "Authorization": f"Bearer {self._key}",
             "Content-Type": "application/json",
             "Idempotency-Key": idempotency_key,
+            "Accept-Language": language,
         }
         pause_s = PAUSE_FIRST_S
         answer = Answer(status=0, body={}, is_replayed=False, tries=0, duration_ns=0)

@@ -1,7 +1,6 @@
 """What payments ask of this room: a judgement, and giving back what one had counted."""
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +9,7 @@ import msgspec
 from keys.sealing import Sealer
 from keys.translog import commitment
 from risk import events
-from risk.assessment import Assessment, ExemptionUse
+from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
 from risk.frauds import NORMAL_MAX_MILLI
@@ -133,7 +132,7 @@ class Judge:
 
     def reads(self, facts: Facts | Touched, call: Call) -> list[Bound]:
         """Return the reads of the counters that a judgement needs."""
-        return [_counters(facts, call), _day_sums(facts, call)]
+        return [store.counters_of(facts, call), store.day_sums_of(facts, call)]
 
     def judge(
         self, view: View, facts: Facts, known: Known, *, subject_id: str | None, ctx: Context
@@ -229,12 +228,12 @@ class Judge:
                 credentials_changed_at=known.credentials_changed_at,
             )
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
-        for row in view.rows(_counters(facts, ctx.call)):
+        for row in view.rows(store.counters_of(facts, ctx.call)):
             counters[row["scope"]] = Counter(row["count"], row["amount_minor"])
         day = day_of(self._strategy.preset(known.preset), ctx.now)
         sums = {
             row["limit_code"]: row["amount_minor"]
-            for row in view.rows(_day_sums(facts, ctx.call))
+            for row in view.rows(store.day_sums_of(facts, ctx.call))
             if row["day"] == day
         }
         level_1 = sums.get(LEVEL_1, 0)
@@ -280,7 +279,9 @@ class Judge:
             limit_codes=tuple(codes),
             payer_key=facts.payer_key,
         )
-        return counted, _spend_changes(counted, use, day_limits, ctx.call)
+        return counted, tuple(
+            Change(bound=bound) for bound in store.spend(counted, use, day_limits, ctx.call)
+        )
 
     def _row(self, record: "_Record", ctx: Context) -> Bound:
         return store.INSERT_ASSESSMENT(
@@ -360,61 +361,6 @@ def last_change(view: View, call: Call, payer_key: str) -> dt.datetime | None:
     """Return when a payer's newest change of a credential took effect; None if none is known."""
     row = view.maybe(last_change_read(call, payer_key))
     return None if row is None else row["credentials_changed_at"]
-
-
-def _counters(facts: Facts | Touched, call: Call) -> Bound:
-    return store.COUNTERS_OF(
-        tenant_id=call.tenant_id,
-        merchant_id=call.merchant_id,
-        mode=call.mode,
-        payer=facts.payer_key,
-        instrument=facts.instrument_id,
-        device=facts.device_id,
-        currency=facts.currency,
-    )
-
-
-def _day_sums(facts: Facts | Touched, call: Call) -> Bound:
-    return store.DAY_SUMS_OF(
-        tenant_id=call.tenant_id,
-        merchant_id=call.merchant_id,
-        mode=call.mode,
-        payer_key=facts.payer_key,
-        currency=facts.currency,
-    )
-
-
-def _spend_changes(
-    counted: Counted, use: ExemptionUse, day_limits: Mapping[str, int], call: Call
-) -> tuple[Change, ...]:
-    owner = {
-        "tenant_id": call.tenant_id,
-        "merchant_id": call.merchant_id,
-        "mode": call.mode,
-        "currency": counted.currency,
-        "amount_minor": counted.amount_minor,
-    }
-    counters = [
-        store.COUNT_EXEMPTION(
-            scope=scope,
-            key=key,
-            count_max=use.count_max,
-            amount_minor_max=use.amount_minor_max,
-            **owner,
-        )
-        for scope, key in counted.scopes.items()
-    ]
-    sums = [
-        store.ADD_TO_DAY(
-            payer_key=counted.payer_key,
-            day=counted.day,
-            limit_code=code,
-            amount_minor_max=day_limits[code],
-            **owner,
-        )
-        for code in counted.limit_codes
-    ]
-    return tuple(Change(bound=bound) for bound in (*counters, *sums))
 
 
 def _entry(record: _Record) -> Entry:

@@ -1,11 +1,14 @@
 """SQL of assessments: what a judgement reads, and the guarded statements that it spends by."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from risk.assessment import ExemptionUse
+from risk.facts import Facts
 from service.db.statements import ANY_NUMBER, Bound, Statement
-from service.rooms.assessments.model import Action, Counted, to_row
+from service.rooms.assessments.model import Action, Counted, Touched, to_row
 from service.rooms.assessments.tables import (
     ACTIONS,
     ASSESSMENTS,
@@ -188,6 +191,71 @@ TAKE_FROM_DAY: Final = Statement(
     rows=ANY_NUMBER,
     name="take from day sum",
 )
+
+
+def counters_of(facts: Facts | Touched, call: Call) -> Bound:
+    """Return the read of the counters that a payment can be counted by."""
+    return COUNTERS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer=facts.payer_key,
+        instrument=facts.instrument_id,
+        device=facts.device_id,
+        currency=facts.currency,
+    )
+
+
+def day_sums_of(facts: Facts | Touched, call: Call) -> Bound:
+    """Return the read of a payer's newest day sums."""
+    return DAY_SUMS_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        payer_key=facts.payer_key,
+        currency=facts.currency,
+    )
+
+
+def spend(
+    counted: Counted, use: ExemptionUse, day_limits: Mapping[str, int], call: Call
+) -> list[Bound]:
+    """Return the guarded statements by which an approval counts what it uses up.
+
+    Args:
+        counted: What is counted, and for whom.
+        use: The limits of each scope.
+        day_limits: Limit code -> the most that the day's sum may come to.
+        call: Whose counters they are.
+    """
+    owner = {
+        "tenant_id": call.tenant_id,
+        "merchant_id": call.merchant_id,
+        "mode": call.mode,
+        "currency": counted.currency,
+        "amount_minor": counted.amount_minor,
+    }
+    counters = [
+        COUNT_EXEMPTION(
+            scope=scope,
+            key=key,
+            count_max=use.count_max,
+            amount_minor_max=use.amount_minor_max,
+            **owner,
+        )
+        for scope, key in counted.scopes.items()
+    ]
+    sums = [
+        ADD_TO_DAY(
+            payer_key=counted.payer_key,
+            day=counted.day,
+            limit_code=code,
+            amount_minor_max=day_limits[code],
+            **owner,
+        )
+        for code in counted.limit_codes
+    ]
+    return [*counters, *sums]
 
 
 def give_back(counted: Counted, call: Call) -> list[Bound]:

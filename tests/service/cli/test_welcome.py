@@ -37,7 +37,7 @@ def test_the_answer_is_shown_without_its_whole_token(told: Told) -> None:
 def test_what_is_shown_fits_a_terminal_but_for_the_lines_to_paste(told: Told) -> None:
     before = shown(told).partition("READY")[0].splitlines()
 
-    assert not [line for line in before if len(line) > WIDTH + len('"leaf": ')]
+    assert not [line for line in before if len(line) > WIDTH + len('"leaf": ,')]
 
 
 def test_every_line_stands_alone_under_its_title(told: Told) -> None:
@@ -45,3 +45,12 @@ def test_every_line_stands_alone_under_its_title(told: Told) -> None:
 
     for one in told.said["lines"]:
         assert printed[printed.index(one["line"]) - 1] == f"# {one['title']}"
+
+
+def test_frauds_that_were_stopped_are_shown_with_their_reasons(told: Told) -> None:
+    printed = shown(told)
+
+    assert [one["outcome"] for one in told.said["stopped"]] == ["decline", "hold"]
+    assert "6 cards or accounts used on this device within a day" in printed
+    assert "97% of the balance of 10,000.00 CNY goes to a new payee" in printed
+    assert "该设备一天内已使用 6 张卡或账户" in printed
