@@ -215,6 +215,26 @@ def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
         assert mismatches(history, strategy) == []
 
 
+@pytest.mark.parametrize("kind", range(len(KINDS)))
+def test_rows_that_were_told_alike_are_told_apart_by_time_and_amount(kind):
+    other = history_of(120, seed=6, preset="CN")
+    second = 1_700_000_000 + 900 * np.arange(other.size)
+    told = {name: np.zeros(other.size, np.int64) for name in other.told}
+    told["kind"] += kind
+    told["balance_before.value"] += 600_000
+    # A payout waits up to 72 hours after a change: this one's time is over halfway.
+    told["payer.contact_changed_at"] += int(second[60]) - 259_200
+    told["payer.account_created_at"] += int(second[0]) - 1_800
+    columns = columns_of(told, second, other.columns.amount_minor)
+    history = History(columns, told, partial(facts_of, told, columns), "CN")
+
+    tried = try_strategy(history, ruled(load_strategy()))
+
+    assert mismatches(history, ruled(load_strategy())) == []
+    assert len(set(tried.outcome)) > 1
+    assert len(tried.assessments) < other.size
+
+
 def test_every_rule_and_every_outcome_is_met(sized):
     history = history_of(sized(quick=400, ci=1_000, full=5_000), seed=1, preset="CN")
 
