@@ -197,6 +197,8 @@ def _can_ask(setting: Setting) -> bool:
 
 def _any_of(setting: Setting, level: int) -> tuple[str, ...]:
     rung = setting.ladder.levels[level]
-    if setting.facts.instrument_type == "card":
+    # The instrument of a payout is where money goes: its issuer proves nothing of who sends it.
+    is_paid_to = setting.facts.stage == "payout" or setting.facts.kind == "payout"
+    if setting.facts.instrument_type == "card" and not is_paid_to:
         return (*rung.any_of, *rung.any_of_card)
     return rung.any_of

@@ -185,6 +185,14 @@ def test_a_payout_that_waits_asks_for_the_level_of_a_rule_that_hit(
     assert (said.outcome, said.level, said.reason_code) == ("hold", 4, "recent_change")
 
 
+@pytest.mark.parametrize("given", [{}, {"contact_changed_at": NOON - HOUR}])
+def test_a_card_that_is_paid_to_offers_no_proof_by_its_issuer(paid_out, given) -> None:
+    said = paid_out(instrument_type="card", amount_minor=900_000, **given)
+
+    assert said.any_of
+    assert "three_ds" not in said.any_of
+
+
 def test_a_payout_that_is_declined_stays_declined_and_says_both(paid_out) -> None:
     said = paid_out(lists=(BLOCK,), contact_changed_at=NOON - HOUR)
 
