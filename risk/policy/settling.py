@@ -120,9 +120,10 @@ def demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Verd
     if not _can_ask(setting) or setting.facts.stage not in COUNTED_AT:
         return wait(setting, outcome="hold", level=level, reasons=reasons)
     if setting.facts.initiator == "merchant":
-        # The payer is absent: nobody could answer a challenge, so an officer looks.
+        # The payer is absent: nobody could answer a challenge. A hold and no review, which a
+        # merchant may put off until capture: the proof that is needed would never be given.
         reasons = (Reason("merchant_initiated"), *reasons)
-        return wait(setting, outcome="review", level=level, reasons=reasons)
+        return wait(setting, outcome="hold", level=level, reasons=reasons)
     return Verdict(
         outcome="challenge", level=level, reasons=reasons, any_of=_any_of(setting, level)
     )
