@@ -66,6 +66,8 @@ def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -
         ('"many_at_once"', '"Many"', 2, 1, "matching regex"),
         ("version = 1", "version = 0", 2, 1, "version"),
         ('"pre_payment"', '"yesterday"', 2, 1, "stages"),
+        ('"pre_payment"', '"post_payment"', 2, 1, "no rule is looked at at stage post_payment"),
+        ('"pre_payment"', '"payout", "account"', 2, 1, "no rule is looked at at stage account"),
         ('"pre_payment"', '"pre_payment", "in_flight"', 6, 53, "not known at stage in_flight"),
         ('reason.zh = "{payer_payment_count_1h} 笔付款"', 'reason.zh = "多笔"', 2, 1, "same slots"),
         ("{payer_payment_count_1h} payments", "{payer_payment_count_1h!r}", 2, 1, "brace"),
