@@ -166,6 +166,17 @@ def test_a_strategy_brought_by_hand_gets_a_new_id_under_code_that_decides_otherw
     assert newest["strategy_id"] == whole.strategy.id
 
 
+@pytest.mark.parametrize(("number", "origin"), [(2, "packaged"), (1, "hand")])
+def test_where_a_strategy_comes_from_is_signed_with_it(place, folder, number, origin):
+    with writer(place, folder) as one:
+        if number == 2:
+            activate(one, folder, 2, 20)
+    change(place, f"UPDATE strategies SET origin = '{origin}' WHERE number = {number}")  # noqa: S608  our own words
+
+    with pytest.raises(StrategyRefused, match="not what was signed"), writer(place, folder):
+        pass
+
+
 def test_the_softwares_own_of_before_gives_way_to_that_of_now(place, folder):
     with writer(place, folder):
         pass
@@ -210,6 +221,10 @@ def rewritten(
         " WHERE number = :number",
         strategy_id=strategy_id,
         content=content,
-        note=model.signed(number, strategy_id, content, signing(folder)),
+        # The first is the software's own.
+        note=model.signed(
+            *(number, strategy_id, content, signing(folder)),
+            origin="packaged" if number == 1 else "hand",
+        ),
         number=number,
     )
