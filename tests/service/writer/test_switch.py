@@ -16,6 +16,7 @@ from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.strategies import model, queries
+from service.rooms.strategies.contract import GoBack
 from service.rooms.strategies.model import StrategyRefused
 from service.rooms.strategies.tables import STRATEGIES
 from service.secrets import open_secrets
@@ -164,6 +165,24 @@ def test_a_strategy_brought_by_hand_gets_a_new_id_under_code_that_decides_otherw
     newest = queries.in_force(open_spanning_reader(place))
     assert (newest["number"], newest["origin"]) == (3, "hand")
     assert newest["strategy_id"] == whole.strategy.id
+
+
+def test_going_back_works_after_an_upgrade_of_the_code(place, folder):
+    older, newer = other(20), other(21)
+    with writer(place, folder) as one:
+        activate(one, folder, 2, 20)
+        activate(one, folder, 3, 21)
+    now = f'"engine_version":{ENGINE_VERSION}'.encode()
+    for number, whole in ((2, older), (3, newer)):
+        old = whole.content.replace(now, b'"engine_version":1')
+        rewritten(place, folder, f"str_00000000000{number}", old, number=number)
+
+    with writer(place, folder) as again:
+        # Its start put the newest in force under the id that the code gives it now.
+        assert decides(again) == newer.strategy.id
+        note = model.signed(5, older.strategy.id, older.content, signing(folder))
+        run(again, GoBack(number=5, strategy_id=older.strategy.id, note=note))
+        assert decides(again) == older.strategy.id
 
 
 @pytest.mark.parametrize(("number", "origin"), [(2, "packaged"), (1, "hand")])
