@@ -16,7 +16,7 @@ from risk.engine import assess
 from risk.facts import Action, Circumstances, Facts
 from risk.policy.asking import Ask, Setting, ask
 from risk.policy.listing import shown, standing_block
-from risk.policy.settling import Verdict, refuse, stop, strongest
+from risk.policy.settling import Verdict, refuse, stop, strongest, wait
 from risk.policy.shapes import EventPolicy
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, is_sound
@@ -190,8 +190,10 @@ def _held_payout(
     if STRENGTH[said.outcome] >= STRENGTH["hold"]:
         return msgspec.structs.replace(said, reasons=(*said.reasons, reason))
     setting = _setting(facts, circumstances, strategy)
+    # What rules asked for stands: a hold that ends in a challenge asks for no less.
     asked = ask(setting)
-    held = stop(setting, asked, (reason,))
+    levels = [level for level in (asked.level, said.level) if level is not None]
+    held = wait(setting, outcome="hold", level=max(levels, default=None), reasons=(reason,))
     others = () if said.outcome == "approve" else said.reasons
     return msgspec.structs.replace(
         said,

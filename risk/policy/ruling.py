@@ -17,20 +17,27 @@ RAISED: Final[tuple[Outcome, ...]] = ("challenge", "review", "hold", "decline")
 def rule(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]) -> Verdict:
     """Return a verdict raised by the rules that hit; the reasons of the strongest come first.
 
+    A level that was asked for stays the least, also where something stronger than a challenge hit:
+    a hold that ends in a challenge ends in one of that level.
+
     Args:
         setting: What policy looks at.
         asked: What the payment needs by policy.
         verdict: What policy alone settled.
         hits: What rules said.
     """
+    levels = [hit.rule.level for hit in hits if hit.rule.outcome == "challenge"]
+    # A payment that needs more by policy is not asked for less because a rule hit too.
+    floor = max(asked.level or 0, verdict.level or 0, *levels)
     for outcome in RAISED:
         of_outcome = [hit for hit in hits if hit.rule.outcome == outcome]
         if of_outcome:
-            verdict = strongest(_raised(setting, asked, verdict, of_outcome), verdict)
+            verdict = strongest(_raised(setting, asked, floor, of_outcome), verdict)
+    verdict = _at_least(setting, verdict, floor)
     return msgspec.structs.replace(verdict, reasons=_once(verdict.reasons))
 
 
-def _raised(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]) -> Verdict:
+def _raised(setting: Setting, asked: Ask, floor: int, hits: Sequence[RuleHit]) -> Verdict:
     reasons = tuple(hit.reason for hit in hits)
     match hits[0].rule.outcome:
         case "decline":
@@ -40,9 +47,15 @@ def _raised(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleH
         case "review":
             return wait(setting, outcome="review", level=asked.level, reasons=reasons)
         case _:
-            # A payment that needs more by policy is not asked for less because a rule hit too.
-            level = max(*(hit.rule.level for hit in hits), asked.level or 0, verdict.level or 0)
-            return demand(setting, level=level, reasons=reasons)
+            return demand(setting, level=floor, reasons=reasons)
+
+
+def _at_least(setting: Setting, verdict: Verdict, floor: int) -> Verdict:
+    """Return a verdict whose hold, if it ends in a challenge, ends in one of this level."""
+    hold = verdict.hold
+    if hold is None or hold.end != "challenge" or (verdict.level or 0) >= floor:
+        return verdict
+    return wait(setting, outcome=verdict.outcome, level=floor, reasons=verdict.reasons)
 
 
 def _once(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

@@ -120,9 +120,10 @@ def demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Verd
     if not _can_ask(setting) or setting.facts.stage not in COUNTED_AT:
         return wait(setting, outcome="hold", level=level, reasons=reasons)
     if setting.facts.initiator == "merchant":
-        # The payer is absent: nobody could answer a challenge, so an officer looks.
+        # The payer is absent: nobody could answer a challenge. A hold and no review, which a
+        # merchant may put off until capture: the proof that is needed would never be given.
         reasons = (Reason("merchant_initiated"), *reasons)
-        return wait(setting, outcome="review", level=level, reasons=reasons)
+        return wait(setting, outcome="hold", level=level, reasons=reasons)
     return Verdict(
         outcome="challenge", level=level, reasons=reasons, any_of=_any_of(setting, level)
     )
@@ -197,6 +198,8 @@ def _can_ask(setting: Setting) -> bool:
 
 def _any_of(setting: Setting, level: int) -> tuple[str, ...]:
     rung = setting.ladder.levels[level]
-    if setting.facts.instrument_type == "card":
+    # The instrument of a payout is where money goes: its issuer proves nothing of who sends it.
+    is_paid_to = setting.facts.stage == "payout" or setting.facts.kind == "payout"
+    if setting.facts.instrument_type == "card" and not is_paid_to:
         return (*rung.any_of, *rung.any_of_card)
     return rung.any_of

@@ -98,12 +98,13 @@ def _flag(name: str, en: str, zh: str) -> RuleField:
     )
 
 
-def _known(name: str, en: str, zh: str, stages: tuple[Stage, ...] = AT_CREATION) -> RuleField:
+def _known(name: str, en: str, zh: str) -> RuleField:
+    # Nobody asks for these again at execution: a rule there would read what stands in for them.
     return RuleField(
         name=name,
         type="flag",
         source="circumstances",
-        stages=stages,
+        stages=AT_CREATION,
         is_optional=False,
         meaning=Text(en, zh),
     )
@@ -210,7 +211,7 @@ _TOLD: Final = (
     _text("mcc", "Merchant category code.", "商户类别码。"),
 )
 _CIRCUMSTANCES: Final = (
-    _known("payee_is_new", "First payment to this payee.", "首次向该收款人付款。", EVERY_STAGE),
+    _known("payee_is_new", "First payment to this payee.", "首次向该收款人付款。"),
     _known("device_is_known", "The payer's device is known.", "付款人的设备为已知设备。"),
     _known("is_protected", "The payer is protected.", "付款人受保护。"),
     _known(

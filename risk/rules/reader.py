@@ -9,6 +9,7 @@ from typing import Any, Final, cast, get_args
 import msgspec
 
 from risk.assessment import ReasonCode
+from risk.facts import Stage
 from risk.feature import Text
 from risk.rules.compiler import compile_rules, make_places
 from risk.rules.fields import Fields, RuleField
@@ -24,6 +25,8 @@ LINE_CHARS_MAX: Final = 1_000
 NESTED_MAX: Final = 8
 DOTS_MAX: Final = 24
 FILES_MAX: Final = 100
+# Where payments are judged. A rule for anywhere else would be taken and never decide anything.
+LOOKED_AT: Final[tuple[Stage, ...]] = ("pre_payment", "in_flight", "payout")
 _NO_HISTORY: Final = Missing("no_history")
 _PLACE: Final = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 _BEGIN: Final = re.compile(r"^[ \t]*\[\[ *rules *\]\]", re.MULTILINE)
@@ -162,6 +165,11 @@ def _rule(written: RuleWritten) -> Rule:
         raise ValueError("an effect is raise: with challenge, review, hold or decline")
     if written.level is not None and rest != "challenge":
         raise ValueError("only a challenge has a level")
+    unseen = [stage for stage in written.stages if stage not in LOOKED_AT]
+    if unseen:
+        raise ValueError(
+            f"no rule is looked at at stage {unseen[0]}: stages are {', '.join(LOOKED_AT)}"
+        )
     if written.code in get_args(ReasonCode):
         raise ValueError("this code is one of the engine's own reasons")
     return Rule(

@@ -34,6 +34,7 @@ from service.unit_of_work.commands import Mode
 
 MODES: Final[tuple[str, ...]] = get_args(Mode)
 OVERLAP_S_USUAL: Final = 24 * 3_600
+NOT_USUAL: Final = " and ".join(sorted(set(SCOPES) - set(DEFAULT_SCOPES)))
 
 _merchant = click.option("--merchant", "merchant_id", required=True, metavar="MERCHANT_ID")
 _key_file = click.option(
@@ -55,7 +56,7 @@ def key() -> None:
     "--scopes",
     metavar="A,B",
     default=",".join(DEFAULT_SCOPES),
-    help=f"What the key may do, with commas: {', '.join(SCOPES)}. Else all but replay.",
+    help=f"What the key may do, with commas: {', '.join(SCOPES)}. Else all but {NOT_USUAL}.",
 )
 @click.option("--label", default="default", show_default=True, help="Which server holds it.")
 @_key_file

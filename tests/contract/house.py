@@ -35,6 +35,7 @@ from service.rooms.audit.model import new_log_key
 from service.rooms.custody.model import new_signing_key
 from service.rooms.merchants.contract import (
     DEFAULT_SCOPES,
+    OFFICER_SCOPES,
     CreateKey,
     CreateMerchant,
     Key,
@@ -58,6 +59,8 @@ from service.wsgi import FrontEnd, create_app
 from tests.contract.watch import Answer, Watcher
 
 START: Final = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
+# What a live key may have: the tests of what is refused take one away.
+EVERY_SCOPE: Final[tuple[Scope, ...]] = (*DEFAULT_SCOPES, *sorted(OFFICER_SCOPES))
 TICK: Final = dt.timedelta(milliseconds=1)
 SECONDS_5_NS: Final = 5_000_000_000
 
@@ -173,7 +176,7 @@ class House:
         return self.do(command, self.own()).read(Merchant)
 
     def key(
-        self, of: Merchant, mode: Mode = "sandbox", scopes: tuple[Scope, ...] = DEFAULT_SCOPES
+        self, of: Merchant, mode: Mode = "sandbox", scopes: tuple[Scope, ...] = EVERY_SCOPE
     ) -> Holder:
         text = new_api_key(mode, entropy.system)
         command = CreateKey(

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from keys.entropy import CountingEntropy
 from keys.notes import Checkpoint, Signer, sign_checkpoint
-from service.rooms.merchants.contract import DEFAULT_SCOPES
 from tests.architecture.house import ROOT
-from tests.contract.house import Holder, House
+from tests.contract.house import EVERY_SCOPE, Holder, House
 
 PAGE: Final = ROOT / "docs" / "api.md"
 WIDTH: Final = 96
@@ -106,7 +105,7 @@ class _Recorder:
 
 
 def _examples(house: House) -> Examples:
-    scopes = tuple(one for one in DEFAULT_SCOPES if one != "assessments:explain")
+    scopes = tuple(one for one in EVERY_SCOPE if one != "assessments:explain")
     record = _Recorder(house, house.key(house.merchant(), "sandbox", scopes))
     paid = record.ask("create_payment", "POST", "/v1/payments", PAYMENT)
     path = f"/v1/payments/{paid['id']}"

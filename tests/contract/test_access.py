@@ -17,7 +17,7 @@ from service.rooms.merchants.contract import (
     RotateKey,
     SuspendMerchant,
 )
-from tests.contract.house import Holder, House
+from tests.contract.house import EVERY_SCOPE, Holder, House
 from tests.contract.places import good_request
 
 GUARDED: Final = [route for route in wsgi.ROUTES if route.scope]
@@ -72,7 +72,7 @@ def test_a_public_route_asks_for_no_key(house: House, ada: Holder, route: Route)
 
 @all_routes(GUARDED)
 def test_a_key_without_the_scope_is_refused(house: House, ada: Holder, route: Route) -> None:
-    others = tuple(one for one in DEFAULT_SCOPES if one != route.scope)
+    others = tuple(one for one in EVERY_SCOPE if one != route.scope)
     merchant = house.merchant()
     lacking = house.key(merchant, "sandbox", others)
     path, body = good_request(house, ada, route.name)
@@ -143,12 +143,22 @@ def test_forced_outcomes_are_for_the_sandbox(house: House, people: Any) -> None:
     assert house.create(people.ada_live, payee=payee)["status"] == "approved"
 
 
+def test_a_usual_key_of_a_server_releases_nothing_that_is_held(house: House, ada: Holder) -> None:
+    path, body = good_request(house, ada, "release_assessment")
+    usual = house.key(house.merchant(), "sandbox", DEFAULT_SCOPES)
+
+    answer = house.send("POST", path, key=usual, body=body)
+
+    assert (answer.status, answer.code) == (403, "scope_missing")
+    assert answer.json["required_scope"] == "assessments:decide"
+
+
 def test_why_is_told_to_keys_that_may_know_alone(house: House) -> None:
     merchant = house.merchant()
     lacking = house.key(
         merchant,
         "sandbox",
-        tuple(one for one in DEFAULT_SCOPES if one != "assessments:explain"),
+        tuple(one for one in EVERY_SCOPE if one != "assessments:explain"),
     )
 
     created = house.create(lacking)

@@ -83,10 +83,10 @@ def test_level_4_with_a_guardian_s_approval_is_approved(judge) -> None:
     assert found.outcome == "approve"
 
 
-def test_a_merchant_initiated_payment_is_reviewed_instead_of_challenged(judge) -> None:
+def test_a_merchant_initiated_payment_is_held_instead_of_challenged(judge) -> None:
     found = judge(initiator="merchant")
 
-    assert (found.outcome, found.reason_code) == ("review", "merchant_initiated")
+    assert (found.outcome, found.reason_code) == ("hold", "merchant_initiated")
     assert (found.hold, found.any_of) == (REVIEW_THEN_NO, ())
 
 
@@ -197,7 +197,7 @@ def test_in_flight_an_approval_stands(judge, given, outcome, level) -> None:
         ({"level_proved": 3, "small_limit_minor": 4_999}, "hold", "degraded_over_limit"),
         (
             {"initiator": "merchant", "merchant_limit_minor": 5_000},
-            "review",
+            "hold",
             "merchant_initiated",
         ),
         (
@@ -298,8 +298,8 @@ def test_a_forced_challenge_can_be_answered(judge, preset) -> None:
     assert answered.outcome == "approve"
 
 
-def test_a_forced_challenge_without_the_payer_is_a_review(judge) -> None:
-    assert judge(forced="challenge", initiator="merchant").outcome == "review"
+def test_a_forced_challenge_without_the_payer_is_a_hold(judge) -> None:
+    assert judge(forced="challenge", initiator="merchant").outcome == "hold"
 
 
 @pytest.mark.parametrize(

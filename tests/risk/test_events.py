@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from risk import events
@@ -170,6 +171,26 @@ def test_a_payout_soon_after_a_change_waits(paid_out, changed, preset, end) -> N
     assert said.hold is not None
     assert (said.hold.end, bool(said.any_of)) == (end, end == "challenge")
     assert said.exemption is None
+
+
+def test_a_payout_that_waits_asks_for_the_level_of_a_rule_that_hit(
+    payment, known, features, strategy, make_rule
+) -> None:
+    rule = make_rule("amount_minor > 0", outcome="challenge", level=4, stages=("payout",))
+    judging = msgspec.structs.replace(strategy, rules=(rule,))
+    facts = payment(stage="payout", kind="payout", contact_changed_at=NOON - HOUR)
+
+    said = events.judge(facts, known(), features(), judging)
+
+    assert (said.outcome, said.level, said.reason_code) == ("hold", 4, "recent_change")
+
+
+@pytest.mark.parametrize("given", [{}, {"contact_changed_at": NOON - HOUR}])
+def test_a_card_that_is_paid_to_offers_no_proof_by_its_issuer(paid_out, given) -> None:
+    said = paid_out(instrument_type="card", amount_minor=900_000, **given)
+
+    assert said.any_of
+    assert "three_ds" not in said.any_of
 
 
 def test_a_payout_that_is_declined_stays_declined_and_says_both(paid_out) -> None:

@@ -94,7 +94,10 @@ def rule_errors(request: AssessRequest) -> tuple[FieldError, ...]:
     """Return what is wrong between the fields of a request, all of it."""
     errors = []
     payer, event = request.payer, request.event
-    if payer.payer_id is None and payer.email is None and payer.phone is None:
+    is_guest = payer.payer_id is None
+    # A change makes the payouts of an account wait, and it is found by the account's payer: under
+    # an e-mail, which may be what was changed, it would be found by nobody.
+    if is_guest and (event == "account_change" or (payer.email is None and payer.phone is None)):
         errors.append(FieldError("/payer/payer_id", "missing_field"))
     belongs = {
         "payee": event in WITH_PAYEE,

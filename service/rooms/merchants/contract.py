@@ -61,8 +61,12 @@ SCOPES: Final[dict[Scope, str]] = {
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})
-# Every scope that a live key may have; what a key gets that names none.
-DEFAULT_SCOPES: Final[tuple[Scope, ...]] = tuple(sorted(set(SCOPES) - SANDBOX_SCOPES))
+# An officer's, for a key of its own: whoever steals a server's key must not release what is held.
+OFFICER_SCOPES: Final[frozenset[Scope]] = frozenset({"assessments:decide"})
+# What a key gets that names none.
+DEFAULT_SCOPES: Final[tuple[Scope, ...]] = tuple(
+    sorted(set(SCOPES) - SANDBOX_SCOPES - OFFICER_SCOPES)
+)
 
 TENANT_NOT_FOUND: Final = Problem("tenant_not_found", 404)
 MERCHANT_NOT_FOUND: Final = Problem("merchant_not_found", 404)

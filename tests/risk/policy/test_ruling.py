@@ -47,7 +47,7 @@ def test_the_strongest_effect_stands(ruled, rules, preset, outcome, level) -> No
     assert found.reason_code.startswith("rule_")
     assert (found.hold is not None) == (outcome in {"review", "hold"})
     if preset == "CN":
-        assert found.level == level or outcome == "review"
+        assert found.level == level or outcome == "decline"
 
 
 def test_the_reasons_of_the_strongest_come_first_and_all_hits_are_told(ruled) -> None:
@@ -62,6 +62,21 @@ def test_a_challenge_asks_for_no_less_than_policy(ruled) -> None:
     found = ruled(("challenge", 2), payee_is_new=True)
 
     assert (found.outcome, found.level, found.any_of) == ("challenge", 3, ("spc", "passkey"))
+
+
+@pytest.mark.parametrize("outcome", ["review", "hold"])
+def test_what_ends_in_a_challenge_asks_for_the_level_of_a_rule_that_hit_too(ruled, outcome) -> None:
+    found = ruled(("challenge", 4), (outcome, 0), payment_given={"instrument_type": "card"})
+
+    assert (found.outcome, found.level) == (outcome, 4)
+    assert found.any_of == ("spc", "passkey", "three_ds")
+    assert (found.hold.end, found.reasons[0].code) == ("challenge", "rule_1")
+
+
+def test_a_hold_of_policy_s_own_asks_for_the_level_of_a_rule_as_well(ruled) -> None:
+    found = ruled(("challenge", 4), scorer="down", payment_given={"amount_minor": 900_000})
+
+    assert (found.outcome, found.level, found.reason_code) == ("hold", 4, "degraded_over_limit")
 
 
 def test_a_challenge_while_degraded_asks_for_no_less_than_the_degraded_policy(ruled) -> None:

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from risk.assessment import STRENGTH, Reason
-from risk.policy.settling import Verdict, strongest
+from risk.policy.asking import Setting
+from risk.policy.settling import Verdict, strongest, wait
 
 PAIRS = list(itertools.combinations(STRENGTH, 2))
 
@@ -26,3 +27,28 @@ def test_of_two_equals_the_first_stands_with_the_other_s_reasons_behind() -> Non
     found = strongest(verdict("hold", "new_payee"), verdict("hold", "cooling_off"))
 
     assert [reason.code for reason in found.reasons] == ["new_payee", "cooling_off"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind", "is_offered"),
+    [
+        ("pre_payment", "purchase", True),
+        ("pre_payment", "transfer", True),
+        ("payout", "payout", False),
+        ("in_flight", "payout", False),
+    ],
+)
+def test_the_card_s_issuer_proves_where_the_card_pays(
+    strategy, payment, known, stage, kind, is_offered
+) -> None:
+    setting = Setting(
+        facts=payment(stage=stage, kind=kind, instrument_type="card"),
+        circumstances=known(),
+        preset=strategy.preset("CN"),
+        ladder=strategy.ladder,
+        risk_level="low",
+    )
+
+    found = wait(setting, outcome="hold", level=3, reasons=(Reason("new_payee"),))
+
+    assert ("three_ds" in found.any_of) == is_offered

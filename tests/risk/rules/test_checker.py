@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_named_with_its_place(fields, source, at, what) -> 
 
 
 def test_a_field_is_read_only_where_it_can_be_known(fields) -> None:
-    for source in ("instrument_payment_count_1h > 1", "not device_is_known"):
+    for source in ("instrument_payment_count_1h > 1", "not device_is_known", "payee_is_new"):
         check(parse(source), fields, ("pre_payment", "payout"))
         with pytest.raises(RuleError, match="not known at stage in_flight"):
             check(parse(source), fields, ("pre_payment", "in_flight"))

@@ -1,4 +1,4 @@
-from service.rooms.merchants.contract import DEFAULT_SCOPES
+from service.rooms.merchants.contract import DEFAULT_SCOPES, SCOPES
 from tests.support.terminal import Terminal
 
 
@@ -53,9 +53,10 @@ def test_an_unknown_merchant_gets_no_key(payguard: Terminal) -> None:
     assert "there is no merchant mer_unknown" in result.stderr
 
 
-def test_a_key_without_scopes_given_gets_all_that_a_live_one_may_have(
+def test_a_key_without_scopes_given_gets_all_that_a_merchant_s_server_needs(
     payguard: Terminal, merchant_id: str
 ) -> None:
     made = payguard.json("key", "create", "--merchant", merchant_id)
 
     assert made["key"]["scopes"] == list(DEFAULT_SCOPES)
+    assert set(SCOPES) - set(DEFAULT_SCOPES) == {"assessments:decide", "replay"}

@@ -114,16 +114,20 @@ def _known(
     forced: Forced | None = None
     if ctx.call.mode == "sandbox":
         forced = FORCED.get(facts.payee_id or facts.payer_id or "")
-    links = {}
+    links, is_protected = {}, False
     payer_id = told.payer.payer_id
     if payer_id is not None:
         links = payers.links(view, ctx.call, payer_id, _links(told))
+        if facts.stage == "payout":
+            # For rules. The payer's consent is left out: no exemption is counted for a payout.
+            is_protected = payers.profile(view, ctx.call, payer_id).is_protected
     added_at = told.payee.added_at if told.payee else None
     return Known(
         preset=settings.preset,
         forced=forced,
         small_limit_minor=limits.small_minor if limits else None,
         merchant_limit_minor=limits.challenge_minor if limits else None,
+        is_protected=is_protected,
         device_is_known=payers.device_is_known(links.get("device"), now=ctx.now),
         payee_is_new=payers.payee_is_new(added_at, links.get("payee"), now=ctx.now),
         lists=lists.hits(view, ctx.call, facts, now=ctx.now),
@@ -154,6 +158,8 @@ def _assess_reads(judge: Judge, command: AssessAction, call: Call) -> Sequence[B
     ]
     if facts.stage == "payout":
         reads += judge.reads(facts, call)
+        if told.payer.payer_id is not None:
+            reads.append(payers.payer_read(call, told.payer.payer_id))
     if told.payer.payer_id is not None:
         reads.append(payers.links_read(call, told.payer.payer_id, _links(told)))
     return reads

@@ -31,7 +31,12 @@ from service.rooms.payers import public as payers
 from service.rooms.payments import contract, model, store
 from service.rooms.payments.commands.story import Story, payment_read
 from service.rooms.payments.commands.translate import judged_facts
-from service.rooms.payments.commands.verdict import Verdict, issue_token, verdict
+from service.rooms.payments.commands.verdict import (
+    Verdict,
+    issue_token,
+    reviews_before_capture,
+    verdict,
+)
 from service.rooms.payments.contract import CreatePayment, PaymentFacts, PaymentReply
 from service.state.entities import EntityKey
 from service.unit_of_work.commands import Call
@@ -72,7 +77,7 @@ def _create_payment(
         ctx,
         payment_id,
         judged,
-        reviews_before_capture=settings.review_mode == "before_capture",
+        reviews_before_capture=reviews_before_capture(settings, told.kind),
     )
     return _created(ctx, payment_id, told, judged, led, issuer=issuer)
 

@@ -11,6 +11,7 @@ from risk.facts import Facts
 from risk.lists import ListHit
 from service.db.statements import Bound, Row
 from service.kernel.errors import MERCHANT_SUSPENDED, Problem
+from service.kernel.facts import DeviceKept
 from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.lists import public as lists
@@ -103,17 +104,15 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     known = Known(
         preset=settings.preset,
         exemption=payment.exemption.code if payment.exemption else None,
-        lists=_listed(view, payment, facts, command, ctx),
+        lists=_listed(view, payment, command, ctx),
     )
     judged = judge.judge(view, facts, known, subject_id=payment.payment_id, ctx=ctx)
     return _executed(ctx, payment, command, judged)
 
 
 def _facts(told: PaymentFacts, command: ExecutePayment, call: Call, *, at: dt.datetime) -> Facts:
-    # What the device says now counts: since the payment was made, a call may have begun.
-    device = command.device or told.device
     return judged_facts(
-        msgspec.structs.replace(told, device=device),
+        msgspec.structs.replace(told, device=_device(told, command)),
         stage="in_flight",
         occurred_at=at,
         amount=command.amount,
@@ -121,14 +120,43 @@ def _facts(told: PaymentFacts, command: ExecutePayment, call: Call, *, at: dt.da
     )
 
 
+def _device(told: PaymentFacts, command: ExecutePayment) -> DeviceKept | None:
+    """Return the device of the payment's creation, and over it what it says of itself now.
+
+    Since the payment was made a call may have begun; but what is left out now, as most of it may
+    be, was true when it was told.
+    """
+    if told.device is None or command.device is None:
+        return command.device or told.device
+    # No address is an empty tuple, everything else that is not told is None.
+    said = {k: v for k, v in msgspec.structs.asdict(command.device).items() if v not in {None, ()}}
+    return msgspec.structs.replace(told.device, **said)
+
+
 def _listed(
-    view: View, payment: Payment, facts: Facts, command: ExecutePayment, ctx: Context
+    view: View, payment: Payment, command: ExecutePayment, ctx: Context
 ) -> tuple[ListHit, ...]:
     """Return the entries that stand now: one may have come since the payment was made."""
     if command.told is None:
         return ()
     assert command.told == payment.facts, "what a payment was told with never changes"
-    return lists.hits(view, ctx.call, facts, now=ctx.now)
+    found = {
+        hit.list_id: hit
+        for facts in _looked_up(payment.facts, command, ctx.call)
+        for hit in lists.hits(view, ctx.call, facts, now=ctx.now)
+    }
+    return tuple(found.values())
+
+
+def _looked_up(told: PaymentFacts, command: ExecutePayment, call: Call) -> list[Facts]:
+    """Return by what lists are looked up: the device as it is now, and as it was at creation.
+
+    Whoever goes on from another address still comes from the first. The time is that of the
+    creation: it is no key, and when reads are declared that of the execution is not known yet.
+    """
+    now = _facts(told, command, call, at=told.occurred_at)
+    then = _facts(told, msgspec.structs.replace(command, device=None), call, at=told.occurred_at)
+    return [now] if now == then else [now, then]
 
 
 def _executed(ctx: Context, payment: Payment, command: ExecutePayment, judged: Judged) -> Outcome:
@@ -302,9 +330,8 @@ def _execute_reads(command: ExecutePayment, call: Call) -> Sequence[Bound]:
         merchants.settings_read(call),
     ]
     if command.told is not None:
-        # By keys alone: the time of the execution is not known yet, and is none of them.
-        facts = _facts(command.told, command, call, at=command.told.occurred_at)
-        reads.append(lists.hits_read(call, facts))
+        looked_up = _looked_up(command.told, command, call)
+        reads += [lists.hits_read(call, facts) for facts in looked_up]
     return reads
 
 

@@ -8,8 +8,10 @@ import msgspec
 
 from keys.tokens import new_jti
 from risk.assessment import Assessment
+from service.kernel.facts import Kind
 from service.rooms.assessments.public import Judged
 from service.rooms.challenges import public as challenges
+from service.rooms.merchants.public import MerchantSettings
 from service.rooms.payments import model, store
 from service.rooms.payments.commands.story import Story, exemption_count
 from service.rooms.payments.contract import (
@@ -59,10 +61,11 @@ def verdict(
         ctx: Time, ids, caller.
         payment_id: The payment.
         judged: The judgement.
-        reviews_before_capture: The merchant lets execution go on while review is open.
+        reviews_before_capture: This payment is captured by a step of its own, and its merchant
+            lets execution go on while review is open.
     """
     said = judged.assessment
-    defers = said.outcome == "review" and reviews_before_capture
+    defers = reviews_before_capture and _is_review_alone(said)
     to: Status = "approved" if defers else _STATUS[said.outcome]
     judgement = Judgement(
         to=to,
@@ -80,6 +83,17 @@ def verdict(
     if to == "held":
         return _held(ctx, payment_id, judgement, said)
     return Verdict(judgement=judgement, challenge=None, hold=None, changes=(), entries=())
+
+
+def reviews_before_capture(settings: MerchantSettings, kind: Kind) -> bool:
+    """Say whether review of a payment may wait until its capture, if it has one at all."""
+    return settings.review_mode == "before_capture" and kind not in _NEVER_CAPTURED
+
+
+def _is_review_alone(said: Assessment) -> bool:
+    """Say whether an officer's look is all that rules ask for: a proof cannot come afterwards."""
+    asks_proof = any(one.result == "hit" and one.effect == "raise:challenge" for one in said.rules)
+    return said.outcome == "review" and not asks_proof
 
 
 def challenged(
@@ -120,6 +134,8 @@ def _held(ctx: Context, payment_id: str, judgement: Judgement, said: Assessment)
     )
 
 
+# Their money leaves with the execution: no later step is left at which an officer could stop it.
+_NEVER_CAPTURED: Final[frozenset[Kind]] = frozenset({"transfer", "withdrawal", "payout"})
 _STATUS: Final[dict[str, Status]] = {
     "approve": "approved",
     "challenge": "challenge_required",

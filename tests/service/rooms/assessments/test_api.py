@@ -62,6 +62,8 @@ def test_reasons_come_in_both_languages(actions: Actions) -> None:
         ("payout", {"payee": None, "amount": None}, ["/payee", "/amount"]),
         ("payout", {"amount": {"value": 0, "currency": "CNY"}}, ["/amount/value"]),
         ("account_change", {"changes": None}, ["/changes"]),
+        ("account_change", {"payer": {"email": "lin@example.com"}}, ["/payer/payer_id"]),
+        ("account_change", {"payer": {"phone": "+8613800138000"}}, ["/payer/payer_id"]),
         ("account_change", {"changes": []}, ["/changes"]),
         ("account_change", {"changes": ["email", "email"]}, ["/changes"]),
         ("account_change", {"changes": ["name"]}, ["/changes/0"]),

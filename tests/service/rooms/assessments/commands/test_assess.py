@@ -1,10 +1,14 @@
 """What decides over an action: lists, the sandbox, earlier changes, the merchant itself."""
 
 import datetime as dt
+import json
+from typing import Any
 
 import pytest
 
+from service.rooms.assessments.tables import ASSESSMENTS
 from service.rooms.merchants.contract import SuspendMerchant
+from service.rooms.payers.contract import Protection
 from service.unit_of_work.tables import EVENTS, MESSAGES
 from tests.service.rooms.assessments.conftest import Actions
 from tests.support.books import Books
@@ -24,6 +28,12 @@ def blocked(actions: Actions, entity: str, value: str) -> None:
     }
     response = actions.front.post("/v1/lists/entries", told)
     assert response.status_code == 201, response.get_json()
+
+
+def circumstances(actions: Actions, said: Any) -> Any:
+    """Return what was known of an action when it was judged."""
+    [row] = [one for one in actions.house.rows(ASSESSMENTS) if one["assessment_id"] == said["id"]]
+    return json.loads(row["inputs"])["circumstances"]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +153,31 @@ def test_a_payout_is_asked_by_its_amount_and_counts_no_exemption(actions: Action
 
     assert asked == [1, 2, 3]
     assert actions.desk.counters() == {}
+
+
+def test_a_payout_of_a_protected_payer_is_judged_as_one_and_exempt_of_nothing(
+    actions: Actions,
+) -> None:
+    actions.desk.register(protection=Protection(protected=True, small_payments=True))
+    known = {"payee_id": "p_77", "added_at": "2026-01-01T00:00:00Z"}
+
+    said = actions.made("payout", payee=known, device={"device_id": "d_1"})
+
+    known_then = circumstances(actions, said)
+    assert known_then["is_protected"]
+    assert not known_then.get("has_small_consent")
+    assert not known_then.get("protected_small_allowed")
+    assert (said["status"], said["level"]) == ("challenge_required", 1)
+
+
+def test_a_payout_of_another_or_of_nobody_registered_is_of_nobody_protected(
+    actions: Actions,
+) -> None:
+    actions.desk.register(protection=Protection(protected=True))
+    for payer in ({"payer_id": "c_18"}, {"email": "lin@example.com"}):
+        said = actions.made("payout", payer=payer)
+
+        assert not circumstances(actions, said).get("is_protected")
 
 
 def test_an_action_is_an_event_a_message_and_two_entries(plain: Actions) -> None:

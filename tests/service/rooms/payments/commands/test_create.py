@@ -141,28 +141,9 @@ def test_another_merchants_payer_consented_to_nothing_here(cn: Desk) -> None:
 def test_a_payer_who_is_absent_is_never_challenged(cn: Desk) -> None:
     reply = cn.pay(cn.small(initiator="merchant"))
 
-    assert (reply.payment.status, reply.payment.outcome) == ("held", "review")
+    assert (reply.payment.status, reply.payment.outcome) == ("held", "hold")
     [hold] = cn.holds()
     assert (hold["end_action"], hold["end_level"], hold["end_any_of"]) == ("decline", None, None)
-
-
-def test_review_before_capture_goes_on_and_says_that_nothing_was_proved(cn: Desk) -> None:
-    cn.accept(SetReviewMode(review_mode="before_capture"))
-
-    reply = cn.pay(cn.small(initiator="merchant"))
-
-    assert (reply.payment.status, reply.payment.outcome) == ("approved", "review")
-    assert reply.token is not None
-    assert (reply.token.acr, reply.token.exemption, cn.counters()) == ("payguard:level:0", None, {})
-    assert cn.payment(reply.payment.id).reviews_before_capture
-
-
-def test_review_before_capture_suspends_what_is_authorized(cn: Desk) -> None:
-    cn.accept(SetReviewMode(review_mode="before_capture"))
-    reply = cn.pay(cn.small(initiator="merchant"))
-    cn.execute(reply.token)
-
-    assert cn.report(reply.payment.id, "authorized").status == "suspended"
 
 
 def test_a_hold_is_not_a_review_and_waits_under_every_mode(sandbox: Desk) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from service.kernel.errors import Faulted
@@ -46,6 +47,53 @@ def test_a_block_on_the_device_that_executes_stops_it(desk: Desk) -> None:
     moved = DeviceKept(device_id="d_1", ip_keys=("ip_" + "b" * 32,))
 
     assert desk.execute(token, device=moved).decision == "stop"
+
+
+@pytest.mark.parametrize(
+    ("entity", "value"), [("ip", "ip_" + "a" * 32), ("ip_country", "CN"), ("device", "d_1")]
+)
+@pytest.mark.parametrize(
+    "named",
+    [
+        DeviceKept(device_id="d_1"),
+        DeviceKept(device_id="d_1", ip_keys=("ip_" + "b" * 32,), ip_country="DE"),
+    ],
+)
+def test_a_device_that_is_only_named_is_still_the_device_of_creation(
+    desk: Desk, named: DeviceKept, entity: str, value: str
+) -> None:
+    device = DeviceKept(device_id="d_1", ip_keys=("ip_" + "a" * 32,), ip_country="CN")
+    token = desk.create(**OF_PAYMENT | {"device": device}).token
+    listed(desk, "block", entity=entity, value=value)
+
+    reply = desk.execute(token, device=named)
+
+    assert (reply.decision, reply.payment.reason_code) == ("stop", "on_block_list")
+
+
+def test_what_the_device_leaves_out_now_is_judged_as_it_was_told(desk: Desk) -> None:
+    device = DeviceKept(
+        device_id="d_1", ip_keys=("ip_" + "a" * 32,), platform="ios", call_active=False
+    )
+    token = desk.create(**OF_PAYMENT | {"device": device}).token
+    now = DeviceKept(device_id="d_1", call_active=True)
+
+    desk.execute(token, device=now)
+
+    told = msgspec.json.decode(desk.assessments()[-1]["inputs"])["facts"]
+    assert (told["platform"], told["ip_keys"]) == ("ios", ["ip_" + "a" * 32])
+    assert told["call_active"] is True
+
+
+def test_an_entry_found_by_both_devices_is_told_once(desk: Desk) -> None:
+    token = desk.create(**OF_PAYMENT).token
+    listed(desk, "watch", entity="device", value="d_1")
+    moved = DeviceKept(device_id="d_1", ip_keys=("ip_" + "b" * 32,))
+
+    reply = desk.execute(token, device=moved)
+
+    assert reply.decision == "go"
+    assert [one.effect for one in reply.judged.rules if one.effect == "watch"] == ["watch"]
 
 
 def test_a_block_that_is_over_or_may_be_overridden_stops_nothing(desk: Desk) -> None:
