@@ -240,14 +240,16 @@ class EntityState:
         end = (last + 1) * bucket_s
         span = self.series[place].span(last + 1 - want.window_s // bucket_s, last)
         only_normal = want.aggregate == "unexplained_fraud_count"
-        count: int | None = 0
+        count, is_all = 0, True
         if self.frauds:
-            count = self.frauds.count(end - want.window_s, end, at=second, only_normal=only_normal)
+            first = end - want.window_s
+            count, is_all = self.frauds.count(first, end, at=second, only_normal=only_normal)
         is_share = want.aggregate == "fraud_share"
-        if span is None or count is None or (is_share and count > FRAUDS_MAX):
+        is_known = is_all or (not is_share and count > FRAUDS_MAX)
+        if span is None or not is_known:
             return "outside_kept_range"
         if not is_share:
-            return count
+            return min(count, FRAUDS_MAX + 1)
         whole = self.series[place].count_in(span)
         return 1_000 * count // whole if whole else "no_history"
 

@@ -9,8 +9,11 @@ from typing import Final, NamedTuple, Self
 
 from risk.history import keyed
 
-# Beyond so many payments an entity keeps the newest; a count then says only that it is more.
+# A count above this says only that it is more.
 FRAUDS_MAX: Final = 64
+# So many payments an entity keeps, the newest: enough that a count above `FRAUDS_MAX` is still
+# known when some of them are not of the kind that is counted.
+KEPT_MAX: Final = 256
 # Of one payment so many labels are kept, those that became known last.
 SAID_MAX: Final = 8
 # An amount of at most twice what is normal for its payer; such fraud is unexplained by the amount.
@@ -68,12 +71,12 @@ class Frauds:
         if is_gone and key not in self._payments:
             return
         self._payments[key] = _Labelled(paid_second, was_normal, tuple(said)[-SAID_MAX:])
-        if len(self._payments) > FRAUDS_MAX:
+        if len(self._payments) > KEPT_MAX:
             oldest = min(self._payments, key=lambda one: (self._payments[one].paid_second, one))
             gone = self._payments.pop(oldest).paid_second
             self._floor = gone if self._floor is None else max(self._floor, gone)
 
-    def count(self, first: int, end: int, *, at: int, only_normal: bool) -> int | None:
+    def count(self, first: int, end: int, *, at: int, only_normal: bool) -> tuple[int, bool]:
         """Return how many payments from first to before end were known as fraud.
 
         Args:
@@ -83,7 +86,7 @@ class Frauds:
             only_normal: Only those whose amount was normal.
 
         Returns:
-            One more than `FRAUDS_MAX` for more than that; None where it is not known.
+            The count, and whether it is all of them: False where some were let go.
         """
         count = sum(
             first <= one.paid_second < end
@@ -91,9 +94,7 @@ class Frauds:
             and one.is_fraud(at)
             for one in self._payments.values()
         )
-        if self._floor is None or self._floor < first:
-            return count
-        return FRAUDS_MAX + 1 if count == FRAUDS_MAX else None
+        return count, self._floor is None or self._floor < first
 
     def copy(self) -> Self:
         """Return an equal one that shares nothing that changes."""

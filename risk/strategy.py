@@ -9,7 +9,7 @@ import msgspec
 
 from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
-from risk.policy.shapes import EventPolicy, Ladder, Preset, RiskLevel, Velocity
+from risk.policy.shapes import EventPolicy, Grounds, Ladder, Preset, RiskLevel, Velocity
 from risk.rules.fields import make_fields
 from risk.rules.reader import load_starter_rules
 from risk.rules.runner import Runner
@@ -19,6 +19,11 @@ from risk.rules.shapes import Rule
 ENGINE_VERSION: Final = 3
 FACTORS: Final = frozenset({"password", "otp", "passkey", "spc", "guardian", "three_ds"})
 LEVELS: Final = (0, 1, 2, 3, 4)
+# Merchants name one of them, so that a strategy without it could not judge their payments.
+PRESET_CODES: Final = ("judge_only", "CN")
+HOLD_S_MIN: Final = 60
+HOLD_S_MAX: Final = 90 * 86_400
+DAY_MINUTES: Final = 24 * 60
 
 
 class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -141,6 +146,10 @@ def _check_ladder(ladder: Ladder) -> None:
             raise ValueError(f"level {level} of the ladder names an unknown factor")
         if level and not rung.any_of:
             raise ValueError(f"level {level} of the ladder has no proof")
+    if set(ladder.holds) != set(get_args(Grounds)):
+        raise ValueError("the ladder says of each kind of hold how long it lasts")
+    if any(not HOLD_S_MIN <= one.duration_s <= HOLD_S_MAX for one in ladder.holds.values()):
+        raise ValueError(f"a hold lasts from {HOLD_S_MIN} to {HOLD_S_MAX} seconds")
     by_risk = [ladder.risk.get(level, -1) for level in get_args(RiskLevel)]
     if by_risk[0] != 0 or by_risk != sorted(by_risk):
         raise ValueError("higher risk asks for no lower level")
@@ -160,6 +169,8 @@ def _check_preset(preset: Preset) -> None:
         preset.limits and not preset.asks_level
     ):
         raise ValueError(f"preset {preset.code} has levels and limits where it asks for levels")
+    if abs(preset.day_offset_minutes) >= DAY_MINUTES:
+        raise ValueError(f"preset {preset.code} has days that begin within {DAY_MINUTES} minutes")
     if figures(preset) != {source.figure for source in preset.sources}:
         raise ValueError(f"preset {preset.code} has one source line for each legal figure")
     for currency, limits in preset.limits.items():

@@ -16,7 +16,7 @@ from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
 from risk.rules.fields import make_fields
 from risk.rules.reader import read_rules
 from risk.rules.shapes import Rule
-from risk.strategy import ENGINE_VERSION, Strategy, make_strategy
+from risk.strategy import ENGINE_VERSION, PRESET_CODES, Strategy, make_strategy
 
 FORMAT: Final = 1
 ABOUT_FILE: Final = "strategy.toml"
@@ -175,6 +175,9 @@ def read_content(content: bytes) -> Content:
 
 
 def _whole(content: Content, features: FeatureSet) -> Whole:
+    missing = set(PRESET_CODES) - {preset.code for preset in content.presets}
+    if missing:
+        raise NotAStrategy(f"it has no preset {', '.join(sorted(missing))}, which merchants have")
     try:
         strategy = make_strategy(
             features=features,

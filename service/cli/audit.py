@@ -174,6 +174,8 @@ def told(found: Finding) -> str:
         signed = f"{found.entries - found.unsigned:,} under {found.checkpoints:,} checkpoints"
         outside = "none" if found.outside is None else f"the latest of {found.outside:,}"
         lines = [f"{click.style('verified', fg='green', bold=True)}: {found.entries:,} entries"]
+        if found.first:
+            lines.append(f"  from {found.first:,} on: an entry says that retention took the rest")
         lines.append(f"  {signed}, {found.unsigned:,} not signed yet")
         lines.append(f"  checkpoints outside of the database: {outside}")
         if found.size:

@@ -39,6 +39,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         size: Of the latest checkpoint.
         root: Of the latest checkpoint.
         outside: Size of the latest checkpoint outside; None where there is none.
+        first: Index of the first entry that is there; an entry says that retention took the rest.
     """
 
     verified: bool
@@ -53,6 +54,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
     root: str = ""
     outside: int | None = None
+    first: int = 0
 
 
 class Bad(Exception):  # noqa: N818  it is the finding
@@ -90,6 +92,18 @@ def body_of(data: bytes) -> dict[str, Any] | None:
         return _BODY.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def dropped_to(body: dict[str, Any]) -> int:
+    """Return up to which index the entry says that retention took the log's entries; 0 for none."""
+    fields = body.get("fields")
+    told = fields.get("partitions") if isinstance(fields, dict) else None
+    uppers = [
+        one["upper"]
+        for one in (told if isinstance(told, list) else ())
+        if isinstance(one, dict) and one.get("log") == "entries" and type(one.get("upper")) is int
+    ]
+    return max(uppers, default=0)
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from keys.notes import Checkpoint, Verifier
 from keys.translog import HASH_BYTES, Frontier, leaf_hash
-from service.cli.audit_finding import Bad, Finding, body_of, difference, plain
+from service.cli.audit_finding import Bad, Finding, body_of, difference, dropped_to, plain
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
@@ -22,6 +22,7 @@ from service.worker.outside import CheckpointFolder
 AT_ONCE: Final = 2_000
 NUMBERS_AT_ONCE: Final = 10_000
 SHARD: Final = 0
+DROPPED: Final = "partitions.dropped"
 
 Progress = Callable[[int, int], None]
 
@@ -57,6 +58,8 @@ class LogCheck:
         self._verifiers = verifiers
         self._known = known
         self._progress = progress
+        # Up to where an entry says that retention took the log.
+        self._dropped = 0
         self._numbers: dict[tuple[str, str], int] = {}
         self._tile: tuple[int, bytes] = (-1, b"")
         self._upper: dict[tuple[int, int], bytes] = {}
@@ -84,21 +87,26 @@ class LogCheck:
             size=self._size,
             root=self._root.hex(),
             outside=self._outside_size,
+            first=self._first,
         )
 
     def _run(self) -> None:
         # In this order: what is committed meanwhile only makes the later ones larger.
+        outside = self._outside.latest()
         latest = queries.latest(self._reader, LOG)
         self._size, self._root = (latest["size"], latest["root"]) if latest else (0, b"")
         numbers = dict(self._merchants())
         writer = self._reader.maybe(WRITER_ROW(shard=SHARD))
         self._count = writer["entries"] if writer else 0
         self._first = queries.first_kept(self._reader)
-        self._look_outside()
+        self._look_outside(outside)
         if self._count < self._size:
             text = f"the writer counted {self._count} entries, and {self._size} are signed"
             raise Bad("rolled_back", self._count, text)
         self._entries_of_all(self._signed())
+        if self._dropped < self._first:
+            text = f"{self._first} entries are gone, and none says that retention took them"
+            raise Bad("dropped", 0, text)
         for owner, number in numbers.items():
             if number > self._numbers.get(owner, 0) and not self._first:
                 text = (
@@ -117,8 +125,7 @@ class LogCheck:
                 "after_merchant": rows[-1]["merchant_id"],
             }
 
-    def _look_outside(self) -> None:
-        note = self._outside.latest()
+    def _look_outside(self, note: str | None) -> None:
         if note is None:
             return
         found = self._opened(note, "outside")
@@ -256,6 +263,8 @@ class LogCheck:
             text = f"number {row['number']} follows {before}"
             raise Bad("number_gap", position, text, field="number", expected=before + 1)
         self._numbers[owner] = row["number"]
+        if self._first and row["kind"] == DROPPED:
+            self._dropped = max(self._dropped, dropped_to(body))
         self._entries += 1
 
     def _changed(self, row: Row, body: dict[str, Any], position: int, *, is_leaf: bool) -> None:

@@ -9,8 +9,9 @@ import msgspec
 from keys import entropy
 from keys.notes import Signer
 from keys.roots.file import RootRefused
+from risk.feature import load_features
 from risk.strategy_changes import Difference, differences
-from risk.strategy_content import NotAStrategy, read_content
+from risk.strategy_content import NotAStrategy, from_content, read_content
 from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting, table
@@ -122,12 +123,12 @@ def back(screen: Screen) -> None:
                 then="`payguard strategy list` shows those that ever decided",
             )
         _verified(before, by)
-        strategy_id = before["strategy_id"]
+        strategy_id, content = _as_of_now(before)
         command = checked(
             GoBack,
             number=number,
             strategy_id=strategy_id,
-            note=model.signed(number, strategy_id, before["content"], by),
+            note=model.signed(number, strategy_id, content, by),
         )
         made = ask(submit, command, call=house_call()).read(Activation)
     screen.show(made, f"{made.strategy_id} decides again (number {made.number})")
@@ -205,6 +206,16 @@ def _signer(settings: Settings) -> Signer:
         raise Failure(
             "root_key_unusable", str(error), then="`payguard doctor` looks at it"
         ) from error
+
+
+def _as_of_now(row: Row) -> tuple[str, bytes]:
+    """Return id and content of a kept strategy under this software's code."""
+    try:
+        found = from_content(row["content"], load_features())
+    except NotAStrategy:
+        # The writer refuses it by its reason.
+        return row["strategy_id"], row["content"]
+    return found.strategy.id, found.content
 
 
 def _verified(row: Row, by: Signer) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final
 
 from risk.strategy_content import (
-    ENDING,
     FILES_MAX,
     NotAStrategy,
     Whole,
@@ -101,11 +100,17 @@ def reader_of(settings: Settings) -> Reader:
 
 
 def _files(folder: Path) -> dict[str, bytes]:
-    """Return the bytes of every TOML file below a folder, by its path inside it."""
+    """Return the bytes of every file below a folder, by its path inside it.
+
+    A file of another name comes with them and is refused by name: it could be the rule that
+    somebody relies on. Only what begins with a dot is passed over.
+    """
     found: dict[str, bytes] = {}
     if not folder.is_dir():
         raise NotADirectoryError(f"{folder} is no folder")
-    for file in sorted(folder.rglob(f"*{ENDING}")):
+    for file in sorted(folder.rglob("*")):
+        if not file.is_file() or file.name.startswith("."):
+            continue
         if len(found) == FILES_MAX or file.stat().st_size > FILE_BYTES_MAX:
             raise NotAStrategy(f"it has more than {FILES_MAX} files, or one too large")
         found[file.relative_to(folder).as_posix()] = file.read_bytes()

@@ -70,7 +70,8 @@ class Verdict:
         if self.verified:
             skipped = f"; kept checkpoints not compared: {self.unchecked}" if self.unchecked else ""
             tree = f"tree of {self.size}, root {self.root}{skipped}"
-            return f"verified: {self.entries} entries, {self.checkpoints} checkpoints, {tree}"
+            them = f"{self.entries} entries ({self.size - self.entries} to {self.size - 1})"
+            return f"verified: {them}, {self.checkpoints} checkpoints, {tree}"
         place = "" if self.position is None else f", entry {self.position}"
         return f"BAD line {self.line}{place}: {self.fault}: {self.text}"
 
@@ -392,7 +393,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     told = json.dumps(verdict.record(), sort_keys=True) if given.json else verdict.told()
     sys.stdout.write(told + "\n")
-    return 0 if verdict.verified else 1
+    return 1 if not verdict.verified else 2 if verdict.unchecked else 0
 
 
 if __name__ == "__main__":

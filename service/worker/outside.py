@@ -35,6 +35,7 @@ class CheckpointFolder:
         self.latest_file = folder / f"log-{log}.checkpoint"
         self.history_file = folder / f"log-{log}.history.jsonl"
         self.key_file = folder / f"log-{log}.key"
+        self._added: str | None = None
 
     def latest(self) -> str | None:
         """Return the latest note; None where there is none.
@@ -89,9 +90,12 @@ class CheckpointFolder:
             OSError: The folder or the disk refuses.
         """
         self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        # Once, though what comes after it may fail and the worker try again and again.
+        if note != self._added or not self.history_file.exists():
+            self._append(json.dumps({"type": "checkpoint", "note": note}).encode() + b"\n")
+            self._added = note
         if not self.key_file.exists():
             self._replace(self.key_file, f"{key}\n")
-        self._append(json.dumps({"type": "checkpoint", "note": note}).encode() + b"\n")
         self._replace(self.latest_file, note)
         _sync(self.folder)
 

@@ -1,9 +1,16 @@
 """The benchmark of features runs, and says what its ratio is of."""
 
+from risk.feature import load_features
+
 
 def test_every_stage_has_its_figure(written):
     block = written("features", "--payments", "300", "--measured", "100")
 
-    for name in ("read 60 features", "added to 11 entities", "committed to the cache", "floor"):
+    for name in (
+        f"read {len(load_features().names)} features",
+        "added to 11 entities",
+        "committed to the cache",
+        "floor",
+    ):
         assert name in block
     assert "goal >= 40" in block or "run this file with an environment that has `feast`" in block

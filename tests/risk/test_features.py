@@ -119,6 +119,10 @@ def _in_window(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
         return max(money, default="no_history")
     if feature.aggregate == "declined_share":
         return 1_000 * sum(map(is_declined, found)) // len(found) if found else "no_history"
+    if feature.aggregate in {"fraud_count", "unexplained_fraud_count"}:
+        return 0  # nobody told of any; tests/risk/offline/test_columns.py has those with labels
+    if feature.aggregate == "fraud_share":
+        return 0 if found else "no_history"
     return len(found) if feature.of is None else _with_others(feature, facts, found)
 
 
@@ -149,18 +153,16 @@ def _of_amounts(feature: Feature, facts: Facts, found: list[Facts]) -> int | str
     return int((mean if feature.aggregate == "mean" else math.sqrt(variance)) + 0.5)
 
 
-@EACH
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=150)
 @given(history=payments())
-def test_online_equals_the_definition_over_any_history(
-    feature: Feature, history: list[Facts]
-) -> None:
+def test_online_equals_the_definition_over_any_history(history: list[Facts]) -> None:
     found = online(history)
 
     for place, facts in enumerate(history):
-        value = found[place].value(feature.name)
-        expected = by_definition(feature, facts, history[:place])
-        assert value == (Missing(expected) if isinstance(expected, str) else expected)
+        for feature, value in zip(FEATURES.features, found[place].values, strict=True):
+            expected = by_definition(feature, facts, history[:place])
+            known = Missing(expected) if isinstance(expected, str) else expected
+            assert value == known, feature.name
 
 
 @EACH

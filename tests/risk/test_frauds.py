@@ -6,7 +6,10 @@ import pytest
 
 from risk.entity_state import EntityState
 from risk.feature import load_features
-from risk.frauds import FRAUDS_MAX, SAID_MAX, Frauds, Said
+from risk.frauds import FRAUDS_MAX, KEPT_MAX, SAID_MAX, Frauds, Said
+from risk.reading import Asked
+from risk.vectors import Missing, entity_values
+from risk.windows import second_of
 
 PLAN = load_features().plans["payee"]
 NOON = dt.datetime(2026, 11, 24, 12, tzinfo=dt.UTC)
@@ -21,7 +24,8 @@ def frauds(*said: tuple[int, bool], paid: int = 100, was_normal: bool = True) ->
 def count(
     found: Frauds, *, first: int = 0, end: int = 1_000, at: int = 999, only_normal: bool = False
 ) -> int | None:
-    return found.count(first, end, at=at, only_normal=only_normal)
+    known, is_all = found.count(first, end, at=at, only_normal=only_normal)
+    return known if is_all else None
 
 
 @pytest.mark.parametrize(("at", "known"), [(199, 0), (200, 1), (299, 1), (300, 0)])
@@ -46,16 +50,44 @@ def test_only_fraud_of_a_normal_amount_is_unexplained() -> None:
     assert count(frauds((200, True), was_normal=False), only_normal=True) == 0
 
 
-def test_more_than_are_kept_are_said_to_be_more_and_never_fewer() -> None:
+def test_where_some_were_let_go_a_count_says_that_it_is_not_all() -> None:
     found = Frauds()
-    for number in range(FRAUDS_MAX + 3):
+    for number in range(KEPT_MAX + 3):
         found.tell(f"pay_{number}", number, [Said(500, True)], was_normal=True)
 
-    assert count(found) == FRAUDS_MAX + 1
-    assert count(found, at=499) is None
-    assert count(found, first=3) == FRAUDS_MAX
-    assert count(found, first=2) == FRAUDS_MAX + 1
-    assert found.size_bytes < 30_000
+    assert found.count(0, 1_000, at=999, only_normal=False) == (KEPT_MAX, False)
+    assert found.count(2, 1_000, at=999, only_normal=False) == (KEPT_MAX, False)
+    assert found.count(3, 1_000, at=999, only_normal=False) == (KEPT_MAX, True)
+    assert found.size_bytes < 110_000
+
+
+def unexplained(state: EntityState) -> int | float | Missing:
+    at = second_of(NOON + dt.timedelta(hours=1))
+    asked = Asked(second=at, currency="CNY", amount_minor=0, others={})
+    found = entity_values("payee", state, asked, load_features())
+    return found["payee_unexplained_fraud_count_30d"]
+
+
+@pytest.mark.parametrize(
+    ("told", "normal", "known"),
+    [
+        (FRAUDS_MAX, 60, 60),
+        (FRAUDS_MAX + 1, FRAUDS_MAX, FRAUDS_MAX),
+        (FRAUDS_MAX + 9, FRAUDS_MAX + 9, FRAUDS_MAX + 1),
+        (KEPT_MAX + 9, KEPT_MAX + 9, FRAUDS_MAX + 1),
+        (KEPT_MAX + 9, 20, Missing("outside_kept_range")),
+    ],
+)
+def test_the_worst_payees_are_known_as_such(told: int, normal: int, known: object) -> None:
+    state = EntityState(PLAN)
+    for number in range(told):
+        at = NOON + dt.timedelta(seconds=number)
+        state.add(at, 100, "CNY", False, {"payer": "c_1"})
+        # The newest are those whose amount was normal.
+        said = [(second_of(at), True)]
+        state.tell(at, f"pay_{number}", said, was_normal=number >= told - normal)
+
+    assert unexplained(state) == known
 
 
 def test_of_one_payment_the_newest_labels_are_kept() -> None:

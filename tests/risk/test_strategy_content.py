@@ -56,6 +56,35 @@ def test_a_missing_file_and_one_that_nobody_would_read_are_refused():
         from_files({**FILES, "rulez/a.toml": b""}, FEATURES)
 
 
+@pytest.mark.parametrize("path", ["presets/cn.toml", "presets/judge_only.toml"])
+def test_a_strategy_without_a_preset_that_merchants_have_is_refused(path):
+    without = {name: text for name, text in FILES.items() if name != path}
+
+    with pytest.raises(NotAStrategy, match="which merchants have"):
+        from_files(without, FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "why"),
+    [
+        (
+            "ladder.toml",
+            b"[holds.cooling_off]\nduration_s = 86_400\nend_level = 4",
+            b"",
+            "each kind",
+        ),
+        ("ladder.toml", b"duration_s = 86_400", b"duration_s = 0", "a hold lasts"),
+        ("ladder.toml", b"duration_s = 86_400", b"duration_s = 99_999_999_999", "a hold lasts"),
+        ("presets/cn.toml", b"day_offset_minutes = 480", b"day_offset_minutes = 1440", "days that"),
+    ],
+)
+def test_what_would_fault_at_the_first_payment_is_refused(path, old, new, why):
+    assert old in FILES[path]
+
+    with pytest.raises(NotAStrategy, match=why):
+        from_files({**FILES, path: FILES[path].replace(old, new)}, FEATURES)
+
+
 def test_parts_that_do_not_fit_are_refused():
     broken = FILES["ladder.toml"].replace(b"high = 3", b"high = 1")
 

@@ -23,6 +23,7 @@ from service.rooms.merchants.contract import CreateMerchant, Merchant, SuspendMe
 from service.settings import Settings
 from service.unit_of_work.commands import Call, Submit
 from service.unit_of_work.entries import encode
+from service.unit_of_work.partitions import RecordDropped
 from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker
 from tests.support.terminal import Terminal
@@ -55,6 +56,16 @@ def make_entries(submit: Submit, merchants: int) -> None:
             request_id="req_1",
         )
         ask(submit, SuspendMerchant(), call=call)
+
+
+def record_dropped(settings: Settings) -> None:
+    """Let the writer write down what was dropped, and the worker sign it."""
+    log = logger(stream=io.BytesIO(), clock=SystemClock())
+    with WriterThread(
+        settings, registry=CollectorRegistry(), log=log, stopped=lambda: None
+    ) as writer:
+        ask(writer.submit, RecordDropped(), call=house_call())
+        sign(settings, writer.submit)
 
 
 def sign(settings: Settings, submit: Submit) -> None:

@@ -162,6 +162,7 @@ class Growing:
     ) -> Sequence[Due]:
         sealer = self._sealer()
         if sealer is None:
+            self._alarm(now, "root_key_not_available")
             return ()
         size = latest["size"] if latest else 0
         try:

@@ -56,13 +56,26 @@ def activate(desk: Desk, view: View, command: ActivateStrategy, ctx: Context) ->
         "strategy_id": command.strategy_id,
         "origin": desk.origin(command.strategy_id),
         "how": "start" if ctx.call.principal == "writer" else "activated",
-        "back_to": None if newest is None else newest["number"],
+        "back_to": _before(newest, command.strategy_id, desk),
         "content": command.content,
         "note": command.note,
         "activated_by": ctx.call.principal,
         "activated_at": ctx.now,
     }
     return _in_force(desk, row, newest, kind=ACTIVATED) or _accepted(row, newest, kind=ACTIVATED)
+
+
+def _before(newest: Row | None, strategy_id: str, desk: Desk) -> int | None:
+    """Return to which number going back leads from what comes after the newest."""
+    if newest is None:
+        return None
+    try:
+        # A start puts the newest in force again under the id that new code gives it.
+        is_the_same = model.opened(newest, desk).strategy.id == strategy_id
+    except (StrategyRefused, NotAStrategy):
+        is_the_same = False
+    back_to: int | None = newest["back_to" if is_the_same else "number"]
+    return back_to
 
 
 def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
@@ -74,17 +87,27 @@ def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
         target = view.maybe(store.NUMBERED(tenant_id=HOUSE, number=newest["back_to"]))
     if target is None:
         return _refused(contract.STRATEGY_FIRST, kind=WENT_BACK, subject=command.strategy_id)
+    refused = partial(_refused, kind=WENT_BACK, subject=command.strategy_id)
+    try:
+        # Kept by software whose code decided otherwise, it has another id by now.
+        found = model.opened(target, desk)
+    except StrategyRefused:
+        return refused(contract.STRATEGY_UNSIGNED)
+    except NotAStrategy as error:
+        return refused(contract.STRATEGY_UNFIT, why=model.unfit(error))
     row = {
         **target,
+        "strategy_id": found.strategy.id,
+        "content": found.content,
         "number": command.number,
         "note": command.note,
-        "origin": desk.origin(target["strategy_id"]),
+        "origin": desk.origin(found.strategy.id),
         "how": "back",
         "activated_by": ctx.call.principal,
         "activated_at": ctx.now,
     }
-    if target["strategy_id"] != command.strategy_id:
-        return _refused(contract.STRATEGY_CHANGED, kind=WENT_BACK, subject=command.strategy_id)
+    if found.strategy.id != command.strategy_id:
+        return refused(contract.STRATEGY_CHANGED)
     return _in_force(desk, row, newest, kind=WENT_BACK) or _accepted(row, newest, kind=WENT_BACK)
 
 

@@ -1,7 +1,8 @@
 """The signature over a strategy that decides, and what a row is worth. Pure.
 
 The signature is over the number as well: a strategy that was signed once cannot be put in force
-again by whoever may write rows but has no key.
+again by whoever may write rows but has no key. It is over the origin, which says whether an upgrade
+of the software replaces it.
 """
 
 import datetime as dt
@@ -12,7 +13,14 @@ from typing import Any, Final, NamedTuple
 from keys.notes import NotANote, Signer, Verifier, open_note, sign_note
 from risk.feature import FeatureSet
 from risk.strategy import ENGINE_VERSION
-from risk.strategy_content import NotAStrategy, Whole, WrongFeatures, from_content, read_content
+from risk.strategy_content import (
+    NotAStrategy,
+    Whole,
+    WrongFeatures,
+    from_content,
+    packaged,
+    read_content,
+)
 from service.rooms.strategies.contract import Activation, Origin
 
 KEY_NAME: Final = "payguard-strategy"
@@ -41,7 +49,12 @@ class Desk(NamedTuple):
 
     def origin(self, strategy_id: str) -> Origin:
         """Return where a strategy comes from: only the software's own changes with it."""
-        return "packaged" if strategy_id == self.own.strategy.id else "hand"
+        return origin_of(strategy_id, self.own)
+
+
+def origin_of(strategy_id: str, own: Whole) -> Origin:
+    """Return where a strategy comes from, beside the one that comes with the software."""
+    return "packaged" if strategy_id == own.strategy.id else "hand"
 
 
 def signer(seed: bytes) -> Signer:
@@ -49,9 +62,20 @@ def signer(seed: bytes) -> Signer:
     return Signer(KEY_NAME, seed)
 
 
-def signed(number: int, strategy_id: str, content: bytes, by: Signer) -> str:
-    """Return the signed note under which a strategy decides."""
-    return sign_note(_text(number, strategy_id, content), by)
+def signed(
+    number: int, strategy_id: str, content: bytes, by: Signer, *, origin: Origin | None = None
+) -> str:
+    """Return the signed note under which a strategy decides.
+
+    Args:
+        number: Under which it is to decide.
+        strategy_id: Of the content.
+        content: Its canonical bytes.
+        by: The key.
+        origin: None for what this software takes it for.
+    """
+    origin = origin or origin_of(strategy_id, packaged())
+    return sign_note(_text(number, strategy_id, origin, content), by)
 
 
 def opened(row: Mapping[str, Any], desk: Desk) -> Whole:
@@ -89,7 +113,7 @@ def check_signature(row: Mapping[str, Any], verifier: Verifier) -> None:
             f"the signature of strategy {row['strategy_id']} (number {row['number']}) does not"
             f" hold: {error}"
         ) from error
-    if text != _text(row["number"], row["strategy_id"], row["content"]):
+    if text != _text(row["number"], row["strategy_id"], row["origin"], row["content"]):
         raise StrategyRefused(
             f"strategy {row['strategy_id']} (number {row['number']}) is not what was signed"
         )
@@ -114,5 +138,6 @@ def shown(row: Mapping[str, Any]) -> Activation:
     )
 
 
-def _text(number: int, strategy_id: str, content: bytes) -> str:
-    return f"{_HEAD}\n{number}\n{strategy_id}\n{hashlib.sha256(content).hexdigest()}\n"
+def _text(number: int, strategy_id: str, origin: str, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{_HEAD}\n{number}\n{strategy_id}\n{origin}\n{digest}\n"

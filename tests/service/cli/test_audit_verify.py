@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from typing_extensions import override
 
 from keys.translog import leaf_hash
+from service.cli.audit_verify import LogCheck
+from service.db.stores import open_spanning_reader
+from service.rooms.audit import queries
+from service.rooms.audit.contract import LOG
 from service.settings import read_settings
-from tests.support.signed import STORE, SignedLog, write_log
+from service.worker.outside import CheckpointFolder
+from tests.support.signed import STORE, SignedLog, record_dropped, write_log
 
 # In every body, one by one.
 MEMBERS: Final = (
@@ -282,14 +288,16 @@ def test_a_key_of_the_auditors_own_counts_alone(signed: SignedLog) -> None:
     assert "verified:" not in result.stdout
 
 
-def retire(signed: SignedLog, upper: int) -> None:
-    """Do what retention does to the oldest entries."""
+def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
+    """Do what retention does to the oldest entries; the writer tells of it, or nobody does."""
     signed.sql("DELETE FROM entries WHERE position < ?", upper)
     signed.sql(
         "INSERT INTO partitions (name, log, lower, upper, made_at, detached_at, dropped_at)"
         " VALUES ('entries_0', 'entries', 0, ?, 0, 1, 1)",
         upper,
     )
+    if is_told:
+        record_dropped(read_settings({"PAYGUARD_DATA_DIR": str(signed.payguard.home)}))
 
 
 @pytest.mark.parametrize("upper", [1, 100, 256, 300])
@@ -298,9 +306,43 @@ def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
 
     mine, theirs = signed.verify(), signed.stranger()
 
-    assert (mine["verified"], mine["checkpoints"]) == (True, 8)
+    assert (mine["verified"], mine["checkpoints"], mine["first"]) == (True, 10, upper)
     assert mine["entries"] == signed.sizes[-1] + 1 - upper
     assert (theirs["verified"], theirs["root"]) == (True, mine["root"])
+
+
+def test_what_is_signed_while_it_is_looked_at_is_no_roll_back(signed: SignedLog) -> None:
+    settings = read_settings({"PAYGUARD_DATA_DIR": str(signed.payguard.home)})
+
+    class Busy(CheckpointFolder):
+        """The worker signs more entries right before it is read."""
+
+        @override
+        def latest(self) -> str | None:
+            write_log(settings, rounds=1, merchants=2)
+            return super().latest()
+
+    reader = open_spanning_reader(settings.database)
+    outside = Busy(signed.outside, LOG)
+    verifiers = queries.verifiers_of(queries.keys_of(reader, LOG))
+
+    said = LogCheck(reader, outside, verifiers, progress=lambda _done, _all: None).run()
+
+    assert said.verified, said
+
+
+def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: SignedLog) -> None:
+    retire(signed, 200, is_told=False)
+
+    assert found(signed.verify()) == ("dropped", 0)
+
+
+def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
+    retire(signed, 100)
+    signed.sql("DELETE FROM entries WHERE position < 200")
+    signed.sql("UPDATE partitions SET upper = 200")
+
+    assert found(signed.verify()) == ("dropped", 0)
 
 
 def test_what_retention_left_is_changed(signed: SignedLog) -> None:

@@ -50,6 +50,17 @@ def test_a_folder_is_checked_activated_and_taken_back(payguard: Terminal, folder
     assert old["content"] == shown["content"]
 
 
+@pytest.mark.parametrize("name", ["block.TOML", "block.tml", "block.toml~"])
+def test_a_file_by_another_ending_is_refused_and_not_passed_over(
+    payguard: Terminal, folder: Path, name: str
+) -> None:
+    (folder / "rules" / name).write_text("")
+
+    said = payguard.json("strategy", "check", folder)
+
+    assert f"rules/{name}" in said["error"]["detail"], said
+
+
 def test_the_strategy_in_force_is_not_activated_twice(payguard: Terminal, folder: Path) -> None:
     payguard.json("strategy", "activate", folder)
 

@@ -61,7 +61,7 @@ class Shop:
 
 @pytest.fixture
 def shop(quick_cluster: Cluster, tmp_path: Path) -> Shop:
-    """Return a store in which three commands were committed."""
+    """Return a store in which four commands were committed; the first start of a writer is one."""
     home = tmp_path / "home"
     home.mkdir(mode=0o700)
     made = Shop(home, quick_cluster.database(migrated=True))
@@ -93,7 +93,7 @@ def test_a_backup_says_where_the_store_stands(shop: Shop, kept: Path) -> None:
 
     assert found["kind"] == "postgres"
     assert found["engine"].startswith("PostgreSQL ")
-    assert found["store"]["sequence"] == shop.facts().sequence == 3
+    assert found["store"]["sequence"] == shop.facts().sequence == 4
     assert found["store"]["tables"]["api_keys"] == 1
     assert found["store"]["logs"][0]["size"] == found["store"]["tables"]["entries"]
     assert found["store"]["revision"] == migrate.head()

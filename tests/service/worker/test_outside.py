@@ -28,6 +28,20 @@ def test_notes_are_added_and_the_last_is_the_latest(folder: CheckpointFolder) ->
     assert {one.stat().st_mode & 0o777 for one in folder.folder.iterdir()} == {0o600}
 
 
+def test_a_note_whose_end_failed_is_added_once(folder: CheckpointFolder) -> None:
+    folder.write("one\n", key="k")
+    folder.latest_file.unlink()
+    folder.latest_file.mkdir()
+    for _ in range(3):
+        with pytest.raises(OSError, match="directory"):
+            folder.write("two\n", key="k")
+    folder.latest_file.rmdir()
+    folder.write("two\n", key="k")
+
+    assert list(folder.history()) == ["one\n", "two\n"]
+    assert folder.latest() == "two\n"
+
+
 def test_a_line_that_a_crash_cut_swallows_none(folder: CheckpointFolder) -> None:
     folder.write("one\n", key="k")
     with folder.history_file.open("ab") as file:

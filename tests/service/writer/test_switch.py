@@ -16,6 +16,7 @@ from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.strategies import model, queries
+from service.rooms.strategies.contract import GoBack
 from service.rooms.strategies.model import StrategyRefused
 from service.rooms.strategies.tables import STRATEGIES
 from service.secrets import open_secrets
@@ -166,6 +167,35 @@ def test_a_strategy_brought_by_hand_gets_a_new_id_under_code_that_decides_otherw
     assert newest["strategy_id"] == whole.strategy.id
 
 
+def test_going_back_works_after_an_upgrade_of_the_code(place, folder):
+    older, newer = other(20), other(21)
+    with writer(place, folder) as one:
+        activate(one, folder, 2, 20)
+        activate(one, folder, 3, 21)
+    now = f'"engine_version":{ENGINE_VERSION}'.encode()
+    for number, whole in ((2, older), (3, newer)):
+        old = whole.content.replace(now, b'"engine_version":1')
+        rewritten(place, folder, f"str_00000000000{number}", old, number=number)
+
+    with writer(place, folder) as again:
+        # Its start put the newest in force under the id that the code gives it now.
+        assert decides(again) == newer.strategy.id
+        note = model.signed(5, older.strategy.id, older.content, signing(folder))
+        run(again, GoBack(number=5, strategy_id=older.strategy.id, note=note))
+        assert decides(again) == older.strategy.id
+
+
+@pytest.mark.parametrize(("number", "origin"), [(2, "packaged"), (1, "hand")])
+def test_where_a_strategy_comes_from_is_signed_with_it(place, folder, number, origin):
+    with writer(place, folder) as one:
+        if number == 2:
+            activate(one, folder, 2, 20)
+    change(place, f"UPDATE strategies SET origin = '{origin}' WHERE number = {number}")  # noqa: S608  our own words
+
+    with pytest.raises(StrategyRefused, match="not what was signed"), writer(place, folder):
+        pass
+
+
 def test_the_softwares_own_of_before_gives_way_to_that_of_now(place, folder):
     with writer(place, folder):
         pass
@@ -210,6 +240,10 @@ def rewritten(
         " WHERE number = :number",
         strategy_id=strategy_id,
         content=content,
-        note=model.signed(number, strategy_id, content, signing(folder)),
+        # The first is the software's own.
+        note=model.signed(
+            *(number, strategy_id, content, signing(folder)),
+            origin="packaged" if number == 1 else "hand",
+        ),
         number=number,
     )

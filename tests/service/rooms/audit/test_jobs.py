@@ -57,6 +57,23 @@ def test_a_store_without_a_writer_has_nothing_to_sign(log: Log) -> None:
     assert log.due() == []
 
 
+def test_a_root_key_that_went_away_is_told_and_nothing_is_signed(log: Log) -> None:
+    log.write()
+    log.grow()
+    log.write()
+    log.timer = jobs.Growing(
+        log.house.spanning,
+        log.outside,
+        sealer=lambda: None,
+        first_key=lambda _sealer: pytest.fail("there is a key"),
+        every=EVERY,
+        log=log.timer._log,
+    )
+
+    assert log.due() == []
+    assert b"root_key_not_available" in log.lines.getvalue()
+
+
 def test_the_first_growth_makes_a_key_and_signs_every_entry(log: Log) -> None:
     log.write(3)
 
