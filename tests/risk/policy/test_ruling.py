@@ -9,6 +9,8 @@ from risk.assessment import STRENGTH, Assessment
 from risk.engine import assess
 from risk.lists import ListHit
 
+STRANGE = {"device_is_known": False}
+
 
 @pytest.fixture
 def ruled(strategy, payment, known, features, make_rule):
@@ -127,6 +129,26 @@ def test_rules_only_raise(ruled, outcome, preset, scorer) -> None:
         raised = ruled((outcome, level), preset=preset, scorer=scorer, **given)
 
         assert STRENGTH[raised.outcome] >= max(STRENGTH[plain.outcome], STRENGTH[outcome])
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome", "code"),
+    [
+        ({}, "approve", "degraded_small"),
+        (STRANGE | {"level_proved": 2}, "approve", "proof_given"),
+        (STRANGE | {"merchant_limit_minor": 5_000}, "challenge", "degraded_challenge"),
+        (STRANGE, "hold", "degraded_over_limit"),
+        ({"preset": "judge_only", "merchant_limit_minor": 5_000}, "hold", "degraded_no_proof"),
+    ],
+)
+def test_a_rule_that_could_not_look_leaves_it_to_the_degraded_policy(
+    strategy, payment, known, features, make_rule, given, outcome, code
+) -> None:
+    judging = msgspec.structs.replace(strategy, rules=(make_rule("instalments > 3"),))
+
+    found = assess(payment(), known(**given), features(), judging)
+
+    assert (found.degraded, found.outcome, found.reason_code) == (("rule_failed",), outcome, code)
 
 
 def test_without_a_hit_nothing_changes(strategy, payment, known, features, make_rule) -> None:
