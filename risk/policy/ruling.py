@@ -32,7 +32,11 @@ def rule(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]
     for outcome in RAISED:
         of_outcome = [hit for hit in hits if hit.rule.outcome == outcome]
         if of_outcome:
-            verdict = strongest(_raised(setting, asked, floor, of_outcome), verdict)
+            raised = _raised(setting, asked, floor, of_outcome)
+            if raised.outcome == "review" and verdict.outcome == "challenge":
+                # A review may be put off until capture, and the proof that is asked for with it.
+                raised = wait(setting, outcome="hold", level=floor, reasons=raised.reasons)
+            verdict = strongest(raised, verdict)
     verdict = _at_least(setting, verdict, floor)
     return msgspec.structs.replace(verdict, reasons=_once(verdict.reasons))
 

@@ -65,7 +65,7 @@ def verdict(
             lets execution go on while review is open.
     """
     said = judged.assessment
-    defers = reviews_before_capture and _is_review_alone(said)
+    defers = said.outcome == "review" and reviews_before_capture
     to: Status = "approved" if defers else _STATUS[said.outcome]
     judgement = Judgement(
         to=to,
@@ -88,12 +88,6 @@ def verdict(
 def reviews_before_capture(settings: MerchantSettings, kind: Kind) -> bool:
     """Say whether review of a payment may wait until its capture, if it has one at all."""
     return settings.review_mode == "before_capture" and kind not in _NEVER_CAPTURED
-
-
-def _is_review_alone(said: Assessment) -> bool:
-    """Say whether an officer's look is all that rules ask for: a proof cannot come afterwards."""
-    asks_proof = any(one.result == "hit" and one.effect == "raise:challenge" for one in said.rules)
-    return said.outcome == "review" and not asks_proof
 
 
 def challenged(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.kernel.facts import DeviceKept, Instrument, Order, Shipping
+from service.kernel.facts import Amount, DeviceKept, Instrument, Order, Shipping
 from service.rooms.merchants.contract import SetReviewMode
 from service.rooms.merchants.public import MerchantSettings
 from service.rooms.payments.commands.verdict import reviews_before_capture
@@ -67,6 +67,14 @@ def test_a_proof_that_an_absent_payer_cannot_give_is_not_put_off(captures: Desk)
 
     assert (reply.payment.status, reply.payment.outcome) == ("held", "hold")
     assert reply.payment.reason_code == "merchant_initiated"
+    assert reply.token is None
+
+
+def test_a_proof_that_policy_asks_for_is_not_put_off_with_a_review(captures: Desk) -> None:
+    reply = captures.pay(seen(captures, amount=Amount(value=150_000, currency="CNY")))
+
+    assert (reply.payment.status, reply.payment.outcome) == ("held", "hold")
+    assert reply.payment.reason_code == "three_countries"
     assert reply.token is None
 
 
