@@ -5,7 +5,7 @@ from bisect import bisect_right
 from typing import Final, NamedTuple
 
 from risk.assessment import Basis, DegradedCode
-from risk.cold_start import AMOUNT, SignalCode, unlike
+from risk.cold_start import SignalCode, unlike
 from risk.facts import Circumstances, Facts
 from risk.feature import COUNTED_AT
 from risk.models.calibration import Scored, probabilities
@@ -136,13 +136,13 @@ def score_of(normal: float) -> int:
 
 
 def _by_cold_start(facts: Facts, features: FeatureVector, strategy: Strategy) -> Reading:
-    slots, values = strategy.cold_start_slots, features.values
-
-    def value_of(name: str) -> float | None:
-        value = facts.amount_minor if name == AMOUNT else values[slots[name]]
-        return None if isinstance(value, Missing) else value
-
-    found = unlike(strategy.cold_start, value_of)
+    told = features.values
+    values: list[float | None] = [
+        None if (value := told[slot]).__class__ is Missing else value  # type: ignore[misc]
+        for slot in strategy.cold_start_slots
+    ]
+    values.append(facts.amount_minor)
+    found = unlike(strategy.cold_start, values)
     if found.score is None:
         return Reading()
     return Reading(basis="cold_start", score=found.score, signals=found.signals)

@@ -111,7 +111,7 @@ def test_over_columns_it_is_the_same(rows) -> None:
 
     found = unlike_of_rows(COLD, columns, amounts)
 
-    one_by_one = [unlike(COLD, one.__getitem__) for one in rows]
+    one_by_one = [unlike(COLD, [one[name] for name in COLD.reads]) for one in rows]
     assert list(found.score) == [MISSING if one.score is None else one.score for one in one_by_one]
     codes = [signal.code for signal in COLD.signals]
     for row, one in enumerate(one_by_one):
@@ -141,5 +141,5 @@ def test_signals_that_could_not_be_read_are_refused(given, why) -> None:
 def test_no_signal_gives_points_for_less_than_the_usual() -> None:
     less = {**USUAL, "amount_minor": 1, "payee_amount_to_normal": 1}
 
-    assert unlike(COLD, less.get).signals == ()
+    assert unlike(COLD, [less.get(name) for name in COLD.reads]).signals == ()
     assert isinstance(SIGNAL, Signal)
