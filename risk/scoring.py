@@ -56,6 +56,11 @@ class Reading(NamedTuple):
     signals: tuple[SignalCode, ...] = ()
 
     @property
+    def lacks_scorer(self) -> bool:
+        """Whether there should be a score, and is none."""
+        return "scorer_down" in self.degraded or "scorer_late" in self.degraded
+
+    @property
     def risk_level(self) -> RiskLevel:
         """The level of the score; low where there is none."""
         return RISK_LEVELS[0 if self.score is None else bisect_right(RISK_FROM, self.score)]
@@ -121,6 +126,26 @@ def reading_of(scored: Scored, strategy: Strategy) -> Reading:
         model=scored.model,
         degraded=tuple(missing),
     )
+
+
+def with_points(reading: Reading, points: int) -> Reading:
+    """Return a reading with what rules add to its score; as many points double the odds of harm.
+
+    The probabilities that are told stay the model's own: points are a rule's opinion. Costs are
+    compared by the odds that the whole score stands for. Where a score should be and is not, the
+    degraded policy decides, and there is nothing to add to.
+    """
+    if not points or reading.lacks_scorer:
+        return reading
+    harms = reading.harms
+    if harms is not None:
+        whole = harms[0] + harms[1] + harms[2]
+        raised = whole * 2.0 ** (points / POINTS_PER_DOUBLING)
+        # Of odds o times f the share is o f / (1 + o f), and o is whole / (1 - whole).
+        share = raised / (1.0 - whole + raised) / whole if whole > 0.0 else 0.0
+        harms = (harms[0] * share, harms[1] * share, harms[2] * share)
+    score = min((reading.score or 0) + points, SCORE_MAX)
+    return reading._replace(score=score, harms=harms)
 
 
 def score_of(normal: float) -> int:

@@ -36,7 +36,7 @@ def tight(strategy: Strategy) -> Strategy:
 
 def ruled(strategy: Strategy, rules: tuple[Rule, ...] | None = None) -> Strategy:
     """Return a strategy with rules of every kind beside those that ship, or with these alone."""
-    made = (*strategy.rules, *RULES) if rules is None else rules
+    made = (*strategy.rules, *RULES, *POINTS) if rules is None else rules
     return make_strategy(change(parts_of(strategy), rules=made))
 
 
@@ -72,6 +72,10 @@ RULES = rules_of(
     ("of_refusals", "default(payer_declined_share_24h, 0) >= 300"),
     ("of_distinct", "default(payer_payee_distinct_24h, 0) >= 4"),
     ("of_nobody", "is_protected or has_small_consent or device_is_known"),
+)
+POINTS = tuple(
+    change(one, code=f"points_{place}", outcome="approve", level=0, points=points)
+    for place, (one, points) in enumerate(zip(RULES[:3], (30, 400, 1_000), strict=True))
 )
 CHANNELS = (None, "a", "b")
 FLAGS = (None, False, True)
