@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
     "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
+    "evaluate": Place(
+        "service.cli.evaluate.command", "evaluate", "Measure the trainer by a protocol."
+    ),
     "rules": Place("service.cli.rules", "rules", "Check files of rules and run their tests."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
     "features": Place("service.cli.features", "features", "Print what an entity's features are."),
