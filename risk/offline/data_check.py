@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from risk.offline.columns import ABSENT
 from risk.offline.measures import NotMeasurable, Ranking
 from risk.offline.outcomes import Outcomes
-from risk.offline.split import Window
+from risk.offline.split import DAY_S, Window
 from risk.offline.train import FRAUDS_MIN, Examples, chance
 
 Ints = npt.NDArray[np.int64]
@@ -138,13 +137,31 @@ def check_times(material: Material) -> list[Finding]:
                 "give an earlier --to",
             )
         )
-    return found
+    return [*found, *_unripe(material)]
+
+
+def _unripe(material: Material) -> list[Finding]:
+    """Return whether labels of the newest payments to learn from are still to come."""
+    usual = pending(material.outcomes, material.second)
+    ripe = material.trained_at - usual
+    # A window that ends in the future is refused as such.
+    if not ripe < material.window.end <= material.trained_at:
+        return []
+    return [
+        Finding(
+            "labels_to_come",
+            f"most fraud is known only {text_of_span(usual)} after its payment, and the payments to"
+            f" learn from end at {text_of(material.window.end)}",
+            f"end with --to at {text_of(ripe)}: what is not labelled yet would be learnt as normal",
+        )
+    ]
 
 
 def check_labels(material: Material) -> list[Finding]:
     """Return what is wrong with the labels of the payments to learn from."""
     own = material.window.rows(material.second)
-    frauds = int(material.outcomes.fraud[own].sum())
+    known = material.outcomes.until(material.trained_at)
+    frauds = int(known.fraud[own].sum())
     if not len(own):
         return [
             Finding(
@@ -232,6 +249,6 @@ def text_of(second: int) -> str:
     return str(np.datetime64(int(second), "s")).replace("T", " ") + " UTC"
 
 
-def unlabelled(outcomes: Outcomes) -> int:
-    """Return of how many payments nobody said anything: they are taken for normal."""
-    return int((outcomes.intent == ABSENT).sum())
+def text_of_span(seconds: int) -> str:
+    """Return a length of time as people read it."""
+    return f"{seconds / DAY_S:.1f} days"

@@ -44,13 +44,14 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     """
     import xgboost
 
+    from risk.models.inputs import input_names
     from risk.offline.evaluate import figures
     from risk.offline.measures import NotMeasurable
     from risk.offline.train import GRID
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
     from service.cli.evaluate.report import Source, made
-    from service.cli.train.reading import input_names, read
+    from service.cli.train.reading import read
 
     strategy = load_strategy()
     screen.note(f"reading {file}")

@@ -1,9 +1,8 @@
 """A file of labelled payments as a history with its outcomes. Does not judge what it reads."""
 
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from risk.feature import FeatureSet
 from risk.offline.history import History
 from risk.offline.outcomes import Outcomes
 from service.cli.backtest.history import load_history
@@ -11,8 +10,6 @@ from service.cli.backtest.labels import outcomes_of
 from service.cli.replay.columns import load_map
 from service.cli.replay.rows import open_table
 from service.cli.screen import Failure
-
-STAGE: Final = "pre_payment"
 
 
 class Read(NamedTuple):
@@ -60,9 +57,3 @@ def read(file: Path, map_name: str, *, preset: str) -> Read:
         label_columns=columns.label_columns,
         refused=loaded.refused,
     )
-
-
-def input_names(features: FeatureSet) -> tuple[str, ...]:
-    """Return every input that a model may have."""
-    known = (one.name for one in features.features if STAGE in one.stages)
-    return (*known, "amount_minor", "local_hour", "payee_is_new")
