@@ -89,6 +89,8 @@ class Scorer:
         self.heads = heads
         self._walk = walk
         self._depth = depth
+        # What the first step reads is the same for all rows.
+        self._first = walk.place[walk.roots], walk.threshold[walk.roots], walk.left[walk.roots]
 
     def margins(self, row: Floats) -> dict[HeadName, np.float32]:
         """Return each head's margin: bit for bit what XGBoost says of the row.
@@ -122,13 +124,13 @@ class Scorer:
 
     def _leaves(self, row: Floats) -> Floats:
         """Return the value of the leaf that the row reaches in each tree."""
-        place, threshold, left = self._walk.place, self._walk.threshold, self._walk.left
         held = held_twice(row)
-        at = self._walk.roots
-        for _ in range(self._depth):
-            goes_right = held.take(place.take(at)) >= threshold.take(at)
-            at = left.take(at) + goes_right
-        return self._walk.value.take(at)
+        place, threshold, left = self._first
+        at = left + (held[place] >= threshold)
+        place, threshold, left = self._walk.place, self._walk.threshold, self._walk.left
+        for _ in range(1, self._depth):
+            at = left[at] + (held[place[at]] >= threshold[at])
+        return self._walk.value[at]
 
 
 def held_twice(row: Floats) -> Floats:

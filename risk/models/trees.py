@@ -66,14 +66,14 @@ def read_trees(content: bytes, inputs: tuple[str, ...], base_margin: float) -> T
         raise NotAModel("the base margin is not that of the booster's base score")
     if sum(len(tree.left_children) for tree in booster.trees) > ALL_NODES_MAX:
         raise NotAModel(f"a head has at most {ALL_NODES_MAX} nodes")
-    flat = [_flat(tree, len(inputs)) for tree in booster.trees]
+    flat, depths = zip(*[_flat(tree, len(inputs)) for tree in booster.trees], strict=True)
     sizes = np.array([len(one["left"]) for one in flat], np.int64)
     roots = np.cumsum(sizes) - sizes
     joined = {name: np.concatenate([one[name] for one in flat]) for name in flat[0]}
     return Trees(
         base_margin=np.float32(base_margin),
         inputs=len(inputs),
-        depth=max(_depth(one["left"], one["is_leaf"]) for one in flat),
+        depth=max(depths),
         roots=roots,
         feature=joined["feature"],
         threshold=joined["threshold"],
@@ -98,18 +98,18 @@ def base_margins(base_score: float) -> list[np.float32]:
     return [np.float32(0.0)] if likeliest == 0.0 else [likeliest, up, down]
 
 
-def _flat(tree: Tree, inputs: int) -> dict[str, npt.NDArray[Any]]:
-    """Return one tree's arrays, its nodes numbered from 0 in their new order."""
+def _flat(tree: Tree, inputs: int) -> tuple[dict[str, npt.NDArray[Any]], int]:
+    """Return one tree's arrays, its nodes numbered from 0 in their new order, and its depth."""
     nodes = int(tree.tree_param.num_nodes)
     columns = _columns(tree, nodes, inputs)
     left, right = columns["left_children"], columns["right_children"]
-    order, depth_of = _order(left, right, columns["parents"])
+    order, depth = _order(left, right, columns["parents"])
     if nodes - len(order) != int(tree.tree_param.num_deleted):
         raise NotAModel("a tree has nodes that nothing leads to")
     place = np.full(nodes, LEAF, np.int64)
     place[order] = np.arange(len(order))
     is_leaf = left[order] == LEAF
-    if depth_of > DEPTH_MAX:
+    if depth > DEPTH_MAX:
         raise NotAModel(f"a tree has at most {DEPTH_MAX} levels")
     feature = np.where(is_leaf, 0, columns["split_indices"][order])
     if ((feature < 0) | (feature >= inputs)).any():
@@ -120,7 +120,7 @@ def _flat(tree: Tree, inputs: int) -> dict[str, npt.NDArray[Any]]:
         raise NotAModel("a tree has a number that is not finite")
     if (cover < 0).any() or (cover[~is_leaf] <= 0).any():
         raise NotAModel("a tree has a node that no training row came by")
-    return {
+    flat = {
         "feature": feature,
         "threshold": np.where(is_leaf, np.float32(np.inf), condition),
         "missing_left": is_leaf | (columns["default_left"][order] == 1),
@@ -129,6 +129,7 @@ def _flat(tree: Tree, inputs: int) -> dict[str, npt.NDArray[Any]]:
         "value": np.where(is_leaf, condition, np.float32(0.0)),
         "cover": cover,
     }
+    return flat, depth
 
 
 def _columns(tree: Tree, nodes: int, inputs: int) -> dict[str, npt.NDArray[Any]]:
@@ -183,12 +184,3 @@ def _order(left: Ints, right: Ints, parents: Ints) -> tuple[Ints, int]:
         seen[level] = True
         levels.append(level)
     raise AssertionError("levels are at most as many as nodes")
-
-
-def _depth(left: Ints, is_leaf: npt.NDArray[np.bool_]) -> int:
-    """Return the steps to the deepest leaf of one tree in its new order."""
-    depth = np.zeros(len(left), np.int64)
-    # A child stands after its parent.
-    for node in np.flatnonzero(~is_leaf):
-        depth[left[node] : left[node] + 2] = depth[node] + 1
-    return int(depth.max())
