@@ -1,8 +1,8 @@
 """The costs and the cold start as Markdown, rendered from what the engine runs. Writes no file."""
 
 from risk.cold_start import ColdStart, Signal
+from risk.models.manifest import HEADS
 from risk.policy.costs import ACTIONS, Costs
-from risk.scored import HEADS
 
 
 def costs_markdown(costs: Costs) -> list[str]:
