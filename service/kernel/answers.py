@@ -11,6 +11,10 @@ import msgspec
 from service.kernel.facts import Level, Outcome, RiskLevel, Stage
 from service.kernel.money import Amount, Instant
 
+# What a score comes from: a model; how unlike its own normal a payment is; nothing, there is none.
+Basis = Literal["model", "cold_start", "rules"]
+# Why no contributions are told.
+NoReasons = Literal["not_by_a_model", "not_asked_yet", "model_not_at_hand"]
 HoldEnd = Literal["challenge", "decline", "approve"]
 
 
@@ -68,6 +72,10 @@ class Judged(Shape, frozen=True, kw_only=True):
     rules: tuple[RuleShown, ...]
     probabilities: dict[str, float | None] | None
     exemption: str | None
+    basis: Basis = "rules"
+    model: str | None = None
+    expected_loss_minor: int | None = None
+    counterfactuals: tuple[tuple[Level, Outcome], ...] = ()
 
 
 class Reason(Shape, frozen=True, kw_only=True):

@@ -64,6 +64,7 @@ AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.unanswered": "No answer of the processor came in time.",
     "payment.lapsed": "An authorization ran out with nothing captured.",
     "payment.hold_ended": "A hold came to its end; the fields say to what it led.",
+    "payment.judged_again": "What was stopped without a score was judged again, now with one.",
     "payment.timer_stale": "A timer came late: the payment had moved on.",
 }
 
@@ -394,3 +395,16 @@ class ExpirePayment(Command, frozen=True, kw_only=True):
 
     payment_id: str
     version: int
+
+
+class JudgeAgain(Command, frozen=True, kw_only=True):
+    """Judge a payment that was stopped without a score, now that there is one; once.
+
+    Attributes:
+        assessment_id: The judgement that a score was lacking for.
+    """
+
+    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
+
+    payment_id: str
+    assessment_id: str
