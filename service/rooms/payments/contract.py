@@ -362,12 +362,16 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     told: PaymentFacts | None = None
 
 
-class IssueToken(Command, frozen=True, kw_only=True):
-    """Void a payment's token and issue a new one over the same facts."""
+class _OfAPayment(Command, frozen=True, kw_only=True):
+    """A command about a payment that is there."""
 
     gives: ClassVar[type[msgspec.Struct]] = PaymentReply
 
     payment_id: str
+
+
+class IssueToken(_OfAPayment, frozen=True, kw_only=True):
+    """Void a payment's token and issue a new one over the same facts."""
 
 
 class ReportEvent(Command, frozen=True, kw_only=True):
@@ -379,32 +383,19 @@ class ReportEvent(Command, frozen=True, kw_only=True):
     event: EventRequest
 
 
-class CancelPayment(Command, frozen=True, kw_only=True):
+class CancelPayment(_OfAPayment, frozen=True, kw_only=True):
     """Cancel a payment that is not under way yet."""
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     reason: str | None = None
 
 
-class ExpirePayment(Command, frozen=True, kw_only=True):
+class ExpirePayment(_OfAPayment, frozen=True, kw_only=True):
     """Do what a payment's timer stands for, if the payment is still at that version."""
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     version: int
 
 
-class JudgeAgain(Command, frozen=True, kw_only=True):
-    """Judge a payment that was stopped without a score, now that there is one; once.
+class JudgeAgain(_OfAPayment, frozen=True, kw_only=True):
+    """Judge once more, with a score, what that judgement stopped for want of one; once."""
 
-    Attributes:
-        assessment_id: The judgement that a score was lacking for.
-    """
-
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     assessment_id: str
