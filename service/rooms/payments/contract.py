@@ -342,7 +342,15 @@ class CreatePayment(Command, frozen=True, kw_only=True):
     facts: PaymentFacts
 
 
-class ExecutePayment(Command, frozen=True, kw_only=True):
+class _OfAPayment(Command, frozen=True, kw_only=True):
+    """A command about a payment that is there."""
+
+    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
+
+    payment_id: str
+
+
+class ExecutePayment(_OfAPayment, frozen=True, kw_only=True):
     """Spend a payment token on what is really executed.
 
     Attributes:
@@ -350,9 +358,6 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
         told: The payment as it was taken in, to look at lists again; None where none was found.
     """
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     claims: TokenClaims
     amount: Amount
     payee: facts.Payee
@@ -360,14 +365,6 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     device: facts.DeviceKept | None = None
     order_digest: str | None = None
     told: PaymentFacts | None = None
-
-
-class _OfAPayment(Command, frozen=True, kw_only=True):
-    """A command about a payment that is there."""
-
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
 
 
 class IssueToken(_OfAPayment, frozen=True, kw_only=True):
