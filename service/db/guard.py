@@ -39,6 +39,7 @@ _FUNCTIONS: Final = (
     "payguard_make_partition(text, bigint, integer)",
     "payguard_detach_partition(text, integer, bigint)",
     "payguard_drop_partition()",
+    "payguard_take_statistics()",
 )
 _POLICIES: Final = ("payguard_owner", "payguard_writer", "payguard_reader", "payguard_key")
 
