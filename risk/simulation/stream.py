@@ -43,6 +43,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         days: How many days, 1 to `DAYS_MAX`.
         payers: How many payers, 1 to `PAYERS_MAX`.
         fraud: How much more fraud there is than the world's own, 0 to `FRAUD_MAX`.
+        mix: So many times as much of a kind of fraud besides, 0 to `FRAUD_MAX`.
         calendar: What the first day counts as where weekdays and salaries are looked at; None:
             itself. So a world may lie at another time and be the same but for its times.
     """
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     payers: int
     fraud: float = 1.0
+    mix: dict[Scenario, float] = {}
     calendar: dt.date | None = None
 
     def __post_init__(self) -> None:
@@ -62,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not (1 <= self.days <= DAYS_MAX and 1 <= self.payers <= PAYERS_MAX):
             raise ValueError(f"1 to {DAYS_MAX} days, 1 to {PAYERS_MAX} payers")
-        if not 0 <= self.fraud <= FRAUD_MAX:
+        if not all(0 <= factor <= FRAUD_MAX for factor in (self.fraud, *self.mix.values())):
             raise ValueError(f"fraud is a factor of 0 to {FRAUD_MAX}")
 
 
@@ -200,15 +202,19 @@ class Run:
     ) -> Iterator[tuple[Scenario, int, Iterator[Deed]]]:
         """Yield the frauds that begin on a day of so many ordinary payments."""
         world, people, draws = self._world, self._people, self._fraud
-        scale = payments / _PER * self._plan.fraud
-        for _ in range(draws.poisson(world.card_testing.attempts * scale)):
+
+        def attempts(scenario: Scenario, per_10_000: float) -> range:
+            scale = payments / _PER * self._plan.fraud * self._plan.mix.get(scenario, 1.0)
+            return range(draws.poisson(per_10_000 * scale))
+
+        for _ in attempts("card_testing", world.card_testing.attempts):
             level, second = draws.pick(LEVELS), start + draws.below(DAY_S)
             yield (
                 "card_testing",
                 level,
                 test_cards(world, people, draws, level=level, second=second),
             )
-        for _ in range(draws.poisson(world.takeover.attempts * scale)):
+        for _ in attempts("takeover", world.takeover.attempts):
             level, second, payer = (
                 draws.pick(LEVELS),
                 start + draws.below(DAY_S),
@@ -219,7 +225,7 @@ class Run:
                 level,
                 take_over(world, people, draws, level=level, second=second, payer=payer),
             )
-        for _ in range(draws.poisson(world.scam.attempts * scale)):
+        for _ in attempts("scam", world.scam.attempts):
             level = draws.pick(LEVELS)
             second = start + int(draws.between(*_CALL_HOURS) * HOUR_S)
             payer = self._victim(start, is_elderly=draws.chance(world.scam.elderly_share))

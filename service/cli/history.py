@@ -30,10 +30,10 @@ from service.secrets import open_secrets
 from service.settings import Settings
 from service.unit_of_work.commands import Mode, Submit
 
-DAYS: Final = 28
-PAYERS: Final = 75
-# So few payments hold hardly any fraud otherwise, and nothing could be learnt from them.
-FRAUD: Final = 10.0
+DAYS: Final = 42
+PAYERS: Final = 50
+# So few payments hold hardly any fraud otherwise, and a model needs dozens of each kind.
+MIX: Final[dict[Scenario, float]] = {"card_testing": 8.0, "takeover": 28.0, "scam": 80.0}
 # A Monday that every demo's first day counts as.
 CALENDAR: Final = dt.date(2026, 1, 5)
 # So many are under way at a time: they share a commit. More would come out of order.
@@ -87,9 +87,7 @@ class History:
         # that a Saturday stays one.
         latest = (now + offset).date() - dt.timedelta(days=DAYS + 1)
         start = latest - dt.timedelta(days=(latest - CALENDAR).days % 7)
-        plan = Plan(
-            seed=seed, start=start, days=DAYS, payers=PAYERS, fraud=FRAUD, calendar=CALENDAR
-        )
+        plan = Plan(seed=seed, start=start, days=DAYS, payers=PAYERS, mix=MIX, calendar=CALENDAR)
         self.end: Final = dt.datetime.combine(start, dt.time(), dt.UTC) - offset + DAYS * _DAY
         run = Run(world, plan)
         # What is told later than the last day is told to nobody.

@@ -176,3 +176,13 @@ def test_one_of_each_comes_in_the_day_after_the_last() -> None:
     )
     assert len(found["ordinary"]) == 1
     assert len({one.body["instrument"]["instrument_id"] for one in found["card_testing"]}) > 6
+
+
+def test_one_kind_of_fraud_may_come_more_often_than_the_others() -> None:
+    usual = plan(days=20, payers=120, fraud=10.0)
+    more = msgspec.structs.replace(usual, mix={"scam": 5.0, "takeover": 0.0})
+
+    found = Counter(one.scenario for one in simulate(read_world(), more) if isinstance(one, Paid))
+
+    assert found["takeover"] == 0
+    assert found["scam"] > found["card_testing"] / 2 > 0
