@@ -9,10 +9,10 @@ import msgspec
 from keys.sealing import Sealer
 from keys.translog import commitment
 from risk import events
+from risk.amounts import NORMAL_MAX_MILLI
 from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
-from risk.frauds import NORMAL_MAX_MILLI
 from risk.lists import ListHit
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, entities, observations, vector
@@ -54,7 +54,9 @@ __all__ = [
 
 SCHEMA: Final = 1
 SALT_BYTES: Final = 32
-RATIO: Final = "payer_amount_to_normal"
+# What says whether an amount was normal for its payer; and what said so before there was that.
+RATIO: Final = "payer_amount_to_usual"
+RATIO_BEFORE: Final = "payer_amount_to_normal"
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
@@ -171,8 +173,11 @@ class Judge:
                     currency=one.currency,
                     is_declined=one.is_declined,
                     others=one.others,
+                    ratio_milli=one.ratio_milli,
                 )
-                for one in observations(facts, is_declined=assessment.outcome == "decline")
+                for one in observations(
+                    facts, is_declined=assessment.outcome == "decline", features=features
+                )
             ),
             counted=counted,
             changes=(Change(bound=self._row(record, ctx)), *spends),
@@ -210,8 +215,9 @@ class Judge:
         found = open_features(
             row["features"], assessment_id=row["assessment_id"], sealer=self._sealer
         )
-        # An older version's vector may lack it.
-        ratio = found.value(RATIO) if RATIO in found.names else None
+        name = RATIO if RATIO in found.names else RATIO_BEFORE
+        # An older version's vector may lack both.
+        ratio = found.value(name) if name in found.names else None
         return isinstance(ratio, int | float) and ratio <= NORMAL_MAX_MILLI
 
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
