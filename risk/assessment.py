@@ -17,8 +17,21 @@ STRENGTH: Final[dict[Outcome, int]] = {
     "decline": 4,
 }
 DegradedCode = Literal[
-    "scorer_down", "scorer_late", "features_invalid", "velocity_unknown", "rule_failed"
+    "scorer_down",
+    "scorer_late",
+    "features_invalid",
+    "velocity_unknown",
+    "rule_failed",
+    "unauthorized_unlabelled",
+    "scam_unlabelled",
+    "first_party_unlabelled",
 ]
+# Told, and no more: a prior stands in for a head that the model never had labels for.
+ONLY_TOLD: Final[frozenset[DegradedCode]] = frozenset(
+    {"unauthorized_unlabelled", "scam_unlabelled", "first_party_unlabelled"}
+)
+# What a score comes from: a model; how unlike its own normal a payment is; nothing, there is none.
+Basis = Literal["model", "cold_start", "rules"]
 # Reasons of the engine itself; a rule's reason has the rule's code.
 ReasonCode = Literal[
     "above_day_limits",
@@ -124,6 +137,13 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     duration_s: int
 
 
+class Counterfactual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A level of proof that would have led to another outcome, and to which."""
+
+    level: int
+    outcome: Outcome
+
+
 class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One judgement of one payment at one stage.
 
@@ -132,8 +152,16 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         any_of: The proofs that reach it, each a factor or several joined by `+`; only with a
             challenge, and with a hold that ends in one.
         reason_code: The first of `reasons`.
-        score, probabilities: None while the strategy has no model.
+        score: 0 to 1,000; None where nothing gave one.
+        probabilities: `normal` and each harm; None for a harm that the model has no labels of,
+            and in all where no model scored.
         exemption: What to count; only with an approval under it.
+        basis: What the score comes from.
+        model: Hash of the model's file; None where no model scored.
+        expected_loss_minor: Of letting the payment through as it stands, in its currency; None
+            where no model scored.
+        is_calibrated: The score stands for a probability.
+        counterfactuals: What a proof would have led to; none where it would have changed nothing.
     """
 
     stage: Stage
@@ -146,9 +174,14 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     degraded: tuple[DegradedCode, ...]
     score: int | None
     risk_level: RiskLevel
-    probabilities: dict[str, float] | None
+    probabilities: dict[str, float | None] | None
     exemption: ExemptionUse | None
     liability: Liability
     hold: Hold | None
     strategy: str
     feature_set: str
+    basis: Basis = "rules"
+    model: str | None = None
+    expected_loss_minor: int | None = None
+    is_calibrated: bool = False
+    counterfactuals: tuple[Counterfactual, ...] = ()

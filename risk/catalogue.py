@@ -2,6 +2,7 @@
 
 from risk.assessment import Amount
 from risk.feature import EVERY_STAGE, Feature, FeatureSet, Text
+from risk.policy.catalogue import cold_start_markdown, costs_markdown
 from risk.policy.shapes import CurrencyLimits, Preset
 from risk.reasons import money_text
 from risk.strategy import Strategy
@@ -39,7 +40,7 @@ def _window(feature: Feature) -> str:
 
 
 def policy_markdown(strategy: Strategy) -> str:
-    """Return docs/policy.md: the ladder, the limit on speed, and each preset with its sources."""
+    """Return docs/policy.md: ladder, limit on speed, costs, and each preset with its sources."""
     lines = [
         "# Policy",
         "",
@@ -68,6 +69,8 @@ def policy_markdown(strategy: Strategy) -> str:
     ]
     lines += _velocity(strategy)
     lines += _events(strategy)
+    lines += costs_markdown(strategy.costs)
+    lines += cold_start_markdown(strategy.cold_start)
     for code in sorted(strategy.presets):
         lines += _preset(strategy.presets[code])
     return "\n".join([*lines, ""])

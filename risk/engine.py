@@ -20,14 +20,27 @@ from risk.policy.settling import (
 )
 from risk.policy.shapes import Liability, Velocity, VelocityAt
 from risk.rules.runner import Looked
+from risk.scored import Scorer
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, is_sound
 
 
 def assess(
-    facts: Facts, circumstances: Circumstances, features: FeatureVector, strategy: Strategy
+    facts: Facts,
+    circumstances: Circumstances,
+    features: FeatureVector,
+    strategy: Strategy,
+    scorer: Scorer | None = None,
 ) -> Assessment:
     """Judge a payment: rules, the check of features, the limit on speed, policy, and lists.
+
+    Args:
+        facts: The payment.
+        circumstances: What is known besides.
+        features: What was counted before it.
+        strategy: By which it is judged.
+        scorer: Of the strategy's model; a payment that it should score and cannot is judged by
+            the degraded policy.
 
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
@@ -45,7 +58,10 @@ def assess(
     looked = None if at is None else _look(strategy.velocity, at, value)
     # Features that fail their check are read by no rule: one that needs them fails.
     ruled = strategy.runner.look(facts, circumstances, setting.preset, features if sound else None)
-    degraded = _degraded(facts, circumstances, is_sound=sound, looked=looked, ruled=ruled)
+    is_scored = strategy.model is None or facts.stage not in COUNTED_AT or scorer is not None
+    degraded = _degraded(
+        facts, circumstances, is_sound=sound, is_scored=is_scored, looked=looked, ruled=ruled
+    )
 
     asked = ask(setting)
     verdict = settle_forced(setting, asked)
@@ -112,6 +128,7 @@ def _degraded(
     circumstances: Circumstances,
     *,
     is_sound: bool,
+    is_scored: bool,
     looked: RuleResult | None,
     ruled: Looked,
 ) -> tuple[DegradedCode, ...]:
@@ -121,10 +138,10 @@ def _degraded(
     """
     found: list[DegradedCode] = []
     is_forced = circumstances.forced == "degraded" and facts.stage in COUNTED_AT
-    if circumstances.scorer == "down" or is_forced:
-        found.append("scorer_down")
-    elif circumstances.scorer == "late":
+    if circumstances.scorer == "late":
         found.append("scorer_late")
+    elif circumstances.scorer == "down" or is_forced or not is_scored:
+        found.append("scorer_down")
     if not is_sound:
         found.append("features_invalid")
     if looked is not None and looked.result == "error":

@@ -18,6 +18,7 @@ from risk.policy.asking import Ask, Setting, ask
 from risk.policy.listing import shown, standing_block
 from risk.policy.settling import Verdict, refuse, stop, strongest, wait
 from risk.policy.shapes import EventPolicy
+from risk.scored import Scorer
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, is_sound
 
@@ -25,16 +26,27 @@ ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
 
 def judge(
-    facts: Facts, circumstances: Circumstances, features: FeatureVector, strategy: Strategy
+    facts: Facts,
+    circumstances: Circumstances,
+    features: FeatureVector,
+    strategy: Strategy,
+    scorer: Scorer | None = None,
 ) -> Assessment:
     """Judge a payment or an account action, by its stage.
+
+    Args:
+        facts: The payment or the action.
+        circumstances: What is known besides.
+        features: What was counted before it.
+        strategy: By which it is judged.
+        scorer: Of the strategy's model; an action has no use for it.
 
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
     """
     if facts.stage == "account":
         return assess_action(facts, circumstances, features, strategy)
-    said = assess(facts, circumstances, features, strategy)
+    said = assess(facts, circumstances, features, strategy, scorer)
     return _held_payout(said, facts, circumstances, strategy) if facts.stage == "payout" else said
 
 

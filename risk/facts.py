@@ -134,7 +134,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         spent_today_minor: Level -> sum approved today at that level or below, in the payment's
             currency, without this payment; the day is the preset's.
         static_qr_today_minor: Sum paid today by static codes.
-        scorer: `none` where the strategy has no model; else why there is no score.
+        scorer: `none` where the strategy has no model; `ready`; else why there is no score.
         forced: What a sandbox payee or payer forces; None elsewhere.
         small_limit_minor, merchant_limit_minor: The merchant's own limits while the scorer is
             down; the first can only lower the preset's.
@@ -155,7 +155,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     counters: dict[Scope, Counter] = {}
     spent_today_minor: dict[int, Minor] = {}
     static_qr_today_minor: Minor | None = None
-    scorer: Literal["none", "down", "late"] = "none"
+    scorer: Literal["none", "ready", "down", "late"] = "none"
     forced: Forced | None = None
     small_limit_minor: Minor | None = None
     merchant_limit_minor: Minor | None = None

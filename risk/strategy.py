@@ -7,16 +7,19 @@ from typing import Final, get_args
 
 import msgspec
 
+from risk.cold_start import ColdStart, check_cold_start
 from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
+from risk.policy.costs import Costs, check_costs
 from risk.policy.shapes import EventPolicy, Grounds, Ladder, Preset, RiskLevel, Velocity
 from risk.rules.fields import make_fields
 from risk.rules.reader import load_starter_rules
 from risk.rules.runner import Runner
 from risk.rules.shapes import Rule
+from risk.scored import ModelRef
 
 # Grows when the code decides otherwise over the same data; old decisions name the old number.
-ENGINE_VERSION: Final = 3
+ENGINE_VERSION: Final = 4
 FACTORS: Final = frozenset({"password", "otp", "passkey", "spc", "guardian", "three_ds"})
 LEVELS: Final = (0, 1, 2, 3, 4)
 # Merchants name one of them, so that a strategy without it could not judge their payments.
@@ -34,6 +37,9 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         engine_version: Of the code.
         presets: By code.
         rules: In the order in which they are looked at and told.
+        costs: By which the cheapest outcome is found.
+        cold_start: What stands in for a score where there is no model.
+        model: None where none has learned yet.
     """
 
     id: str
@@ -44,6 +50,9 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     velocity: Velocity
     rules: tuple[Rule, ...]
     events: EventPolicy
+    costs: Costs
+    cold_start: ColdStart
+    model: ModelRef | None = None
 
     @cached_property
     def runner(self) -> Runner:
@@ -61,6 +70,20 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return self.presets[code]
 
 
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a strategy is made of."""
+
+    features: FeatureSet
+    ladder: Ladder
+    presets: tuple[Preset, ...]
+    velocity: Velocity
+    events: EventPolicy
+    rules: tuple[Rule, ...]
+    costs: Costs
+    cold_start: ColdStart
+    model: ModelRef | None = None
+
+
 def load_strategy() -> Strategy:
     """Return the strategy that comes with this version of the software.
 
@@ -75,54 +98,74 @@ def load_strategy() -> Strategy:
     ]
     features = load_features()
     return make_strategy(
-        features=features,
-        ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
-        presets=presets,
-        velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
-        events=msgspec.toml.decode((folder / "events.toml").read_bytes(), type=EventPolicy),
-        rules=load_starter_rules(make_fields(features)),
+        Parts(
+            features=features,
+            ladder=msgspec.toml.decode((folder / "ladder.toml").read_bytes(), type=Ladder),
+            presets=tuple(presets),
+            velocity=msgspec.toml.decode((folder / "velocity.toml").read_bytes(), type=Velocity),
+            events=msgspec.toml.decode((folder / "events.toml").read_bytes(), type=EventPolicy),
+            rules=load_starter_rules(make_fields(features)),
+            costs=packaged_costs(),
+            cold_start=packaged_cold_start(),
+        )
     )
 
 
-def make_strategy(
-    *,
-    features: FeatureSet,
-    ladder: Ladder,
-    presets: list[Preset],
-    velocity: Velocity,
-    events: EventPolicy,
-    rules: tuple[Rule, ...],
-) -> Strategy:
+def packaged_costs() -> Costs:
+    """Return the costs that come with this version of the software."""
+    file = resources.files("risk.policy") / "costs.toml"
+    return msgspec.toml.decode(file.read_bytes(), type=Costs)
+
+
+def packaged_cold_start() -> ColdStart:
+    """Return the cold start that comes with this version of the software."""
+    file = resources.files("risk.policy") / "cold_start.toml"
+    return msgspec.toml.decode(file.read_bytes(), type=ColdStart)
+
+
+def make_strategy(parts: Parts) -> Strategy:
     """Return a strategy under the id of its content, after checking that its parts fit.
 
     Raises:
         ValueError: They do not; the sentence says where.
     """
-    _check_ladder(ladder)
-    for preset in presets:
-        _check_preset(preset)
-    if len({preset.code for preset in presets}) != len(presets):
-        raise ValueError("two presets share a code")
-    if velocity.feature not in features.names:
-        raise ValueError(f"velocity limit {velocity.code} names no feature")
-    _check_events(events)
-    by_code = {preset.code: preset for preset in presets}
-    content = [ENGINE_VERSION, features.id, ladder, by_code, velocity, events, rules]
+    _check(parts)
+    by_code = {preset.code: preset for preset in parts.presets}
+    rest = [parts.ladder, by_code, parts.velocity, parts.events, parts.rules]
+    content = [ENGINE_VERSION, parts.features.id, *rest, parts.costs, parts.cold_start, parts.model]
     plain = msgspec.to_builtins(content, str_keys=True)
     digest = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()
     strategy = Strategy(
         id=f"str_{digest[:12]}",
         engine_version=ENGINE_VERSION,
-        features=features,
-        ladder=ladder,
+        features=parts.features,
+        ladder=parts.ladder,
         presets=by_code,
-        velocity=velocity,
-        events=events,
-        rules=rules,
+        velocity=parts.velocity,
+        rules=parts.rules,
+        events=parts.events,
+        costs=parts.costs,
+        cold_start=parts.cold_start,
+        model=parts.model,
     )
     # A rule that does not fit is found here, not at the first payment.
     assert strategy.runner
     return strategy
+
+
+def parts_of(strategy: Strategy) -> Parts:
+    """Return what a strategy is made of, to make another one with a part replaced."""
+    return Parts(
+        features=strategy.features,
+        ladder=strategy.ladder,
+        presets=tuple(strategy.presets.values()),
+        velocity=strategy.velocity,
+        events=strategy.events,
+        rules=strategy.rules,
+        costs=strategy.costs,
+        cold_start=strategy.cold_start,
+        model=strategy.model,
+    )
 
 
 def figures(preset: Preset) -> set[str]:
@@ -135,6 +178,25 @@ def figures(preset: Preset) -> set[str]:
         if limits.static_qr_day_minor_max is not None:
             found.add("static_qr_day_minor_max")
     return found
+
+
+def _check(parts: Parts) -> None:
+    _check_ladder(parts.ladder)
+    for preset in parts.presets:
+        _check_preset(preset)
+    if len({preset.code for preset in parts.presets}) != len(parts.presets):
+        raise ValueError("two presets share a code")
+    if parts.velocity.feature not in parts.features.names:
+        raise ValueError(f"velocity limit {parts.velocity.code} names no feature")
+    _check_events(parts.events)
+    check_costs(parts.costs)
+    check_cold_start(parts.cold_start, parts.features)
+    model = parts.model
+    if model is not None and model.feature_set != parts.features.id:
+        raise ValueError(
+            f"model {model.sha256} is made for feature set {model.feature_set}, and this strategy"
+            f" has {parts.features.id}"
+        )
 
 
 def _check_ladder(ladder: Ladder) -> None:

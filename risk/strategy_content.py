@@ -11,18 +11,34 @@ from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
+from risk.cold_start import ColdStart
 from risk.feature import FeatureSet, load_features
+from risk.policy.costs import Costs
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
 from risk.rules.fields import make_fields
 from risk.rules.reader import read_rules
 from risk.rules.shapes import Rule
-from risk.strategy import ENGINE_VERSION, PRESET_CODES, Strategy, make_strategy
+from risk.scored import ModelRef
+from risk.strategy import (
+    ENGINE_VERSION,
+    PRESET_CODES,
+    Parts,
+    Strategy,
+    make_strategy,
+    packaged_cold_start,
+    packaged_costs,
+)
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+# Without costs, cold start and model: what was kept before there were any.
+FORMAT_OF_RULES: Final = 1
 ABOUT_FILE: Final = "strategy.toml"
 LADDER_FILE: Final = "ladder.toml"
 VELOCITY_FILE: Final = "velocity.toml"
 EVENTS_FILE: Final = "events.toml"
+COSTS_FILE: Final = "costs.toml"
+COLD_START_FILE: Final = "cold_start.toml"
+MODEL_FILE: Final = "model.toml"
 PRESETS: Final = "presets/"
 RULES: Final = "rules/"
 ENDING: Final = ".toml"
@@ -30,6 +46,12 @@ FILES_MAX: Final = 1_000
 CONTENT_BYTES_MAX: Final = 1 << 20
 # What stands beside the strategy in its files and is none of it.
 _NOT_OURS: Final = frozenset({"reasons.toml"})
+_FILES: Final = frozenset(
+    {
+        *(ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE),
+        *(COSTS_FILE, COLD_START_FILE, MODEL_FILE),
+    }
+)
 
 Shape = TypeVar("Shape")
 Words = Annotated[str, msgspec.Meta(min_length=1, max_length=140)]
@@ -59,8 +81,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     notes: Annotated[str, msgspec.Meta(max_length=2_000)] = ""
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that is kept of a strategy.
+class _Kept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every format keeps of a strategy.
 
     Attributes:
         format: Of these bytes.
@@ -79,6 +101,26 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     velocity: Velocity
     events: EventPolicy
     rules: tuple[Rule, ...]
+
+
+class Content(_Kept, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that is kept of a strategy, as it is kept today.
+
+    Attributes:
+        costs: By which the cheapest outcome is found.
+        cold_start: What stands in for a score where there is no model.
+        model: None where none has learned yet.
+    """
+
+    costs: Costs
+    cold_start: ColdStart
+    model: ModelRef | None
+
+
+class _Format(msgspec.Struct, frozen=True):
+    """The one member that says how to read the others."""
+
+    format: int
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,10 +159,9 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
     """
     if len(files) > FILES_MAX:
         raise NotAStrategy(f"a strategy has at most {FILES_MAX} files")
-    known = (ABOUT_FILE, LADDER_FILE, VELOCITY_FILE, EVENTS_FILE)
     for path in files:
         # A file that would be passed over could be the rule that somebody relies on.
-        if path not in known and not (path.startswith((PRESETS, RULES)) and path.endswith(ENDING)):
+        if path not in _FILES and not (path.startswith((PRESETS, RULES)) and path.endswith(ENDING)):
             raise NotAStrategy(f"{path} is no file of a strategy")
     presets = [_parsed(files, path, Preset) for path in sorted(files) if path.startswith(PRESETS)]
     return _whole(
@@ -134,6 +175,9 @@ def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:
             velocity=_parsed(files, VELOCITY_FILE, Velocity),
             events=_parsed(files, EVENTS_FILE, EventPolicy),
             rules=_rules(files, features),
+            costs=_parsed(files, COSTS_FILE, Costs),
+            cold_start=_parsed(files, COLD_START_FILE, ColdStart),
+            model=_parsed(files, MODEL_FILE, ModelRef) if MODEL_FILE in files else None,
         ),
         features,
     )
@@ -154,11 +198,14 @@ def from_content(content: bytes, features: FeatureSet) -> Whole:
         raise WrongFeatures(
             f"it is made for feature set {found.feature_set}, and this software has {features.id}"
         )
-    return _whole(msgspec.structs.replace(found, engine_version=ENGINE_VERSION), features)
+    now = msgspec.structs.replace(found, format=FORMAT, engine_version=ENGINE_VERSION)
+    return _whole(now, features)
 
 
 def read_content(content: bytes) -> Content:
     """Return what kept bytes say, whether or not this software can judge by it.
+
+    A strategy that was kept before there were costs and a cold start has those of this software.
 
     Raises:
         NotAStrategy: They are malformed.
@@ -166,12 +213,19 @@ def read_content(content: bytes) -> Content:
     if len(content) > CONTENT_BYTES_MAX:
         raise NotAStrategy(f"a strategy has at most {CONTENT_BYTES_MAX} bytes")
     try:
-        found = msgspec.json.decode(content, type=Content)
+        kept = msgspec.json.decode(content, type=_Format).format
+        if kept == FORMAT_OF_RULES:
+            return _completed(msgspec.json.decode(content, type=_Kept))
+        if kept == FORMAT:
+            return msgspec.json.decode(content, type=Content)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise NotAStrategy(f"the content is malformed: {error}") from None
-    if found.format != FORMAT:
-        raise NotAStrategy(f"the content has format {found.format}, not {FORMAT}")
-    return found
+    raise NotAStrategy(f"the content has format {kept}, not {FORMAT_OF_RULES} or {FORMAT}")
+
+
+def _completed(kept: _Kept) -> Content:
+    said = {name: getattr(kept, name) for name in _Kept.__struct_fields__}
+    return Content(**said, costs=packaged_costs(), cold_start=packaged_cold_start(), model=None)
 
 
 def _whole(content: Content, features: FeatureSet) -> Whole:
@@ -180,12 +234,17 @@ def _whole(content: Content, features: FeatureSet) -> Whole:
         raise NotAStrategy(f"it has no preset {', '.join(sorted(missing))}, which merchants have")
     try:
         strategy = make_strategy(
-            features=features,
-            ladder=content.ladder,
-            presets=list(content.presets),
-            velocity=content.velocity,
-            events=content.events,
-            rules=content.rules,
+            Parts(
+                features=features,
+                ladder=content.ladder,
+                presets=content.presets,
+                velocity=content.velocity,
+                events=content.events,
+                rules=content.rules,
+                costs=content.costs,
+                cold_start=content.cold_start,
+                model=content.model,
+            )
         )
     except ValueError as error:
         raise NotAStrategy(str(error)) from error

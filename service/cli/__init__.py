@@ -31,9 +31,13 @@ COMMANDS: Final = {
     ),
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
+    "model": Place("service.cli.model", "model", "Check, add and show models."),
     "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
     "rules": Place("service.cli.rules", "rules", "Check files of rules and run their tests."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
+    "simulate": Place(
+        "service.cli.simulate.command", "simulate_world", "Write a made-up world's payments."
+    ),
     "features": Place("service.cli.features", "features", "Print what an entity's features are."),
     "audit": Place(
         "service.cli.audit", "audit", "The log of entries: checkpoints, verification, export."

@@ -18,6 +18,10 @@ PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 30.0
 # A child that ran this long is taken to be sound: its next end starts the pauses anew.
 SOUND_S: Final = 60.0
+# One that could do its work, for this long at least, has no fault of its own that a long pause
+# would wait for: the writer ends by design where only a restart is safe, as often as that is.
+SERVED_S: Final = 1.0
+PAUSE_SERVED_MAX_S: Final = 1.0
 _SECOND_NS: Final = 1_000_000_000
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -78,6 +82,7 @@ class _Child:
         self._started_ns = 0
         self._due_ns = 0
         self._pause_s = PAUSE_FIRST_S
+        self._has_been_ready = False
 
     def start(self) -> None:
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
@@ -91,19 +96,28 @@ class _Child:
             preexec_fn=_ends_with_parent(),  # noqa: PLW1509  this process has one thread
         )
         self._started_ns = self._clock.monotonic_ns()
+        self._has_been_ready = False
         self._log.info("child_started", child=self.program.name, pid=self._process.pid)
 
     def ended(self) -> int | None:
         """Return the status with which it ended, None while it runs or waits for its start."""
         return None if self._process is None else self._process.poll()
 
+    def is_ready(self) -> bool:
+        """Say whether it can do its work, or could once since it was started."""
+        self._has_been_ready = self._has_been_ready or self.program.is_ready()
+        return self._has_been_ready
+
     def look(self) -> None:
         """Start it again, after a pause, when it has ended."""
         now_ns = self._clock.monotonic_ns()
         status = self.ended()
         if status is not None:
-            if now_ns - self._started_ns >= SOUND_S * _SECOND_NS:
+            ran_s = (now_ns - self._started_ns) / _SECOND_NS
+            if ran_s >= SOUND_S:
                 self._pause_s = PAUSE_FIRST_S
+            elif self._has_been_ready and ran_s >= SERVED_S:
+                self._pause_s = min(self._pause_s, PAUSE_SERVED_MAX_S)
             self._process = None
             self._due_ns = now_ns + int(self._pause_s * _SECOND_NS)
             self._log.warning(
@@ -113,7 +127,9 @@ class _Child:
                 restart_in_s=self._pause_s,
             )
             self._pause_s = min(self._pause_s * 2, PAUSE_MAX_S)
-        elif self._process is None and now_ns >= self._due_ns:
+        elif self._process is not None:
+            self.is_ready()
+        elif now_ns >= self._due_ns:
             self.start()
 
     def signal(self, number: signal.Signals) -> None:
@@ -170,7 +186,7 @@ class Supervisor:
             return
         child.start()
         limit_ns = self._clock.monotonic_ns() + int(READY_TIMEOUT_S * _SECOND_NS)
-        while not child.program.is_ready() and not self._asked:
+        while not child.is_ready() and not self._asked:
             status = child.ended()
             if status is not None:
                 raise CannotRun(f"the {child.program.name} ended at its start", status=status)

@@ -32,6 +32,10 @@ _RIGHTS: Final = {
     "partitions": "SELECT, UPDATE (recorded_at)",
     # Which strategy decided when is never rewritten.
     "strategies": "SELECT, INSERT",
+    # What a judgement names stays what it was.
+    "models": "SELECT, INSERT",
+    "model_parts": "SELECT, INSERT",
+    "scorers": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }
 _ALL_ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"

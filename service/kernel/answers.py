@@ -66,7 +66,7 @@ class Judged(Shape, frozen=True, kw_only=True):
     degraded: tuple[str, ...]
     reasons: tuple[ReasonCoded, ...]
     rules: tuple[RuleShown, ...]
-    probabilities: dict[str, float] | None
+    probabilities: dict[str, float | None] | None
     exemption: str | None
 
 

@@ -43,6 +43,7 @@ from service.worker.outside import CheckpointFolder
 from service.worker.parcels import Parcel, Source
 from service.worker.partitions import PartitionKeeping
 from service.worker.post import Post
+from service.worker.statistics import StatisticsKeeping
 from service.writer.lock import WriterRuns, worker_lock
 
 EXIT_CANNOT_START: Final = 2
@@ -96,7 +97,7 @@ def open_worker(
                 payments.due_payments(reader),
                 assessments.due_assessments(reader),
                 Housekeeping(reader),
-                *_partitions(settings, reader),
+                *_postgres_only(settings, reader),
             ),
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
             _timers(settings, submit, log, _growing(settings, reader, log)),
@@ -162,11 +163,12 @@ def _timers(
     )
 
 
-def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
+def _postgres_only(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
     place = settings.database
     if isinstance(place, Path):
         return ()
     from service.db.partitions import keep_partitions  # noqa: PLC0415  psycopg is an extra
+    from service.db.statistics import take_statistics  # noqa: PLC0415  the same
 
     kept_days = {
         "entries": settings.entries_kept_days,
@@ -184,7 +186,7 @@ def _partitions(settings: Settings, reader: Reader) -> tuple[Timer, ...]:
         length = settings.partition_length
         keep_partitions(place, length=length, kept_days=kept_days, unread=unread)
 
-    return (PartitionKeeping(keep, reader),)
+    return (PartitionKeeping(keep, reader), StatisticsKeeping(partial(take_statistics, place)))
 
 
 def serve(settings: Settings, log: FilteringBoundLogger) -> None:

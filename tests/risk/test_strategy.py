@@ -8,21 +8,13 @@ import msgspec
 import pytest
 
 from risk.policy.shapes import Preset, Text
-from risk.strategy import Strategy, figures, load_strategy, make_strategy
+from risk.strategy import Strategy, figures, load_strategy, make_strategy, parts_of
 
 change = msgspec.structs.replace
 
 
 def remade(strategy: Strategy, **parts: Any) -> Strategy:
-    given: dict[str, Any] = {
-        "features": strategy.features,
-        "ladder": strategy.ladder,
-        "presets": list(strategy.presets.values()),
-        "velocity": strategy.velocity,
-        "rules": strategy.rules,
-        "events": strategy.events,
-    }
-    return make_strategy(**{**given, **parts})
+    return make_strategy(change(parts_of(strategy), **parts))
 
 
 def test_loading_twice_gives_one_id(strategy) -> None:
@@ -36,7 +28,7 @@ def test_the_order_of_presets_does_not_change_the_id(strategy) -> None:
     assert remade(strategy, presets=presets[::-1]).id == strategy.id
 
 
-@pytest.mark.parametrize("part", ["ladder", "velocity", "events"])
+@pytest.mark.parametrize("part", ["ladder", "velocity", "events", "costs", "cold_start"])
 def test_a_changed_part_changes_the_id(strategy, part) -> None:
     changed = change(getattr(strategy, part), version=99)
 

@@ -1,11 +1,14 @@
 """A strategy as one whole: read back as it was written, and refused where it does not fit."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from risk.feature import load_features, make_feature_set
 from risk.strategy import ENGINE_VERSION, load_strategy
 from risk.strategy_content import (
+    FORMAT,
     NotAStrategy,
     WrongFeatures,
     from_content,
@@ -17,6 +20,7 @@ from risk.strategy_content import (
 
 FEATURES = load_features()
 FILES = packaged_files()
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def test_the_packaged_files_are_the_strategy_that_is_loaded():
@@ -116,7 +120,62 @@ def test_bytes_that_are_no_strategy_are_refused(content):
 
 
 def test_another_format_is_refused():
-    other = packaged().content.replace(b'"format":1', b'"format":2')
+    other = packaged().content.replace(b'"format":2', b'"format":3')
 
-    with pytest.raises(NotAStrategy, match="format 2"):
+    with pytest.raises(NotAStrategy, match="format 3"):
         read_content(other)
+
+
+def test_a_strategy_kept_before_there_were_costs_is_read_with_those_of_this_software():
+    # The bytes that the first format kept of the packaged strategy, word for word.
+    golden = (GOLDEN / "strategy_format_1.json").read_bytes()
+
+    found = read_content(golden)
+    now = msgspec.json.decode(golden)
+    now["feature_set"] = FEATURES.id
+    whole = from_content(msgspec.json.encode(now), FEATURES)
+
+    assert (found.format, found.engine_version, found.model) == (1, 3, None)
+    assert whole.strategy.costs == packaged().strategy.costs
+    assert whole.strategy.cold_start == packaged().strategy.cold_start
+    assert whole.strategy.model is None
+    assert read_content(whole.content).format == FORMAT
+
+
+def test_the_first_format_has_no_costs():
+    said = msgspec.json.decode((GOLDEN / "strategy_format_1.json").read_bytes())
+
+    with pytest.raises(NotAStrategy, match="malformed"):
+        read_content(msgspec.json.encode({**said, "model": None}))
+
+
+MODEL = f"""
+sha256 = "sha256:{"5f" * 32}"
+origin = "trained"
+feature_set = "{FEATURES.id}"
+inputs = ["amount_minor", "{FEATURES.names[0]}"]
+[priors]
+scam = 0.0001
+""".encode()
+
+
+def test_a_model_is_a_part_of_the_strategy_and_of_its_id():
+    whole = from_files({**FILES, "model.toml": MODEL}, FEATURES)
+
+    assert whole.strategy.model is not None
+    assert whole.strategy.model.priors == {"scam": 0.0001}
+    assert whole.strategy.id != packaged().strategy.id
+    assert from_content(whole.content, FEATURES) == whole
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (FEATURES.id.encode(), b"fs_0", "feature set fs_0"),
+        (b'"trained"', b'"found"', r"model\.toml"),
+        (b'"sha256:5f', b'"sha256:zz', r"model\.toml"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(old, new, why):
+    with pytest.raises(NotAStrategy, match=why):
+        from_files({**FILES, "model.toml": MODEL.replace(old, new)}, FEATURES)

@@ -19,8 +19,11 @@ Row = Mapping[str, Any]
 Body = dict[str, Any]
 
 # Maps that come with the software, by name.
-SHIPPED: Final = ("handbook",)
+SHIPPED: Final = ("handbook", "simulated")
 REQUIRED: Final = ("reference", "kind", "occurred_at", "amount", "payee", "payer")
+# Fields of a device that are true or false.
+FLAGS: Final = ("remote_access", "call_active")
+_FLAG_TEXTS: Final = {"true": True, "1": True, "false": False, "0": False}
 # Digits before the point; beyond them a number is no amount, and takes long to make whole.
 DIGITS_MAX: Final = 18
 _COLUMN: Final = re.compile(r"\{([^{}]+)\}")
@@ -111,6 +114,7 @@ class ColumnMap:
         body["amount"] = {**amount, "value": value}
         if value == 0:
             body.update(_filled(self._map.zero, row))
+        _typed(body)
         occurred_at = _instant(body.get("occurred_at") if now is None else now, "occurred_at")
         body["occurred_at"] = occurred_at.isoformat().replace("+00:00", "Z")
         return Request(
@@ -147,6 +151,30 @@ class ColumnMap:
                 told={"intent": intent, **told},
             ),
         )
+
+
+def _typed(body: Body) -> None:
+    """Give flags and the balance the types that the request has; a CSV file has texts alone.
+
+    Raises:
+        RowRefused: A value cannot be what its field is.
+    """
+    device = body.get("device")
+    for name in FLAGS:
+        if isinstance(device, dict) and isinstance(device.get(name), str):
+            told = _FLAG_TEXTS.get(device[name].lower())
+            if told is None:
+                raise RowRefused(f"device.{name}: neither true nor false")
+            device[name] = told
+    balance = body.get("balance_before")
+    if not isinstance(balance, dict):
+        return
+    if "value" not in balance:
+        # A currency alone, where the map gives it to every row.
+        del body["balance_before"]
+        return
+    minor, _ = minor_of(balance["value"], str(balance.get("currency")))
+    body["balance_before"] = {**balance, "value": minor}
 
 
 def load_map(name: str) -> ColumnMap:
@@ -220,7 +248,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _is_special(value: Any) -> bool:
-    return isinstance(value, dt.datetime | float | Decimal)
+    return isinstance(value, bool | dt.datetime | float | Decimal)
 
 
 def minor_of(value: Any, currency: str) -> tuple[int, bool]:

@@ -16,7 +16,7 @@ from risk.offline.columns import Columns
 from risk.offline.history import History, Told, circumstances
 from risk.policy.ruling import RAISED
 from risk.rules.shapes import Rule
-from risk.strategy import Strategy, load_strategy, make_strategy
+from risk.strategy import Strategy, load_strategy, make_strategy, parts_of
 from risk.vectors import entities, observations, vector
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -34,14 +34,8 @@ def tight(strategy: Strategy) -> Strategy:
 
 def ruled(strategy: Strategy, rules: tuple[Rule, ...] | None = None) -> Strategy:
     """Return a strategy with rules of every kind beside those that ship, or with these alone."""
-    return make_strategy(
-        features=strategy.features,
-        ladder=strategy.ladder,
-        presets=list(strategy.presets.values()),
-        velocity=strategy.velocity,
-        events=strategy.events,
-        rules=(*strategy.rules, *RULES) if rules is None else rules,
-    )
+    made = (*strategy.rules, *RULES) if rules is None else rules
+    return make_strategy(change(parts_of(strategy), rules=made))
 
 
 def rules_of(*written: tuple[str, str]) -> tuple[Rule, ...]:

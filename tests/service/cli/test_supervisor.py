@@ -121,6 +121,34 @@ def test_a_child_that_keeps_dying_waits_longer_each_time(tmp_path: Path) -> None
     assert [one["restart_in_s"] for one in log.named("child_ended")] == [0.2, 0.4, 0.8]
 
 
+class Hurrying(SystemClock):
+    """A clock on which a second takes a twentieth of one."""
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() * 20
+
+
+def test_a_child_that_served_comes_back_soon_however_often_it_ends(tmp_path: Path) -> None:
+    file, log = tmp_path / "said", Lines()
+    serving = """
+import sys, pathlib, time
+pathlib.Path(sys.argv[2]).write_text(sys.argv[1] + " starts")
+time.sleep(0.5)
+"""
+    supervisor = Supervisor([program("writer", serving, file)], clock=Hurrying(), log=log)
+
+    def wait() -> None:
+        eventually(lambda: len(log.named("child_ended")) == 6)
+        supervisor.stop()
+
+    waiting = threading.Thread(target=wait)
+    run(supervisor, ready=waiting.start)
+    waiting.join()
+
+    pauses = [one["restart_in_s"] for one in log.named("child_ended")]
+    assert pauses == [0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+
+
 def test_a_child_that_cannot_start_ends_the_others(tmp_path: Path) -> None:
     file = tmp_path / "said"
     programs = [program("writer", OBEDIENT, file), program("front", "exit(2)", file)]

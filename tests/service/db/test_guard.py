@@ -188,9 +188,10 @@ def test_the_reader_only_reads(reader: Connection, table: str) -> None:
         "payguard_make_partition('events', 1, 1)",
         "payguard_detach_partition('events', 1, NULL)",
         "payguard_drop_partition()",
+        "payguard_take_statistics()",
     ],
 )
-def test_the_reader_may_not_touch_partitions(reader: Connection, function: str) -> None:
+def test_the_reader_may_not_call_the_owners_functions(reader: Connection, function: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute(f"SELECT {function}".encode())
 

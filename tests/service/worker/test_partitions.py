@@ -15,7 +15,7 @@ from service.rooms.webhooks.tables import CURSORS
 from service.settings import Settings
 from service.unit_of_work.partitions import HANDLERS, RecordDropped
 from service.unit_of_work.tables import MESSAGES, WRITER
-from service.worker.main import _partitions
+from service.worker.main import _postgres_only
 from service.worker.partitions import EVERY, PAUSE, PartitionKeeping
 from tests.service.unit_of_work.test_partitions import note
 from tests.support.postgres import Cluster
@@ -105,7 +105,7 @@ def test_the_workers_timer_asks_where_cursors_and_tree_stand(
         owner.execute("UPDATE partitions SET filled_at = '2000-01-01' WHERE lower = 0")
 
         def look() -> list[str]:
-            [timer] = _partitions(settings, open_spanning_reader(place))
+            timer, _ = _postgres_only(settings, open_spanning_reader(place))
             timer(START, 200)
             gone = owner.execute("SELECT log FROM partitions WHERE dropped_at IS NOT NULL")
             return sorted(name for (name,) in gone)

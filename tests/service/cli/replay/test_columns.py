@@ -172,3 +172,41 @@ def test_a_map_that_is_not_there_is_told_with_those_that_are() -> None:
         load_map("nowhere.toml")
 
     assert re.search(r"\bhandbook\b", failed.value.then)
+
+
+FLAGGED = """
+[payment]
+reference = "{id}"
+kind = "purchase"
+occurred_at = "{at}"
+amount.value = "{amount}"
+amount.currency = "CNY"
+payee.payee_id = "shop"
+payer.payer_id = "lin"
+device.call_active = "{call}"
+balance_before.value = "{balance}"
+balance_before.currency = "CNY"
+"""
+
+
+def flagged(call: Any, balance: Any) -> dict[str, Any]:
+    columns = ColumnMap(tomllib.loads(FLAGGED), name="map")
+    row = {"id": 1, "at": NOW, "amount": "1", "call": call, "balance": balance}
+    return columns.request(row, now=None).body
+
+
+@pytest.mark.parametrize(
+    ("told", "value"), [("true", True), ("False", False), ("1", True), ("0", False), (True, True)]
+)
+def test_a_flag_is_a_flag_whatever_kind_of_file_holds_it(told: Any, value: bool) -> None:
+    assert flagged(told, "")["device"] == {"call_active": value}
+
+
+def test_a_flag_that_is_none_is_refused() -> None:
+    with pytest.raises(RowRefused, match="call_active"):
+        flagged("maybe", "")
+
+
+def test_a_balance_becomes_minor_units_and_is_left_out_where_there_is_none() -> None:
+    assert flagged("", "120.50")["balance_before"] == {"value": 12_050, "currency": "CNY"}
+    assert "balance_before" not in flagged("", "")

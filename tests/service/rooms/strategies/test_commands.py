@@ -112,7 +112,7 @@ def test_content_of_another_strategy_is_refused_though_it_is_signed(house):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(b'"feature_set":"fs_', b'"feature_set":"fs_0'), (b'"format":1', b'"format":2')],
+    [(b'"feature_set":"fs_', b'"feature_set":"fs_0'), (b'"format":2', b'"format":3')],
 )
 def test_what_this_software_cannot_judge_by_is_refused(house, old, new):
     whole = other(9)

@@ -1,0 +1,147 @@
+"""How unlike its own normal a payment is, where no model has learned from labels. Pure.
+
+Robust z-scores of each entity against itself, winsorised, and added up by stated weights. The score
+is on the scale of the model's, but it is no probability: nothing was learned. The same over columns
+is in risk/offline/cold_start.py; a test holds both equal.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from risk.feature import FeatureSet
+
+Form = Literal["deviation", "ratio", "rate"]
+SignalCode = Literal["payer_amount", "payee_amount", "payer_rate", "device_rate", "payee_rate"]
+SCORE_MAX: Final = 1_000
+Positive = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+Score = Annotated[int, msgspec.Meta(ge=0, le=SCORE_MAX)]
+AMOUNT: Final = "amount_minor"
+
+
+class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One z-score.
+
+    Attributes:
+        form: `deviation`: distance from `normal`, in `spread` or `least_milli` of the normal,
+            whichever is more. `ratio`: thousandths of the normal above one, in `least_milli`.
+            `rate`: a count against `least_milli` of the count of a longer window, as Poisson
+            counts differ.
+        value: A feature, or the amount.
+        normal: The feature that says what is usual; a ratio has none.
+        spread: The feature that says how much that varies; only of a deviation.
+        known_from: The least normal that says anything.
+        from_milli, to_milli: Thousandths of a z from which points are given, and how many more.
+        points: For each whole z.
+    """
+
+    code: SignalCode
+    form: Form
+    value: str
+    least_milli: Positive
+    from_milli: Positive
+    to_milli: Positive
+    points: Positive
+    normal: str | None = None
+    spread: str | None = None
+    known_from: Positive = 1
+
+
+class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The signals and how they add up.
+
+    Attributes:
+        base: The score of a payment that is as usual.
+        max: No score is above.
+    """
+
+    version: int
+    base: Score
+    max: Score
+    signals: tuple[Signal, ...]
+
+
+class Unlike(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found.
+
+    Attributes:
+        score: None where nothing is known of any entity.
+        signals: Those that gave points, the most first.
+    """
+
+    score: int | None
+    signals: tuple[SignalCode, ...] = ()
+
+
+def unlike(cold_start: ColdStart, value_of: Callable[[str], float | None]) -> Unlike:
+    """Return how unlike its own normal a payment is.
+
+    Args:
+        cold_start: The signals.
+        value_of: Returns a feature's value or the amount by name; None where it is not known.
+    """
+    is_known, total, found = False, 0.0, []
+    for signal in cold_start.signals:
+        z = _z(signal, value_of)
+        if z is None:
+            continue
+        is_known = True
+        points = min(max(z - signal.from_milli / 1_000.0, 0.0), signal.to_milli / 1_000.0)
+        if points > 0.0:
+            total = total + points * signal.points
+            found.append((points * signal.points, signal.code))
+    if not is_known:
+        return Unlike(score=None)
+    found.sort(key=lambda one: -one[0])
+    score = min(cold_start.base + math.floor(total), cold_start.max)
+    return Unlike(score=score, signals=tuple(code for _, code in found))
+
+
+def names_read(cold_start: ColdStart) -> tuple[str, ...]:
+    """Return the features that the signals read."""
+    names = {
+        name
+        for signal in cold_start.signals
+        for name in (signal.value, signal.normal, signal.spread)
+        if name is not None and name != AMOUNT
+    }
+    return tuple(sorted(names))
+
+
+def check_cold_start(cold_start: ColdStart, features: FeatureSet) -> None:
+    """Check that the signals can be read.
+
+    Raises:
+        ValueError: A signal names no feature, has not what its form needs, or comes twice; or the
+            greatest score is below the base.
+    """
+    unknown = set(names_read(cold_start)) - set(features.names)
+    if unknown:
+        raise ValueError(f"cold start reads {', '.join(sorted(unknown))}, which is no feature")
+    codes = [signal.code for signal in cold_start.signals]
+    if len(set(codes)) != len(codes):
+        raise ValueError("two signals of the cold start share a code")
+    needs = {"deviation": (True, True), "ratio": (False, False), "rate": (True, False)}
+    for signal in cold_start.signals:
+        if (signal.normal is not None, signal.spread is not None) != needs[signal.form]:
+            raise ValueError(f"signal {signal.code} has the normal and the spread of its form")
+    if cold_start.max < cold_start.base:
+        raise ValueError("the greatest score of the cold start is at least its base")
+
+
+def _z(signal: Signal, value_of: Callable[[str], float | None]) -> float | None:
+    value = value_of(signal.value)
+    if value is None:
+        return None
+    if signal.form == "ratio":
+        return (value - 1_000.0) / signal.least_milli
+    normal = value_of(signal.normal or "")
+    if normal is None or normal < signal.known_from:
+        return None
+    usual = normal * signal.least_milli / 1_000.0
+    if signal.form == "rate":
+        return (value - usual) / math.sqrt(usual + 1.0)
+    spread = value_of(signal.spread or "")
+    return None if spread is None else (value - normal) / max(spread, usual)

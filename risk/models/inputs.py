@@ -1,0 +1,112 @@
+"""What a model reads: features, and numbers and flags that were told; in one order, float32.
+
+The same names are read online from one payment, here, and offline from columns, in
+risk/offline/inputs.py; a test holds that the numbers are equal. What is missing is NaN, whatever
+the reason, because that is what XGBoost learns from.
+"""
+
+import math
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from risk.facts import Circumstances, Facts
+from risk.feature import FeatureSet
+from risk.models.manifest import INPUTS_MAX, NotAModel
+from risk.policy.shapes import Preset
+from risk.rules.fields import make_fields, make_read, reading_order
+from risk.vectors import FeatureVector, Missing
+
+# Numbers and flags besides features that are the same in a history as when a payment is judged.
+# Not here: texts, which are no numbers; who and what, by which a model would learn names; what
+# history does not tell (consent, protection, a known device); lists, which are already decisions.
+TOLD_INPUTS: Final = (
+    "account_age_s",
+    "agreement_first",
+    "amount_minor",
+    "balance_before_minor",
+    "balance_share",
+    "call_active",
+    "contact_age_s",
+    "instalments",
+    "instrument_age_s",
+    "local_hour",
+    "order_item_count",
+    "payee_age_s",
+    "payee_is_new",
+    "remote_access",
+    "sign_in_age_s",
+)
+# A model judges payments when they are made.
+STAGE: Final = "pre_payment"
+
+Floats = npt.NDArray[np.float32]
+
+
+def input_names(features: FeatureSet) -> tuple[str, ...]:
+    """Return every name that a model of this feature set may read, in their usual order."""
+    known = (one.name for one in features.features if STAGE in one.stages)
+    return (*known, *TOLD_INPUTS)
+
+
+def check_inputs(names: tuple[str, ...], features: FeatureSet) -> None:
+    """Check that a row of these names can be made.
+
+    Raises:
+        NotAModel: A name is none that a model may read, or stands there twice.
+    """
+    unknown = set(names) - set(input_names(features))
+    if unknown:
+        raise NotAModel(f"no model reads {', '.join(sorted(unknown))}")
+    if len(set(names)) != len(names) or not 1 <= len(names) <= INPUTS_MAX:
+        raise NotAModel("inputs are named once each, and are some")
+
+
+class Inputs:
+    """What makes the rows of one list of names."""
+
+    def __init__(self, names: tuple[str, ...], features: FeatureSet) -> None:
+        """Take the names, which `check_inputs` let through."""
+        fields = make_fields(features)
+        told = reading_order(set(names), fields)
+        self.names = names
+        self._features = tuple(
+            (place, features.names.index(name))
+            for place, name in enumerate(names)
+            if name in features.names
+        )
+        self._told = tuple(names.index(name) for name in told)
+        self._read = make_read(told, fields)
+
+    def row(
+        self, facts: Facts, circumstances: Circumstances, preset: Preset, vector: FeatureVector
+    ) -> Floats:
+        """Return one payment's numbers, shape (names,), float32; NaN where a value is missing.
+
+        Args:
+            facts: What was told.
+            circumstances: What is known besides.
+            preset: Whose day gives the hour.
+            vector: Of the feature set that the names are of, after its check.
+        """
+        values = vector.values
+        found: list[float] = [math.nan] * len(self.names)
+        for place, slot in self._features:
+            value = values[slot]
+            if value.__class__ is not Missing:
+                found[place] = value  # type: ignore[assignment]  # a class of its own, see above
+        for place, told in zip(self._told, self._read(facts, circumstances, preset), strict=True):
+            if told is not None:
+                found[place] = told
+        return np.array(found, np.float32)
+
+
+def make_inputs(names: tuple[str, ...], features: FeatureSet) -> Inputs:
+    """Return what makes rows of these names.
+
+    Raises:
+        NotAModel: A name is none that a model may read, or stands there twice.
+    """
+    check_inputs(names, features)
+    return Inputs(names, features)

@@ -1,0 +1,1 @@
+"""The frauds of the made-up world, one file each. Each has three levels, the third hard to see."""

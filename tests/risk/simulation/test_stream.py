@@ -1,0 +1,147 @@
+import datetime as dt
+import ipaddress
+import itertools
+from collections import Counter
+from typing import Any
+
+import msgspec
+import pytest
+
+from risk.simulation.people import BINS
+from risk.simulation.shapes import LEVELS, Paid, Told, read_world
+from risk.simulation.stream import FRAUD_MAX, Plan, digest, simulate
+from service.rooms.payments.contract import CreatePaymentRequest, rule_errors
+
+START = dt.date(2026, 1, 5)
+# The stream of one small world; whoever changes what the world yields writes a new one here.
+PINNED = "826ae4c0b1c433e1fbcae5ee6788da667ea111d5bb2f17437396923783e491ee"
+DOCUMENTED = tuple(
+    map(
+        ipaddress.ip_network,
+        ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"),
+    )
+)
+
+
+def plan(*, seed: int = 1, days: int = 7, payers: int = 60, fraud: float = 10.0) -> Plan:
+    return Plan(seed=seed, start=START, days=days, payers=payers, fraud=fraud)
+
+
+def events(**how: Any) -> list[Paid | Told]:
+    return list(simulate(read_world(), plan(**how)))
+
+
+@pytest.fixture(scope="module")
+def world() -> list[Paid | Told]:
+    return events(days=42, payers=200, fraud=15.0)
+
+
+@pytest.fixture(scope="module")
+def payments(world: list[Paid | Told]) -> list[Paid]:
+    return [one for one in world if isinstance(one, Paid)]
+
+
+@pytest.fixture(scope="module")
+def labels(world: list[Paid | Told]) -> list[Told]:
+    return [one for one in world if isinstance(one, Told)]
+
+
+def test_a_seed_gives_the_same_bytes_everywhere() -> None:
+    assert digest(events()) == PINNED
+
+
+def test_another_seed_gives_another_world() -> None:
+    assert digest(events(seed=2)) != PINNED
+
+
+def test_more_fraud_leaves_what_is_ordinary_as_it_is() -> None:
+    few, many = (
+        Counter(
+            (one.body["occurred_at"], one.body["amount"]["value"], str(one.body["payer"]))
+            for one in events(fraud=fraud)
+            if isinstance(one, Paid)
+            and one.scenario == "ordinary"
+            # Whose account is taken over has another contact from then on; strangers come with
+            # numbers of their own.
+            and not {"contact_changed_at", "email"} & one.body["payer"].keys()
+        )
+        for fraud in (0.0, 20.0)
+    )
+
+    assert not many - few
+    assert sum((few - many).values()) <= sum(few.values()) // 20
+
+
+def test_every_payment_is_one_that_the_door_takes(payments: list[Paid]) -> None:
+    for one in payments:
+        assert not rule_errors(msgspec.convert(one.body, CreatePaymentRequest))
+
+
+def test_events_come_in_the_order_of_their_times(world: list[Paid | Told]) -> None:
+    assert all(before.at <= after.at for before, after in itertools.pairwise(world))
+
+
+def test_a_label_comes_after_its_payment_and_once(payments: list[Paid], labels: list[Told]) -> None:
+    paid = {one.body["reference"]: one.at for one in payments}
+
+    assert len(paid) == len(payments)
+    assert len({one.reference for one in labels}) == len(labels)
+    assert all(one.at > paid[one.reference] for one in labels)
+
+
+def test_every_fraud_comes_at_every_level(payments: list[Paid]) -> None:
+    found = {(one.scenario, one.level) for one in payments}
+
+    wanted = {(kind, level) for kind in ("card_testing", "takeover", "scam") for level in LEVELS}
+    assert found == {("ordinary", 0), *wanted}
+
+
+def test_most_fraud_is_told_late_and_some_never(payments: list[Paid], labels: list[Told]) -> None:
+    told = {one.reference: one for one in labels}
+    frauds = [one for one in payments if one.scenario != "ordinary"]
+    missed = [one for one in frauds if one.body["reference"] not in told]
+
+    assert 0 < len(missed) < len(frauds) // 20
+    late = [told[one.body["reference"]].at - one.at for one in frauds if one not in missed]
+    assert sorted(late)[len(late) // 2] > dt.timedelta(hours=6)
+
+
+def test_some_honest_payments_are_claimed_to_be_none(
+    payments: list[Paid], labels: list[Told]
+) -> None:
+    ordinary = {one.body["reference"] for one in payments if one.scenario == "ordinary"}
+    said = Counter(one.intent for one in labels if one.reference in ordinary)
+
+    assert 0 < said["unauthorized"] + said["first_party"] < len(ordinary) // 100
+    assert said["normal"] > 0
+    assert said["scam"] == 0
+
+
+def test_addresses_and_bins_are_those_that_nobody_has(payments: list[Paid]) -> None:
+    ips = {ipaddress.ip_address(one.body["device"]["ip"]) for one in payments}
+    bins = {one.body["instrument"]["bin"] for one in payments}
+    mails = {one.body["payer"].get("email", "@example.com") for one in payments}
+
+    assert all(any(ip in network for network in DOCUMENTED) for ip in ips)
+    assert bins == {one[0] for one in BINS}
+    assert {one.partition("@")[2] for one in mails} <= {"example.com", "example.net"}
+
+
+def test_there_is_more_on_a_saturday_and_after_salaries_than_on_a_tuesday(
+    payments: list[Paid],
+) -> None:
+    local = dt.timezone(dt.timedelta(hours=8))
+    days = Counter(one.at.astimezone(local).date() for one in payments)
+    saturdays = [count for day, count in days.items() if day.weekday() == 5]
+    tuesdays = [count for day, count in days.items() if day.weekday() == 1]
+
+    assert sum(saturdays) / len(saturdays) > 1.1 * sum(tuesdays) / len(tuesdays)
+    assert days[dt.date(2026, 1, 12)] > 1.2 * days[dt.date(2026, 1, 19)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"days": 0}, {"payers": 0}, {"fraud": -1.0}, {"fraud": FRAUD_MAX + 1}]
+)
+def test_a_world_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="to"):
+        plan(**wrong)
