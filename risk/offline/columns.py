@@ -45,7 +45,7 @@ from risk.offline.labels import Want, label_values
 from risk.plan import OF_LABELS
 from risk.windows import LATE_S
 
-__all__ = ["ABSENT", "MISSING", "NO_LABELS", "Columns", "Labels", "compute"]
+__all__ = ["ABSENT", "MISSING", "NO_LABELS", "Columns", "Ints", "Labels", "compute"]
 
 _OF_NORMAL: Final = frozenset({"mean", "deviation", "to_normal", "to_usual", "z", "log_z"})
 _OF_ABNORMAL: Final = frozenset({"abnormal_count", "abnormal_max", "since_abnormal"})
