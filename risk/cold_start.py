@@ -6,8 +6,9 @@ is in risk/offline/cold_start.py; a test holds both equal.
 """
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -27,12 +28,13 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         form: `deviation`: distance from `normal`, in `spread` or `least_milli` of the normal,
             whichever is more. `ratio`: thousandths of the normal above one, in `least_milli`.
-            `rate`: a count against `least_milli` of the count of a longer window, as Poisson
+            `rate`: a count against `least_milli` of the rest of the longer window's, as Poisson
             counts differ.
         value: A feature, or the amount.
         normal: The feature that says what is usual; a ratio has none.
         spread: The feature that says how much that varies; only of a deviation.
-        known_from: The least normal that says anything.
+        seen: The count without which a normal says nothing; for a rate it is the rest.
+        seen_from: The least that it may be.
         from_milli, to_milli: Thousandths of a z from which points are given, and how many more.
         points: For each whole z.
     """
@@ -46,10 +48,32 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     points: Positive
     normal: str | None = None
     spread: str | None = None
-    known_from: Positive = 1
+    seen: str | None = None
+    seen_from: Positive = 1
 
 
-class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Ready(NamedTuple):
+    """A signal with the places of what it reads, among `ColdStart.reads`; None for what it lacks.
+
+    Attributes:
+        least: Of 1, or of a ratio in thousandths.
+        above: The z from which there are points.
+    """
+
+    code: SignalCode
+    form: Form
+    value: int
+    normal: int | None
+    spread: int | None
+    seen: int | None
+    seen_from: int
+    least: float
+    above: float
+    most: float
+    points: int
+
+
+class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The signals and how they add up.
 
     Attributes:
@@ -61,6 +85,16 @@ class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     base: Score
     max: Score
     signals: tuple[Signal, ...]
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """Return what the signals read, features and the amount, each once."""
+        return (*names_read(self), AMOUNT)
+
+    @cached_property
+    def ready(self) -> tuple[Ready, ...]:
+        """Return the signals as they are computed."""
+        return tuple(_ready(signal, self.reads) for signal in self.signals)
 
 
 class Unlike(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,25 +109,29 @@ class Unlike(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[SignalCode, ...] = ()
 
 
-def unlike(cold_start: ColdStart, value_of: Callable[[str], float | None]) -> Unlike:
+NOTHING_KNOWN: Final = Unlike(score=None)
+
+
+def unlike(cold_start: ColdStart, values: Sequence[float | None]) -> Unlike:
     """Return how unlike its own normal a payment is.
 
     Args:
         cold_start: The signals.
-        value_of: Returns a feature's value or the amount by name; None where it is not known.
+        values: Of each of `ColdStart.reads`; None where it is not known.
     """
-    is_known, total, found = False, 0.0, []
-    for signal in cold_start.signals:
-        z = _z(signal, value_of)
+    is_known, total = False, 0.0
+    found: list[tuple[float, SignalCode]] = []
+    for signal in cold_start.ready:
+        z = _z(signal, values)
         if z is None:
             continue
         is_known = True
-        points = min(max(z - signal.from_milli / 1_000.0, 0.0), signal.to_milli / 1_000.0)
-        if points > 0.0:
-            total = total + points * signal.points
-            found.append((points * signal.points, signal.code))
+        if z > signal.above:
+            gave = min(z - signal.above, signal.most) * signal.points
+            total = total + gave
+            found.append((gave, signal.code))
     if not is_known:
-        return Unlike(score=None)
+        return NOTHING_KNOWN
     found.sort(key=lambda one: -one[0])
     score = min(cold_start.base + math.floor(total), cold_start.max)
     return Unlike(score=score, signals=tuple(code for _, code in found))
@@ -104,7 +142,7 @@ def names_read(cold_start: ColdStart) -> tuple[str, ...]:
     names = {
         name
         for signal in cold_start.signals
-        for name in (signal.value, signal.normal, signal.spread)
+        for name in (signal.value, signal.normal, signal.spread, signal.seen)
         if name is not None and name != AMOUNT
     }
     return tuple(sorted(names))
@@ -127,21 +165,48 @@ def check_cold_start(cold_start: ColdStart, features: FeatureSet) -> None:
     for signal in cold_start.signals:
         if (signal.normal is not None, signal.spread is not None) != needs[signal.form]:
             raise ValueError(f"signal {signal.code} has the normal and the spread of its form")
+        if signal.form == "rate" and signal.seen is not None:
+            raise ValueError(f"signal {signal.code} is a rate, which is seen by its own normal")
     if cold_start.max < cold_start.base:
         raise ValueError("the greatest score of the cold start is at least its base")
 
 
-def _z(signal: Signal, value_of: Callable[[str], float | None]) -> float | None:
-    value = value_of(signal.value)
+def _ready(signal: Signal, reads: tuple[str, ...]) -> Ready:
+    def place(name: str | None) -> int | None:
+        return None if name is None else reads.index(name)
+
+    least = signal.least_milli / (1.0 if signal.form == "ratio" else 1_000.0)
+    return Ready(
+        code=signal.code,
+        form=signal.form,
+        value=reads.index(signal.value),
+        normal=place(signal.normal),
+        spread=place(signal.spread),
+        seen=place(signal.seen),
+        seen_from=signal.seen_from,
+        least=least,
+        above=signal.from_milli / 1_000.0,
+        most=signal.to_milli / 1_000.0,
+        points=signal.points,
+    )
+
+
+def _z(signal: Ready, values: Sequence[float | None]) -> float | None:
+    value = values[signal.value]
     if value is None:
         return None
-    if signal.form == "ratio":
-        return (value - 1_000.0) / signal.least_milli
-    normal = value_of(signal.normal or "")
-    if normal is None or normal < signal.known_from:
+    if signal.seen is not None:
+        seen = values[signal.seen]
+        if seen is None or seen < signal.seen_from:
+            return None
+    if signal.normal is None:
+        return (value - 1_000.0) / signal.least
+    normal = values[signal.normal]
+    if normal is None or normal <= 0:
         return None
-    usual = normal * signal.least_milli / 1_000.0
-    if signal.form == "rate":
-        return (value - usual) / math.sqrt(usual + 1.0)
-    spread = value_of(signal.spread or "")
-    return None if spread is None else (value - normal) / max(spread, usual)
+    if signal.spread is None:
+        rest = normal - value
+        usual = rest * signal.least
+        return (value - usual) / math.sqrt(usual + 1.0) if rest >= signal.seen_from else None
+    spread = values[signal.spread]
+    return None if spread is None else (value - normal) / max(spread, normal * signal.least)

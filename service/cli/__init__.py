@@ -33,6 +33,10 @@ COMMANDS: Final = {
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
     "model": Place("service.cli.model", "model", "Check, add and show models."),
     "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
+    "train": Place("service.cli.train.command", "train", "Train a model on labelled payments."),
+    "evaluate": Place(
+        "service.cli.evaluate.command", "evaluate", "Measure the trainer by a protocol."
+    ),
     "rules": Place("service.cli.rules", "rules", "Check files of rules and run their tests."),
     "replay": Place("service.cli.replay.command", "replay", "Send payments from a file."),
     "simulate": Place(

@@ -66,7 +66,7 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
     """
     size = len(next(iter(values.values()), ()))
     fields = Fields(values, columns, size)
-    second = _seconds(fields.raw(("occurred_at",)), size)
+    second = seconds_of(fields.raw(("occurred_at",)), size)
     amount, is_rounded, currency = fields.money
     is_sound = (second >= 0) & (amount >= 0) & fields.has(("reference",))
     keys = _keys(fields)
@@ -103,7 +103,7 @@ def labelled(values: Values, label: LabelMap) -> npt.NDArray[np.bool_]:
     return found[group.reshape(-1)]
 
 
-def _seconds(values: Any, size: int) -> Ints:
+def seconds_of(values: Any, size: int) -> Ints:
     """Return event times in whole seconds; -1 for what is no time."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
         return values.astype("datetime64[s]").astype(np.int64)

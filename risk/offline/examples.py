@@ -1,0 +1,80 @@
+"""A model's inputs over a whole history, for the rows asked: made entity by entity, kept small."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from risk.feature import Feature, make_feature_set
+from risk.offline.columns import ABSENT, MISSING, compute
+from risk.offline.history import History, Told
+from risk.offline.progress import Note, silent
+from risk.strategy import Strategy
+
+Ints = npt.NDArray[np.int64]
+Inputs = npt.NDArray[np.float32]
+
+
+def matrix(
+    history: History,
+    strategy: Strategy,
+    names: Sequence[str],
+    rows: Ints,
+    note: Note = silent,
+) -> Inputs:
+    """Return the inputs of rows, shape (rows, names); NaN where there is no value.
+
+    Args:
+        history: Every payment that came before the rows, and the rows, with the labels told.
+        strategy: Whose features and preset they are.
+        names: Features, and fields of rules that are numbers or flags.
+        rows: Of the history.
+        note: Is told which entity's features are being made.
+
+    Raises:
+        KeyError: A name is neither.
+        ValueError: A field is a text.
+    """
+    found = np.empty((len(rows), len(names)), np.float32)
+    place = {name: number for number, name in enumerate(names)}
+    for entity, features in _by_entity(strategy, place):
+        # Nothing names one of them, so that all rows would be taken for those of one entity.
+        if np.all(history.columns.keys[features[0].entity] == ABSENT):
+            found[:, [place[one.name] for one in features]] = np.nan
+            continue
+        note(f"features of {entity}: {len(features)}")
+        made = compute(history.columns, make_feature_set(features))
+        for name, values in made.items():
+            own = values[rows]
+            found[:, place[name]] = np.where(own == MISSING, np.nan, own)
+    told = Told(history, strategy)
+    for name in names:
+        if name not in strategy.features.names:
+            found[:, place[name]] = _field(told, name)[rows]
+    return found
+
+
+def _by_entity(strategy: Strategy, names: dict[str, int]) -> Iterator[tuple[str, list[Feature]]]:
+    """Yield the features asked for, those of one entity together: they share its order of rows."""
+    asked = [one for one in strategy.features.features if one.name in names]
+    asked.sort(key=lambda one: one.entity)
+    for entity, features in groupby(asked, key=lambda one: one.entity):
+        yield str(entity), list(features)
+
+
+def _field(told: Told, name: str) -> npt.NDArray[np.float64]:
+    column: Any = told.column(name)
+    if column.values.dtype == np.object_:
+        raise ValueError(f"{name} is a text, and no input of a model")
+    return np.where(column.is_absent | column.is_lost, np.nan, column.values.astype(np.float64))
+
+
+def varied(inputs: Inputs) -> Ints:
+    """Return which inputs have more than one value, a missing one counted as one."""
+    missing = np.isnan(inputs)
+    low = np.where(missing, np.inf, inputs).min(axis=0, initial=np.inf)
+    high = np.where(missing, -np.inf, inputs).max(axis=0, initial=-np.inf)
+    some = missing.any(axis=0) & ~missing.all(axis=0)
+    return np.flatnonzero((high > low) | some)

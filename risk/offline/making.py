@@ -1,0 +1,223 @@
+"""From a history with labels to a model's file: checked, learnt, packed. Touches no file itself."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xgboost
+
+from risk.models.manifest import GOLDEN_ROWS, HEADS, Calibration, HeadName, Trained
+from risk.models.model import About, make_model
+from risk.models.model import TrainedHead as Packed
+from risk.offline.data_check import (
+    Finding,
+    Material,
+    check_inputs,
+    check_labels,
+    check_times,
+)
+from risk.offline.examples import matrix, varied
+from risk.offline.history import EPOCH, History
+from risk.offline.outcomes import Outcomes
+from risk.offline.progress import Note, silent
+from risk.offline.split import Window
+from risk.offline.train import FRAUDS_MIN, Examples, TrainedHead, train_head
+from risk.strategy import Strategy
+
+Ints = npt.NDArray[np.int64]
+Inputs = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
+# Golden rows show what is made of a missing value: of every row one input in so many is taken out.
+MISSING_STEP: Final = 11
+
+
+class DataRefused(ValueError):  # noqa: N818  says what is wrong with the data
+    """Nothing is learnt from such data.
+
+    Attributes:
+        findings: What was found, at least one.
+    """
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("; ".join(one.what for one in findings))
+        self.findings = findings
+
+
+class Asked(NamedTuple):
+    """What is to be learnt from.
+
+    Attributes:
+        window: Whose payments.
+        trained_at: Whole seconds since 1970; no label that became known later is used.
+        names: Of the inputs that a model may have.
+    """
+
+    window: Window
+    trained_at: int
+    names: tuple[str, ...]
+
+
+class Learnt(NamedTuple):
+    """What was learnt.
+
+    Attributes:
+        examples: Learnt from, with the inputs that have more than one value.
+        heads: Those that labels carry.
+        frauds: How many payments of each kind there were.
+    """
+
+    window: Window
+    examples: Examples
+    heads: dict[HeadName, TrainedHead]
+    frauds: dict[HeadName, int]
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what was learnt from: inputs row by row, and times."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.examples.inputs, "<f4").tobytes())
+        digest.update(np.ascontiguousarray(self.examples.second, "<i8").tobytes())
+        return digest.hexdigest()
+
+
+class Named(NamedTuple):
+    """What is said of a model besides what it learnt.
+
+    Attributes:
+        origin: Whether its payments were real or simulated.
+    """
+
+    name: str
+    origin: Literal["trained", "simulated"]
+    created_at: dt.datetime
+
+
+def learn(
+    history: History, outcomes: Outcomes, strategy: Strategy, asked: Asked, note: Note = silent
+) -> Learnt:
+    """Return the heads that the labels of a history carry.
+
+    Args:
+        history: All payments before the window's end, and perhaps more.
+        outcomes: What they were, and since when that is known.
+        strategy: Whose features and preset are used.
+        asked: What is to be learnt from.
+        note: Is told what is being done.
+
+    Raises:
+        DataRefused: The data would teach something else than what payments turn out to be.
+    """
+    second = history.columns.second
+    material = Material(second, outcomes, asked.window, asked.trained_at)
+    note("checking times and labels")
+    _refuse([*check_times(material), *check_labels(material)])
+    known = outcomes.until(asked.trained_at)
+    rows = asked.window.rows(second)
+    told = history._replace(columns=history.columns._replace(labels=known.labels(second)))
+    made = matrix(told, strategy, asked.names, rows, note)
+    kept = varied(made)
+    names = tuple(asked.names[place] for place in kept)
+    examples = Examples(made[:, kept], names, second[rows])
+    note("checking inputs")
+    _refuse(check_inputs(examples, known.fraud[rows]))
+    return Learnt(asked.window, examples, *_heads(examples, known, rows, note))
+
+
+def _heads(
+    examples: Examples, known: Outcomes, rows: Ints, note: Note
+) -> tuple[dict[HeadName, TrainedHead], dict[HeadName, int]]:
+    found: dict[HeadName, TrainedHead] = {}
+    counts: dict[HeadName, int] = {}
+    any_kind = known.fraud[rows]
+    for name in HEADS:
+        own = known.of(name)[rows]
+        counts[name] = int(own.sum())
+        # A head tells its kind from normal payments: other harm is nobody's example here.
+        used = np.flatnonzero(own | ~any_kind)
+        part = Examples(examples.inputs[used], examples.names, examples.second[used])
+        note(f"head {name}: {counts[name]} frauds")
+        head = train_head(part, own[used], note=note)
+        if head is not None and head.calibration.a > 0.0:
+            found[name] = head
+    if not found:
+        what = ", ".join(f"{count} {name}" for name, count in counts.items())
+        raise DataRefused(
+            [
+                Finding(
+                    "too_few_frauds",
+                    f"no kind of fraud has {FRAUDS_MIN} labelled payments: {what}",
+                    "give a longer time with --from and --to, or wait for labels",
+                )
+            ]
+        )
+    return found, counts
+
+
+def packed(learnt: Learnt, named: Named, strategy: Strategy) -> bytes:
+    """Return a model's file, which our own walk reproduces bit for bit.
+
+    Raises:
+        NotAModel: It does not, or the file would be too large.
+    """
+    rows = golden_rows(learnt.examples.inputs)
+    about = About(
+        name=named.name,
+        origin=named.origin,
+        created_at=named.created_at,
+        feature_set=strategy.features.id,
+        inputs=learnt.examples.names,
+        priors=priors_of(strategy),
+        trained=Trained(
+            since=_instant(learnt.window.start),
+            until=_instant(learnt.window.end),
+            rows=len(learnt.examples.second),
+            frauds=learnt.frauds,
+            data_sha256=learnt.sha256,
+        ),
+        metrics=metrics_of(learnt.heads),
+        engine={"xgboost": xgboost.__version__},
+    )
+    heads = {
+        name: Packed(
+            booster=bytes(head.booster.save_raw("json")),
+            calibration=Calibration(a=head.calibration.a, b=head.calibration.b),
+            golden=head.margins(rows),
+        )
+        for name, head in learnt.heads.items()
+    }
+    return make_model(about, heads, rows)
+
+
+def golden_rows(inputs: Inputs) -> Inputs:
+    """Return rows from all of the time, some of their values taken out, shape (256, inputs)."""
+    places = np.linspace(0, len(inputs) - 1, GOLDEN_ROWS).astype(np.int64)
+    rows = inputs[places].astype(np.float32)
+    row, column = np.indices(rows.shape)
+    return np.where((row + column) % MISSING_STEP == 0, np.float32(np.nan), rows)
+
+
+def priors_of(strategy: Strategy) -> dict[HeadName, float]:
+    """Return how likely each harm is where no head says so, by the costs file."""
+    return {name: strategy.costs.priors_ppm[name] / 1e6 for name in HEADS}
+
+
+def metrics_of(heads: Mapping[HeadName, TrainedHead]) -> dict[str, float]:
+    """Return what validation found of each head."""
+    found = {}
+    for name, head in heads.items():
+        best = max(one.average_precision for one in head.tried)
+        found[f"{name}_validation_average_precision"] = best
+        found[f"{name}_trees"] = float(head.recipe.trees)
+        found[f"{name}_depth"] = float(head.recipe.depth)
+    return found
+
+
+def _refuse(findings: list[Finding]) -> None:
+    if findings:
+        raise DataRefused(findings)
+
+
+def _instant(second: int) -> dt.datetime:
+    return EPOCH + dt.timedelta(seconds=second)

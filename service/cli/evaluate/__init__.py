@@ -1,0 +1,1 @@
+"""Measures a trainer by a protocol: tables, JSON, and a report with pictures."""

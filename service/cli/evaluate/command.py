@@ -1,0 +1,96 @@
+"""`payguard evaluate`: a protocol in; a table, JSON, and one HTML page with pictures out."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from service.cli.evaluate.protocol import Protocol, data_file, read_protocol
+from service.cli.screen import SOMETHING_FAILED, Failure, Screen, reporting
+
+
+@click.command()
+@click.argument("protocol")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="The file, or the folder in which the protocol's file is.",
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Write the report into this file.")
+@reporting
+def evaluate(screen: Screen, protocol: str, **given: Any) -> int | None:
+    """Train and measure by PROTOCOL: a TOML file, or the name of one that comes with Payguard.
+
+    Each fold learns from its own weeks and is tried on later ones. Ends with status 1 where a goal
+    of the protocol is missed. docs/evaluate.md says what each figure is.
+    """
+    from service.cli.evaluate.page import page_of
+    from service.cli.evaluate.report import text_of
+
+    asked = read_protocol(protocol)
+    found = measured(asked, data_file(asked, given["data"]), screen)
+    if given["html"] is not None:
+        _write(given["html"], page_of(found))
+    screen.show(found, text_of(found))
+    return None if found.is_met else SOMETHING_FAILED
+
+
+def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
+    """Return what a protocol finds on a file.
+
+    Raises:
+        Failure: The file does not hold what the protocol asks for.
+    """
+    import xgboost
+
+    from risk.models.inputs import input_names
+    from risk.offline.evaluate import figures
+    from risk.offline.measures import NotMeasurable
+    from risk.offline.train import GRID
+    from risk.offline.trial import Plan, TooFewFrauds, run
+    from risk.strategy import load_strategy
+    from service.cli.evaluate.report import Source, made
+    from service.cli.train.reading import read
+
+    strategy = load_strategy()
+    screen.note(f"reading {file}")
+    read_in = read(file, asked.map, preset=asked.preset)
+    delay_s = asked.label_delay_days * 86_400
+    outcomes = read_in.outcomes.after(delay_s, read_in.history.columns.second)
+    plan = Plan(
+        folds=asked.folds,
+        known_from=asked.known_from,
+        names=None if asked.inputs == "book" else input_names(strategy.features),
+        grid=asked.grid or GRID,
+    )
+    try:
+        trials = run(read_in.history, outcomes, strategy, plan, screen.note)
+        screen.note("measuring")
+        found = [
+            figures(trial.tested, top=asked.cards_a_day, seed=asked.seed + number)
+            for number, trial in enumerate(trials)
+        ]
+    except (TooFewFrauds, NotMeasurable) as error:
+        raise Failure(
+            "fold_carries_no_model",
+            f"a fold of {asked.name} cannot be measured: {error}",
+            then="compare the protocol's days with the file's",
+        ) from error
+    source = Source(
+        data_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        engine={"xgboost": xgboost.__version__},
+        feature_set=strategy.features.id,
+    )
+    return made(asked, source, trials, found)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Failure(
+            "file_unusable",
+            f"{path} cannot be written: {error.strerror or error}",
+            then="name a file where this user may write",
+        ) from error

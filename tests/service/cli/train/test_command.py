@@ -1,0 +1,168 @@
+"""`payguard train`: a model from honest data, and a clear no to all other."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from risk.feature import load_features
+from risk.models.model import read_model
+from tests.support.labelled import payments, written
+from tests.support.terminal import Terminal
+
+ROWS = payments(3_000, seed=7)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    folder = tmp_path_factory.mktemp("trained")
+    file = written(folder / "history.csv", ROWS)
+    said = Terminal(folder / "home").json("train", file, "--out", folder / "out", "--name", "first")
+    return folder / "out", said
+
+
+def test_a_model_is_written_that_this_software_can_read(trained: tuple[Path, dict]) -> None:
+    out, said = trained
+
+    model = read_model((out / "model.pgmodel").read_bytes(), load_features())
+
+    assert model.id == said["model"]
+    assert model.manifest.origin == "trained"
+    assert model.manifest.head_names == ("unauthorized",)
+    assert "amount_minor" in model.manifest.inputs
+    assert said["heads"]["unauthorized"]["validated"]["auc"] > 0.8
+    assert said["heads"]["unauthorized"]["frauds"] == said["heads"]["unauthorized"]["frauds"] > 80
+
+
+def test_the_card_says_what_the_model_is_made_of_and_what_it_cannot_say(
+    trained: tuple[Path, dict],
+) -> None:
+    out, said = trained
+
+    card = (out / "card.md").read_text()
+
+    for text in (
+        said["model"],
+        said["data_sha256"],
+        "Head `unauthorized`",
+        "calibration slope",
+        "payer_amount_to_normal",
+        "`scam`: 0 labels carry no head",
+        "训练数据",
+    ):
+        assert text in card
+
+
+def test_the_same_data_make_the_same_trees(trained: tuple[Path, dict], tmp_path: Path) -> None:
+    out, _ = trained
+    file = written(tmp_path / "again.csv", ROWS)
+
+    Terminal(tmp_path / "home").json("train", file, "--out", tmp_path / "out", "--name", "second")
+
+    first, second = (
+        read_model((folder / "model.pgmodel").read_bytes(), load_features()).manifest
+        for folder in (out, tmp_path / "out")
+    )
+    assert first.heads == second.heads
+    assert first.trained == second.trained
+
+
+def refused(tmp_path: Path, rows: list[dict[str, str]], *more: object) -> dict[str, str]:
+    file = written(tmp_path / "history.csv", rows)
+    result = Terminal(tmp_path / "home")("train", file, "--out", tmp_path / "out", *more, "--json")
+    assert result.exit_code != 0
+    assert not (tmp_path / "out").exists()
+    return json.loads(result.stdout)["error"]
+
+
+def test_shuffled_labels_are_refused(tmp_path: Path) -> None:
+    labels = np.random.default_rng(3).permutation([row["TX_FRAUD"] for row in ROWS])
+    rows = [row | {"TX_FRAUD": str(label)} for row, label in zip(ROWS, labels, strict=True)]
+
+    found = refused(tmp_path, rows)
+
+    assert found["code"] == "labels_shuffled"
+    assert "chance" in found["detail"]
+
+
+MAP = """
+[payment]
+reference = "r-{TRANSACTION_ID}"
+kind = "purchase"
+occurred_at = "{TX_DATETIME}"
+payer.payer_id = "{CUSTOMER_ID}"
+payee.payee_id = "{TERMINAL_ID}"
+amount.value = "{TX_AMOUNT}"
+amount.currency = "CNY"
+channel = "{%s}"
+
+[label]
+source = "handbook"
+external_id = "{TRANSACTION_ID}"
+intent = "{TX_FRAUD}"
+intents = { "1" = "unauthorized" }
+known_after_s = 604800
+"""
+
+
+@pytest.mark.parametrize("column", ["TX_FRAUD_SCENARIO", "TX_FRAUD", "chargeback_at", "isFraud"])
+def test_a_map_that_makes_facts_of_outcomes_is_refused(tmp_path: Path, column: str) -> None:
+    rows = [{column: "0", **row} for row in ROWS[:50]]
+    file = tmp_path / "map.toml"
+    file.write_text(MAP % column)
+
+    found = refused(tmp_path, rows, "--map", file)
+
+    assert found["code"] == "outcome_column"
+    assert column in found["detail"]
+
+
+def test_an_input_that_tells_all_fraud_is_refused(tmp_path: Path) -> None:
+    rows = [
+        row | {"TX_AMOUNT": f"{900 if row['TX_FRAUD'] == '1' else 9}.{number % 100:02}"}
+        for number, row in enumerate(ROWS)
+    ]
+
+    found = refused(tmp_path, rows)
+
+    assert found["code"] == "outcome_input"
+    assert "amount_minor" in found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (("--at", "2018-04-20"), "future_rows"),
+        (("--to", "2018-05-01", "--at", "2018-05-02"), "future_labels"),
+        (("--to", "2018-06-01", "--at", "2018-05-20"), "future_window"),
+        (("--from", "2018-07-01", "--to", "2018-07-08"), "no_payments"),
+        (("--from", "2018-04-01", "--to", "2018-04-02"), "too_few_frauds"),
+        (("--preset", "XX"), "preset_unknown"),
+    ],
+)
+def test_what_was_not_known_or_is_not_there_is_refused(
+    tmp_path: Path, more: tuple[str, ...], code: str
+) -> None:
+    found = refused(tmp_path, ROWS, *more)
+
+    assert found["code"] == code
+
+
+def test_a_label_delay_replaces_the_maps(tmp_path: Path) -> None:
+    file = written(tmp_path / "history.csv", ROWS)
+    asked = ("--to", "2018-04-30", "--at", "2018-05-01T12:00:00", "--label-delay", 1)
+
+    said = Terminal(tmp_path / "home").json("train", file, "--out", tmp_path / "out", *asked)
+
+    assert said["until"] == "2018-04-30T00:00:00Z"
+
+
+def test_people_read_a_table(tmp_path: Path) -> None:
+    file = written(tmp_path / "history.csv", ROWS)
+
+    said = Terminal(tmp_path / "home")("train", file, "--out", tmp_path / "out")
+
+    for text in ("unauthorized", "model.pgmodel", "no head for: scam (0 labels)", "model add"):
+        assert text in said.stdout
+    assert "validation" in said.stderr
