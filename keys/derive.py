@@ -22,6 +22,7 @@ class Purpose(enum.StrEnum):
     CLIENT_SECRET = "client_secret"  # noqa: S105  the name of a purpose
     PSEUDONYM = "pseudonym"
     STRATEGY = "strategy"
+    MODEL = "model"
 
 
 def purpose_key(root: bytes, purpose: Purpose) -> bytes:

@@ -20,6 +20,7 @@ class Secrets:
         cursor: Key that signs page cursors.
         pseudonym: Key of pseudonyms.
         strategy: Seed of the Ed25519 key that signs strategies.
+        model: Seed of the Ed25519 key that signs models.
     """
 
     sealer: Sealer
@@ -28,6 +29,7 @@ class Secrets:
     cursor: bytes = field(repr=False)
     pseudonym: bytes = field(repr=False)
     strategy: bytes = field(repr=False)
+    model: bytes = field(repr=False)
 
 
 def open_secrets(root_file: Path, entropy: Entropy, *, is_used: bool = False) -> Secrets:
@@ -50,4 +52,5 @@ def open_secrets(root_file: Path, entropy: Entropy, *, is_used: bool = False) ->
         cursor=purpose_key(root, Purpose.CURSOR),
         pseudonym=purpose_key(root, Purpose.PSEUDONYM),
         strategy=purpose_key(root, Purpose.STRATEGY),
+        model=purpose_key(root, Purpose.MODEL),
     )

@@ -40,6 +40,7 @@ from service.rooms.custody.queries import Signer
 from service.rooms.labels import api as labels
 from service.rooms.lists import api as lists
 from service.rooms.merchants.queries import Authenticator
+from service.rooms.models import api as models
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
 from service.rooms.webhooks import api as webhooks
@@ -55,6 +56,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *payers.ROUTES,
     *lists.ROUTES,
     *labels.ROUTES,
+    *models.ROUTES,
     *webhooks.ROUTES,
     *audit.ROUTES,
     *custody.ROUTES,

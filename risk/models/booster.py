@@ -157,6 +157,17 @@ def read_booster(content: bytes, inputs: tuple[str, ...]) -> Booster:
     return found
 
 
+def rewritten(content: bytes, inputs: tuple[str, ...]) -> bytes:
+    """Return a booster as XGBoost may be given it: written anew from what was read of it.
+
+    So XGBoost's own reader meets no text that this one did not understand.
+
+    Raises:
+        NotAModel: As `read_booster`.
+    """
+    return msgspec.json.encode(read_booster(content, inputs))
+
+
 def _base_score(text: str) -> float:
     match = _SCORE.fullmatch(text)
     return float(match[1]) if match else math.nan

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import xgboost
 
 from risk.feature import FeatureSet, load_features
+from risk.models.booster import rewritten
 from risk.models.container import unpack
 from risk.models.manifest import HeadName, NotAModel
 from risk.models.model import Model, make_scorer, read_model
@@ -50,7 +51,7 @@ def compare(model: Model, boosters: dict[HeadName, bytes]) -> None:
     rows = np.concatenate((model.rows, random_rows(model)))
     ours = [scorer.margins(row) for row in rows]
     for name in model.trees:
-        theirs = margins(boosters[name], rows)
+        theirs = margins(rewritten(boosters[name], model.manifest.inputs), rows)
         walked = np.array([one[name] for one in ours], np.float32)
         if walked.tobytes() != theirs.tobytes():
             raise NotAModel(f"our walk of {name} does not give XGBoost's margins")

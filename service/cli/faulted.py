@@ -18,6 +18,7 @@ from service.db.statements import Row
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
 from service.rooms.assessments.public import Judge
+from service.rooms.models import public as models
 from service.rooms.strategies import public as strategies
 from service.rooms.strategies.public import StrategyRefused
 from service.secrets import open_secrets
@@ -25,7 +26,7 @@ from service.settings import Settings
 from service.state.codec import WindowStates
 from service.unit_of_work.outcome import Refused
 from service.unit_of_work.rerun import rerun as rerun_dry
-from service.writer.handlers import all_handlers
+from service.writer.handlers import House, all_handlers
 
 
 @click.group()
@@ -114,7 +115,8 @@ def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
     desk = strategies.desk(secrets.strategy)
     in_force = strategies.at_start(reader.maybe(strategies.IN_FORCE), desk)
     judge = Judge(in_force.whole.strategy, secrets.sealer)
-    handlers = all_handlers(judge, issuer=settings.issuer, desk=desk)
+    house = House(desk, models.verifier(secrets.model))
+    handlers = all_handlers(judge, issuer=settings.issuer, house=house)
     outcome = rerun_dry(
         row, handlers=handlers, reader=reader, sealer=secrets.sealer, codec=WindowStates()
     )

@@ -32,6 +32,10 @@ _RIGHTS: Final = {
     "partitions": "SELECT, UPDATE (recorded_at)",
     # Which strategy decided when is never rewritten.
     "strategies": "SELECT, INSERT",
+    # What a judgement names stays what it was.
+    "models": "SELECT, INSERT",
+    "model_parts": "SELECT, INSERT",
+    "scorers": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }
 _ALL_ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
@@ -39,7 +43,6 @@ _FUNCTIONS: Final = (
     "payguard_make_partition(text, bigint, integer)",
     "payguard_detach_partition(text, integer, bigint)",
     "payguard_drop_partition()",
-    "payguard_take_statistics()",
 )
 _POLICIES: Final = ("payguard_owner", "payguard_writer", "payguard_reader", "payguard_key")
 

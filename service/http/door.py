@@ -41,7 +41,7 @@ from service.http.routes import BATCH_HEADER, REPLAYED_HEADER, Answer, Request, 
 from service.http.table import Table
 from service.http.watchers import Answered, Log, Watcher
 from service.kernel.errors import Faulted, Overloaded, Refusal, ResultUnknown
-from service.kernel.ids import ID_PATTERN, new_id
+from service.kernel.ids import NAME_PATTERN, new_id
 from service.unit_of_work.commands import Idempotency
 
 RETRY_AFTER_S: Final = 1
@@ -50,7 +50,7 @@ UNMATCHED: Final = "unmatched"
 
 # Paths name things by our own ids. Whatever else stands there is no id, and goes no further: an
 # entry names what a refused command was about, and must not keep a card number or an e-mail.
-_PATH_VALUE: Final = re.compile(ID_PATTERN)
+_PATH_VALUE: Final = re.compile(NAME_PATTERN)
 _MILLISECOND_NS: Final = 1_000_000
 _STATUS_BAD: Final = 400
 _STATUS_METHOD: Final = 405

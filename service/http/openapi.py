@@ -43,7 +43,7 @@ from service.http.problems import (
 )
 from service.http.routes import Route
 from service.kernel.errors import Problem
-from service.kernel.ids import ID_PATTERN
+from service.kernel.ids import DIGEST_PATTERN, ID_PATTERN
 from service.unit_of_work.idempotency import KEY_EXPIRED, KEY_REUSED
 
 OPENAPI: Final = "3.1.0"
@@ -206,7 +206,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
+            "schema": {"type": "string", "pattern": f"^{_form_of(name)}$"},
         }
         for name in route.parameters
     ]
@@ -215,6 +215,10 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     if route.writes:
         names.insert(0, IDEMPOTENCY_HEADER)
     return [*path, *query, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
+
+
+def _form_of(parameter: str) -> str:
+    return DIGEST_PATTERN if parameter == "model_id" else ID_PATTERN
 
 
 def _query_parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         route: The entry of the route table.
         principal: Who calls; None on public routes only.
-        path: Path parameters, each of the form of our ids.
+        path: Path parameters, each of the form of our ids, or a digest.
         query: The route's query Struct, or None.
         body: The route's body Struct, or None.
         language: Language of the answer.

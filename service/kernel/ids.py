@@ -9,6 +9,9 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH: Final = 26
 RANDOM_BYTES: Final = 10
 ID_PATTERN: Final = rf"[a-z]{{2,8}}_[{ALPHABET}]{{{LENGTH}}}"
+# What is what it is by its bytes is named by their digest.
+DIGEST_PATTERN: Final = r"sha256:[0-9a-f]{64}"
+NAME_PATTERN: Final = f"(?:{ID_PATTERN}|{DIGEST_PATTERN})"
 
 # Two characters at a time: ids are made several times per payment, and this halves their cost.
 _PAIRS: Final = tuple(one + other for one in ALPHABET for other in ALPHABET)

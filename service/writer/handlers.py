@@ -1,5 +1,9 @@
 """Every room's handlers, for the writer. Reaches no route."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from keys.notes import Verifier
 from service.rooms.assessments import commands as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.audit import commands as audit
@@ -8,29 +12,42 @@ from service.rooms.custody import commands as custody
 from service.rooms.labels import commands as labels
 from service.rooms.lists import commands as lists
 from service.rooms.merchants import commands as merchants
+from service.rooms.models import commands as models
 from service.rooms.payers import commands as payers
 from service.rooms.payments import commands as payments
 from service.rooms.strategies import commands as strategies
 from service.rooms.strategies.public import Desk
 from service.rooms.webhooks import commands as webhooks
 from service.unit_of_work import partitions, trimming
-from service.unit_of_work.handlers import Handlers
+from service.unit_of_work.handlers import Handler, Handlers
 
 
-def all_handlers(judge: Judge, *, issuer: str, desk: Desk | None = None) -> Handlers:
+class House(NamedTuple):
+    """What only the house's own commands need: they bring strategies and models.
+
+    Attributes:
+        desk: What strategies are read with.
+        makers: Whose signature over models counts.
+    """
+
+    desk: Desk
+    makers: Verifier
+
+
+def all_handlers(judge: Judge, *, issuer: str, house: House | None = None) -> Handlers:
     """Return the handlers of all rooms, and of the house's own upkeep.
 
     Args:
         judge: Judges payments.
         issuer: `iss` of payment tokens, and `source` of what webhooks tell.
-        desk: What strategies are read with; without one, none can be activated.
+        house: Without it no strategy can be activated and no model added.
     """
     return Handlers(
         (
             *trimming.HANDLERS,
             *partitions.HANDLERS,
             *custody.HANDLERS,
-            *(strategies.handlers(desk) if desk is not None else ()),
+            *_of_the_house(house),
             *merchants.HANDLERS,
             *payers.HANDLERS,
             *lists.HANDLERS,
@@ -47,3 +64,9 @@ def all_handlers(judge: Judge, *, issuer: str, desk: Desk | None = None) -> Hand
             *audit.HANDLERS,
         )
     )
+
+
+def _of_the_house(house: House | None) -> Iterator[Handler]:
+    if house is not None:
+        yield from models.handlers(house.makers)
+        yield from strategies.handlers(house.desk)

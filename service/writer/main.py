@@ -25,6 +25,7 @@ from service.rooms.assessments.public import Judge
 from service.rooms.custody.commands import PURPOSE
 from service.rooms.custody.model import new_signing_key
 from service.rooms.custody.store import ACTIVE_KEY
+from service.rooms.models import public as models
 from service.rooms.strategies import public as strategies
 from service.rooms.strategies.public import StrategyRefused
 from service.secrets import open_secrets
@@ -36,7 +37,7 @@ from service.unit_of_work.run import WriterStops
 from service.writer.assemble import MIB, SHARD, Parts, Writer, assemble
 from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
-from service.writer.handlers import all_handlers
+from service.writer.handlers import House, all_handlers
 from service.writer.lock import Lock, WriterRuns, take_over, writer_lock
 from service.writer.measure import Measure
 from service.writer.switch import Switch, Tickets, start
@@ -68,11 +69,12 @@ def open_writer(
     secrets = open_secrets(settings.root_file, entropy.system, is_used=bool(rows))
     desk, by = strategies.desk(secrets.strategy), strategies.signer(secrets.strategy)
     judge = Judge(desk.own.strategy, secrets.sealer)
+    house = House(desk, models.verifier(secrets.model))
     clock = SystemClock()
     writer = assemble(
         Parts(
             store=store,
-            handlers=all_handlers(judge, issuer=settings.issuer, desk=desk),
+            handlers=all_handlers(judge, issuer=settings.issuer, house=house),
             clock=clock,
             random=entropy.system,
             sealer=secrets.sealer,

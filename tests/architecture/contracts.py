@@ -221,6 +221,17 @@ def serving_does_not_train(graph: grimp.ImportGraph) -> Iterator[Breach]:
                 yield Breach(start, module, f"never when serving: {chain(cause, module)}")
 
 
+@contract
+def one_importer_of_xgboost(graph: grimp.ImportGraph) -> Iterator[Breach]:
+    """XGBoost dies of damaged models and is slow by the row: offline asks it, serving never."""
+    why = "only risk.offline imports xgboost"
+    yield from forbid(graph, PACKAGES, ("xgboost",), why, but=("risk.offline",))
+    for start in {"service.wsgi", "service.writer.main", "service.worker.main"} & graph.modules:
+        cause = reached(graph, start)
+        if "xgboost" in cause:
+            yield Breach(start, "xgboost", f"never when serving: {chain(cause, 'xgboost')}")
+
+
 # The rooms.
 
 

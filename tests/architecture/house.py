@@ -13,7 +13,7 @@ PACKAGES: Final = ("keys", "risk", "service")
 
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS: Final = (
-    ("merchants", "staff", "custody", "instruments", "payers", "lists"),
+    ("merchants", "staff", "custody", "instruments", "payers", "lists", "models"),
     ("factors", "strategies"),
     ("challenges",),
     ("assessments",),

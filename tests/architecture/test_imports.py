@@ -94,6 +94,12 @@ PLANTED: Final[dict[str, list[tuple[str, ...]]]] = {
         ("service.wsgi service.rooms.console.api", "service.rooms.console.api risk.offline.train"),
         ("service.writer.main risk.simulation",),
     ],
+    "one_importer_of_xgboost": [
+        ("risk.models.scorer xgboost",),
+        ("service.cli.model xgboost",),
+        ("service.worker.main risk.offline.check", "risk.offline.check xgboost"),
+        ("service.writer.main risk.engine", "risk.engine xgboost.core"),
+    ],
     "floors": [
         ("service.rooms.challenges.commands service.rooms.payments.public",),
         ("service.rooms.merchants.commands service.rooms.payers.public",),
@@ -193,6 +199,9 @@ SOUND: Final = (
     "risk.models.scorer numpy",
     "risk.offline.train pandas",
     "risk.offline.train risk.engine",
+    "risk.offline.check xgboost",
+    "risk.offline.check risk.models.model",
+    "service.cli risk.offline.check",
 )
 
 
@@ -274,7 +283,12 @@ def test_a_serving_root_loads_only_what_its_contracts_let_it_reach() -> None:
     assert not [
         breach
         for graph in graphs
-        for name in ("front_end", "writer", "serving_does_not_train")
+        for name in (
+            "front_end",
+            "writer",
+            "serving_does_not_train",
+            "one_importer_of_xgboost",
+        )
         for breach in CONTRACTS[name](graph)
     ]
 

@@ -26,6 +26,7 @@ Scope = Literal[
     "audit:read",
     "labels:write",
     "labels:read",
+    "models:read",
     "replay",
 ]
 
@@ -58,6 +59,7 @@ SCOPES: Final[dict[Scope, str]] = {
     "lists:read": "read the entries of block, allow and watch lists",
     "labels:write": "tell what payments turned out to be",
     "labels:read": "read what payments turned out to be",
+    "models:read": "read which models there are and what they were trained on",
     "replay": "send past payments in any order; sandbox only, such payments yield no token",
 }
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from risk.models.booster import rewritten
 from risk.models.container import MANIFEST, MARGINS, ROWS, TREES, float_bytes, pack, unpack
 from risk.models.manifest import (
     NotAModel,
@@ -15,7 +16,7 @@ from risk.models.manifest import (
     write_manifest,
 )
 from risk.models.model import make_model, open_model, read_model
-from risk.offline.check import check_model, main
+from risk.offline.check import check_model, main, margins
 from tests.support.models import about_of, grow, head_of
 
 change = msgspec.structs.replace
@@ -66,6 +67,16 @@ def test_a_file_is_checked_from_the_command_line(file, tmp_path, capsys) -> None
     assert main([str(tmp_path / "good")]) == 0
     assert main([str(tmp_path / "bad")]) == 1
     assert capsys.readouterr().out == f"{open_model(file).id}\n"
+
+
+def test_xgboost_is_given_a_booster_as_it_was_read(grown) -> None:
+    names = tuple(f"f{place}" for place in range(8))
+    padded = grown.booster.replace(b'{"learner":', b'  {  "version" : [1,0,0] , "learner":', 1)
+
+    found = rewritten(padded, names)
+
+    assert b"[1,0,0]" not in found
+    assert margins(found, grown.rows).tobytes() == margins(grown.booster, grown.rows).tobytes()
 
 
 def test_another_feature_set_or_input_is_refused(file, features) -> None:

@@ -1,0 +1,1 @@
+"""Models that score payments: their signed files, kept in parts, and who brought them."""
