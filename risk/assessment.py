@@ -44,6 +44,9 @@ ReasonCode = Literal[
     "degraded_small",
     "event_level",
     "judged_without_level",
+    "likely_first_party",
+    "likely_scam",
+    "likely_unauthorized",
     "merchant_initiated",
     "new_payee",
     "no_limits",
@@ -54,6 +57,7 @@ ReasonCode = Literal[
     "risk_raised",
     "sandbox_forced",
     "sandbox_payer_forced",
+    "scam_warning",
     "signed_in",
     "small_count_spent",
     "small_device_unknown",
@@ -68,6 +72,7 @@ ReasonCode = Literal[
     "static_qr_day_limit",
     "too_many_payments",
     "unknown_device",
+    "unlike_normal",
     "verification",
 ]
 

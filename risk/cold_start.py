@@ -27,12 +27,13 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     Attributes:
         form: `deviation`: distance from `normal`, in `spread` or `least_milli` of the normal,
             whichever is more. `ratio`: thousandths of the normal above one, in `least_milli`.
-            `rate`: a count against `least_milli` of the count of a longer window, as Poisson
+            `rate`: a count against `least_milli` of the rest of the longer window's, as Poisson
             counts differ.
         value: A feature, or the amount.
         normal: The feature that says what is usual; a ratio has none.
         spread: The feature that says how much that varies; only of a deviation.
-        known_from: The least normal that says anything.
+        seen: The count without which a normal says nothing; for a rate it is the rest.
+        seen_from: The least that it may be.
         from_milli, to_milli: Thousandths of a z from which points are given, and how many more.
         points: For each whole z.
     """
@@ -46,7 +47,13 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     points: Positive
     normal: str | None = None
     spread: str | None = None
-    known_from: Positive = 1
+    seen: str | None = None
+    seen_from: Positive = 1
+
+    @property
+    def most(self) -> float:
+        """For how much of a z, above the least, there are points."""
+        return self.to_milli / 1_000.0
 
 
 class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,10 +95,10 @@ def unlike(cold_start: ColdStart, value_of: Callable[[str], float | None]) -> Un
         if z is None:
             continue
         is_known = True
-        points = min(max(z - signal.from_milli / 1_000.0, 0.0), signal.to_milli / 1_000.0)
-        if points > 0.0:
-            total = total + points * signal.points
-            found.append((points * signal.points, signal.code))
+        above = min(max(z - signal.from_milli / 1_000.0, 0.0), signal.most)
+        if above > 0.0:
+            total = total + above * signal.points
+            found.append((above * signal.points, signal.code))
     if not is_known:
         return Unlike(score=None)
     found.sort(key=lambda one: -one[0])
@@ -104,7 +111,7 @@ def names_read(cold_start: ColdStart) -> tuple[str, ...]:
     names = {
         name
         for signal in cold_start.signals
-        for name in (signal.value, signal.normal, signal.spread)
+        for name in (signal.value, signal.normal, signal.spread, signal.seen)
         if name is not None and name != AMOUNT
     }
     return tuple(sorted(names))
@@ -127,21 +134,32 @@ def check_cold_start(cold_start: ColdStart, features: FeatureSet) -> None:
     for signal in cold_start.signals:
         if (signal.normal is not None, signal.spread is not None) != needs[signal.form]:
             raise ValueError(f"signal {signal.code} has the normal and the spread of its form")
+        if signal.form == "rate" and signal.seen is not None:
+            raise ValueError(f"signal {signal.code} is a rate, which is seen by its own normal")
     if cold_start.max < cold_start.base:
         raise ValueError("the greatest score of the cold start is at least its base")
 
 
 def _z(signal: Signal, value_of: Callable[[str], float | None]) -> float | None:
     value = value_of(signal.value)
-    if value is None:
+    if value is None or not _is_seen(signal, value_of):
         return None
     if signal.form == "ratio":
         return (value - 1_000.0) / signal.least_milli
     normal = value_of(signal.normal or "")
-    if normal is None or normal < signal.known_from:
+    if normal is None or normal <= 0:
         return None
-    usual = normal * signal.least_milli / 1_000.0
     if signal.form == "rate":
-        return (value - usual) / math.sqrt(usual + 1.0)
+        rest = normal - value
+        usual = rest * signal.least_milli / 1_000.0
+        return (value - usual) / math.sqrt(usual + 1.0) if rest >= signal.seen_from else None
     spread = value_of(signal.spread or "")
+    usual = normal * signal.least_milli / 1_000.0
     return None if spread is None else (value - normal) / max(spread, usual)
+
+
+def _is_seen(signal: Signal, value_of: Callable[[str], float | None]) -> bool:
+    if signal.seen is None:
+        return True
+    seen = value_of(signal.seen)
+    return seen is not None and seen >= signal.seen_from

@@ -1,14 +1,25 @@
 """The judgement of one payment at one stage. Never impure: equal inputs, equal assessment."""
 
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
-from risk.assessment import Assessment, DegradedCode, Reason, RuleResult, Slots
+import msgspec
+
+from risk.assessment import (
+    ONLY_TOLD,
+    Assessment,
+    Counterfactual,
+    DegradedCode,
+    Reason,
+    RuleResult,
+    Slots,
+)
 from risk.facts import Circumstances, Facts
-from risk.feature import COUNTED_AT
 from risk.lists import ListHit
 from risk.policy.asking import Ask, Setting, ask
+from risk.policy.costs import Priced
 from risk.policy.listing import shown, standing_block
-from risk.policy.ruling import rule
+from risk.policy.pricing import price, raised_by_costs
+from risk.policy.ruling import raise_to, raised_by
 from risk.policy.settling import (
     Verdict,
     refuse,
@@ -19,8 +30,9 @@ from risk.policy.settling import (
     strongest,
 )
 from risk.policy.shapes import Liability, Velocity, VelocityAt
-from risk.rules.runner import Looked
+from risk.rules.runner import Looked, RuleHit
 from risk.scored import Scorer
+from risk.scoring import Reading, read_score
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, is_sound
 
@@ -45,35 +57,35 @@ def assess(
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
     """
-    setting = Setting(
-        facts=facts,
-        circumstances=circumstances,
-        preset=strategy.preset(circumstances.preset),
-        ladder=strategy.ladder,
-        risk_level="low",  # where there is no score; and no strategy has a model yet
-    )
+    preset = strategy.preset(circumstances.preset)
     sound = is_sound(features, strategy.features)
     at = next((at for at in strategy.velocity.at if at.stage == facts.stage), None)
     value = features.value(strategy.velocity.feature) if sound else None
     looked = None if at is None else _look(strategy.velocity, at, value)
-    # Features that fail their check are read by no rule: one that needs them fails.
-    ruled = strategy.runner.look(facts, circumstances, setting.preset, features if sound else None)
-    is_scored = strategy.model is None or facts.stage not in COUNTED_AT or scorer is not None
-    degraded = _degraded(
-        facts, circumstances, is_sound=sound, is_scored=is_scored, looked=looked, ruled=ruled
+    # Features that fail their check are read by no rule and no model: one that needs them fails.
+    checked = features if sound else None
+    ruled = strategy.runner.look(facts, circumstances, preset, checked)
+    reading = read_score(facts, circumstances, checked, strategy, scorer)
+    degraded = _degraded(reading, is_sound=sound, looked=looked, ruled=ruled)
+    setting = Setting(
+        facts=facts,
+        circumstances=circumstances,
+        preset=preset,
+        ladder=strategy.ladder,
+        risk_level=reading.risk_level,
     )
-
-    asked = ask(setting)
-    verdict = settle_forced(setting, asked)
-    if verdict is None:
-        verdict = settle_degraded(setting, asked) if degraded else settle(setting, asked)
-        if at is not None and looked is not None and looked.result == "hit":
-            limited = _hit(setting, asked, at=at, value=value, strategy=strategy)
-            verdict = strongest(limited, verdict)
-        verdict = rule(setting, asked, verdict, ruled.hits)
-    block = standing_block(circumstances.lists)
-    if block is not None:
-        verdict = strongest(refuse(asked, (_listed(block),)), verdict)
+    limited = None
+    if at is not None and looked is not None and looked.result == "hit":
+        limited = _Limited(at, _count(value, at))
+    found = _Found(
+        strategy=strategy,
+        reading=reading,
+        is_degraded=not ONLY_TOLD.issuperset(degraded),
+        limited=limited,
+        hits=ruled.hits,
+    )
+    priced = _priced(setting, found)
+    verdict = _decided(setting, found, priced)
     return Assessment(
         stage=facts.stage,
         outcome=verdict.outcome,
@@ -87,15 +99,84 @@ def assess(
             *ruled.results,
         ),
         degraded=degraded,
-        score=None,
-        risk_level=setting.risk_level,
-        probabilities=None,
+        score=reading.score,
+        risk_level=reading.risk_level,
+        probabilities=reading.probabilities,
         exemption=verdict.exemption,
         liability=_liability(setting, verdict),
         hold=verdict.hold,
         strategy=strategy.id,
         feature_set=strategy.features.id,
+        basis=reading.basis,
+        model=reading.model,
+        expected_loss_minor=None if priced is None else round(priced.loss_minor),
+        is_calibrated=reading.basis == "model",
+        counterfactuals=_by_proof(setting, found, verdict),
     )
+
+
+class _Limited(NamedTuple):
+    """The limit on speed was passed: what it does here, and by how many payments."""
+
+    at: VelocityAt
+    payments: int
+
+
+class _Found(NamedTuple):
+    """What was found of a payment, whatever was proved."""
+
+    strategy: Strategy
+    reading: Reading
+    is_degraded: bool
+    limited: _Limited | None
+    hits: tuple[RuleHit, ...]
+
+
+def _priced(setting: Setting, found: _Found) -> Priced | None:
+    harms = found.reading.harms
+    return None if harms is None else price(setting, harms, found.strategy.costs)
+
+
+def _decided(setting: Setting, found: _Found, priced: Priced | None) -> Verdict:
+    """Return the strongest of what ladder, limit, rules, costs and lists say."""
+    asked = ask(setting)
+    verdict = settle_forced(setting, asked)
+    if verdict is None:
+        verdict = settle_degraded(setting, asked) if found.is_degraded else settle(setting, asked)
+        if found.limited is not None:
+            verdict = strongest(_hit(setting, asked, found.limited, found.strategy), verdict)
+        raises = raised_by(found.hits)
+        if priced is not None and found.reading.harms is not None:
+            raises += raised_by_costs(setting, found.reading.harms, priced)
+        verdict = raise_to(setting, asked, verdict, raises)
+        verdict = _told(setting, found.reading, verdict)
+    block = standing_block(setting.circumstances.lists)
+    if block is not None:
+        verdict = strongest(refuse(asked, (_listed(block),)), verdict)
+    return verdict
+
+
+def _told(setting: Setting, reading: Reading, verdict: Verdict) -> Verdict:
+    """Return a verdict that says what is unlike the usual, where that asked for proof."""
+    if setting.risk_level == "low" or verdict.outcome == "approve":
+        return verdict
+    reasons = tuple(Reason("unlike_normal", {"signal": signal}) for signal in reading.signals)
+    return msgspec.structs.replace(verdict, reasons=(*verdict.reasons, *reasons))
+
+
+def _by_proof(setting: Setting, found: _Found, verdict: Verdict) -> tuple[Counterfactual, ...]:
+    """Return what the proof that is asked for would have led to.
+
+    Nothing else is ever proposed: a smaller amount, another device or a later hour are what an
+    attacker would like to hear of.
+    """
+    if verdict.outcome != "challenge" or not verdict.level:
+        return ()
+    proved = cast("Literal[1, 2, 3, 4]", verdict.level)
+    known = msgspec.structs.replace(setting.circumstances, level_proved=proved)
+    proving = msgspec.structs.replace(setting, circumstances=known)
+    other = _decided(proving, found, _priced(proving, found))
+    return (Counterfactual(level=proved, outcome=other.outcome),)
 
 
 def _listed(block: ListHit) -> Reason:
@@ -124,24 +205,13 @@ def _result(
 
 
 def _degraded(
-    facts: Facts,
-    circumstances: Circumstances,
-    *,
-    is_sound: bool,
-    is_scored: bool,
-    looked: RuleResult | None,
-    ruled: Looked,
+    reading: Reading, *, is_sound: bool, looked: RuleResult | None, ruled: Looked
 ) -> tuple[DegradedCode, ...]:
-    """Return what was missing; anything here sends the payment to the degraded policy.
+    """Return what was missing; see `ONLY_TOLD` for what does not send to the degraded policy.
 
     A limit that could not be looked at counts as missing, not as kept; so does a rule.
     """
-    found: list[DegradedCode] = []
-    is_forced = circumstances.forced == "degraded" and facts.stage in COUNTED_AT
-    if circumstances.scorer == "late":
-        found.append("scorer_late")
-    elif circumstances.scorer == "down" or is_forced or not is_scored:
-        found.append("scorer_down")
+    found = list(reading.degraded)
     if not is_sound:
         found.append("features_invalid")
     if looked is not None and looked.result == "error":
@@ -151,19 +221,15 @@ def _degraded(
     return tuple(found)
 
 
-def _hit(
-    setting: Setting,
-    asked: Ask,
-    *,
-    at: VelocityAt,
-    value: float | Missing | None,
-    strategy: Strategy,
-) -> Verdict:
+def _count(value: float | Missing | None, at: VelocityAt) -> int:
+    return int(value) if isinstance(value, int | float) else at.at_least
+
+
+def _hit(setting: Setting, asked: Ask, limited: _Limited, strategy: Strategy) -> Verdict:
     window_s = strategy.features.feature(strategy.velocity.feature).window_s
-    count = int(value) if isinstance(value, int | float) else at.at_least
-    slots: Slots = {"count": count, "window": window_s}
+    slots: Slots = {"count": limited.payments, "window": window_s}
     reasons = (Reason("too_many_payments", slots),)
-    if at.outcome == "decline":
+    if limited.at.outcome == "decline":
         return refuse(asked, reasons)
     return stop(setting, asked, reasons)
 

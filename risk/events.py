@@ -217,4 +217,5 @@ def _held_payout(
         exemption=None,
         liability=setting.preset.liability,
         hold=held.hold,
+        counterfactuals=(),
     )

@@ -20,9 +20,13 @@ SlotType = Literal[
     "outcome",
     "listed",
     "event",
+    "signal",
+    "ppm",
 ]
 # How a rule's sentence writes the value of a slot; an age in whole units, thousandths as per cent.
 SlotKind = Literal["amount", "count", "age", "share", "text", "flag"]
+# From here on two digits would round to a whole.
+PPM_SURE: Final = 990_000
 # What a slot holds whose value the payment does not have.
 NOT_KNOWN: Final = ""
 _SAID: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63}):([a-z]+)\}")
@@ -144,6 +148,8 @@ def _write(value: int | str | Amount, kind: SlotType, language: Language, texts:
         return str(value)
     if kind == "text" and isinstance(value, str):
         return value
+    if kind == "ppm" and isinstance(value, int):
+        return f"{value / 10_000:.2g}%" if value < PPM_SURE else f"{value / 10_000:.4g}%"
     if kind in texts.words and isinstance(value, str):
         return _in(language, texts.words[kind][value])
     raise ValueError(f"a slot of type {kind} holds another type of value")

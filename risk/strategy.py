@@ -7,9 +7,11 @@ from typing import Final, get_args
 
 import msgspec
 
-from risk.cold_start import ColdStart, check_cold_start
+from risk.cold_start import ColdStart, check_cold_start, names_read
 from risk.facts import Action, ChangeOf
 from risk.feature import FeatureSet, load_features
+from risk.models.inputs import Inputs, make_inputs
+from risk.models.manifest import HEADS, HeadName
 from risk.policy.costs import Costs, check_costs
 from risk.policy.shapes import EventPolicy, Grounds, Ladder, Preset, RiskLevel, Velocity
 from risk.rules.fields import make_fields
@@ -58,6 +60,23 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def runner(self) -> Runner:
         """Return the rules compiled; ValueError where one does not fit."""
         return Runner(self.rules, make_fields(self.features))
+
+    @cached_property
+    def inputs(self) -> Inputs:
+        """Return what makes the model's rows; NotAModel where one cannot be made, or none is."""
+        return make_inputs(() if self.model is None else self.model.inputs, self.features)
+
+    @cached_property
+    def cold_start_slots(self) -> dict[str, int]:
+        """Return where in a vector the features stand that the cold start reads."""
+        names = self.features.names
+        return {name: names.index(name) for name in names_read(self.cold_start)}
+
+    @cached_property
+    def priors(self) -> dict[HeadName, float]:
+        """Return how likely each harm is where the model has no head for it."""
+        own = {} if self.model is None else self.model.priors
+        return {head: own.get(head, self.costs.priors_ppm[head] / 1_000_000.0) for head in HEADS}
 
     def preset(self, code: str) -> Preset:
         """Return a preset.
@@ -148,8 +167,9 @@ def make_strategy(parts: Parts) -> Strategy:
         cold_start=parts.cold_start,
         model=parts.model,
     )
-    # A rule that does not fit is found here, not at the first payment.
+    # A rule or a model that does not fit is found here, not at the first payment.
     assert strategy.runner
+    assert strategy.model is None or strategy.inputs
     return strategy
 
 

@@ -1,8 +1,8 @@
 """The costs and the cold start as Markdown, rendered from what the engine runs. Writes no file."""
 
 from risk.cold_start import ColdStart, Signal
+from risk.models.manifest import HEADS
 from risk.policy.costs import ACTIONS, Costs
-from risk.scored import HEADS
 
 
 def costs_markdown(costs: Costs) -> list[str]:
@@ -66,13 +66,16 @@ def cold_start_markdown(cold_start: ColdStart) -> list[str]:
 
 def _form(signal: Signal) -> str:
     least = f"{signal.least_milli / 1_000:g}"
+    seen = f", where `{signal.seen}` is {signal.seen_from:,} or more" if signal.seen else ""
     if signal.form == "ratio":
-        return f"(`{signal.value}` - 1,000) / {signal.least_milli:,}"
-    known = f", where that is {signal.known_from:,} or more" if signal.known_from > 1 else ""
+        return f"(`{signal.value}` - 1,000) / {signal.least_milli:,}{seen}"
     if signal.form == "rate":
-        return f"(`{signal.value}` - m) / sqrt(m + 1), m = {least} of `{signal.normal}`{known}"
+        return (
+            f"(`{signal.value}` - m) / sqrt(m + 1), m = {least} of the rest of"
+            f" `{signal.normal}`, where that is {signal.seen_from:,} or more"
+        )
     return (
-        f"(`{signal.value}` - m) / max(`{signal.spread}`, {least} m), m = `{signal.normal}`{known}"
+        f"(`{signal.value}` - m) / max(`{signal.spread}`, {least} m), m = `{signal.normal}`{seen}"
     )
 
 

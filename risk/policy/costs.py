@@ -12,8 +12,8 @@ import msgspec
 
 from risk.facts import Circumstances, Facts, Outcome
 from risk.feature import COUNTED_AT
+from risk.models.manifest import HEADS, HeadName
 from risk.policy.shapes import Preset, Source
-from risk.scored import HEADS, Head
 
 Action = Literal[
     "approve",
@@ -53,7 +53,7 @@ class ActionCost(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         handling_milli: Work for each payment, thousandths of a unit.
     """
 
-    catch_milli: dict[Head, Milli]
+    catch_milli: dict[HeadName, Milli]
     drop_out_milli: Milli
     handling_milli: FixedMilli
 
@@ -84,7 +84,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     goodwill_milli: FixedMilli
     protected_harm_milli: Annotated[int, msgspec.Meta(ge=1_000, le=100_000)]
     capacity_ppm: Ppm
-    priors_ppm: dict[Head, Ppm]
+    priors_ppm: dict[HeadName, Ppm]
     actions: dict[Action, ActionCost]
     units: dict[str, Unit]
     other_unit: OtherUnit
@@ -257,7 +257,7 @@ def _table(costs: Costs, unit: int) -> Table:
     )
 
 
-def _shares(milli: dict[Head, int]) -> Harms:
+def _shares(milli: dict[HeadName, int]) -> Harms:
     return (
         milli["unauthorized"] / 1_000.0,
         milli["scam"] / 1_000.0,

@@ -1,7 +1,7 @@
-"""From the rules that hit to a verdict: the strongest effect, its level never below policy's."""
+"""A verdict raised by rules and costs: the strongest stands, its level never below policy's."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -14,8 +14,25 @@ from risk.rules.runner import RuleHit
 RAISED: Final[tuple[Outcome, ...]] = ("challenge", "review", "hold", "decline")
 
 
-def rule(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]) -> Verdict:
-    """Return a verdict raised by the rules that hit; the reasons of the strongest come first.
+class Raise(NamedTuple):
+    """What a verdict is raised to at least, by a rule or by costs.
+
+    Attributes:
+        level: Of a challenge; 0 for all else.
+    """
+
+    outcome: Outcome
+    level: int
+    reasons: tuple[Reason, ...]
+
+
+def raised_by(hits: Sequence[RuleHit]) -> list[Raise]:
+    """Return what rules that hit raise a verdict to, in their order."""
+    return [Raise(one.rule.outcome, one.rule.level, (one.reason,)) for one in hits]
+
+
+def raise_to(setting: Setting, asked: Ask, verdict: Verdict, raises: Sequence[Raise]) -> Verdict:
+    """Return a verdict that is raised as far as it must; the reasons of the strongest come first.
 
     A level that was asked for stays the least, also where something stronger than a challenge hit:
     a hold that ends in a challenge ends in one of that level.
@@ -24,15 +41,16 @@ def rule(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]
         setting: What policy looks at.
         asked: What the payment needs by policy.
         verdict: What policy alone settled.
-        hits: What rules said.
+        raises: What rules and costs say; of one outcome in the order of their reasons.
     """
-    levels = [hit.rule.level for hit in hits if hit.rule.outcome == "challenge"]
+    levels = [one.level for one in raises if one.outcome == "challenge"]
     # A payment that needs more by policy is not asked for less because a rule hit too.
     floor = max(asked.level or 0, verdict.level or 0, *levels)
     for outcome in RAISED:
-        of_outcome = [hit for hit in hits if hit.rule.outcome == outcome]
+        of_outcome = [one for one in raises if one.outcome == outcome]
         if of_outcome:
-            raised = _raised(setting, asked, floor, of_outcome)
+            reasons = tuple(reason for one in of_outcome for reason in one.reasons)
+            raised = _raised(setting, asked, floor, outcome, reasons)
             if raised.outcome == "review" and verdict.outcome == "challenge":
                 # A review may be put off until capture, and the proof that is asked for with it.
                 raised = wait(setting, outcome="hold", level=floor, reasons=raised.reasons)
@@ -41,9 +59,10 @@ def rule(setting: Setting, asked: Ask, verdict: Verdict, hits: Sequence[RuleHit]
     return msgspec.structs.replace(verdict, reasons=_once(verdict.reasons))
 
 
-def _raised(setting: Setting, asked: Ask, floor: int, hits: Sequence[RuleHit]) -> Verdict:
-    reasons = tuple(hit.reason for hit in hits)
-    match hits[0].rule.outcome:
+def _raised(
+    setting: Setting, asked: Ask, floor: int, outcome: Outcome, reasons: tuple[Reason, ...]
+) -> Verdict:
+    match outcome:
         case "decline":
             return refuse(asked, reasons)
         case "hold":

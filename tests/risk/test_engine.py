@@ -31,10 +31,11 @@ def test_a_small_payment_under_cn_is_approved_counted_and_the_provider_s(judge) 
     assert found.any_of == ()
 
 
-def test_what_is_not_judged_yet_is_none(judge, strategy) -> None:
-    found = judge()
+def test_what_is_not_judged_yet_is_none(judge, strategy, features) -> None:
+    found = judge(features(payee_amount_to_normal=Missing("no_history")))
 
     assert (found.score, found.probabilities, found.risk_level) == (None, None, "low")
+    assert (found.basis, found.model, found.expected_loss_minor) == ("rules", None, None)
     assert (found.strategy, found.feature_set) == (strategy.id, strategy.features.id)
     assert found.degraded == ()
 

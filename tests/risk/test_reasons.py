@@ -123,5 +123,8 @@ def test_the_reason_of_a_rule_brings_its_own_sentence(texts) -> None:
 def test_reasons_of_rules_limits_and_lists_are_for_officers(texts, strategy) -> None:
     for_officers = {code for code in texts.reasons if not is_for_payer(code, texts)}
 
-    assert for_officers == {"on_block_list", "recent_change", "too_many_payments"}
+    assert for_officers == {
+        *("likely_first_party", "likely_scam", "likely_unauthorized", "unlike_normal"),
+        *("on_block_list", "recent_change", "too_many_payments"),
+    }
     assert not any(is_for_payer(rule.code, texts) for rule in strategy.rules)
