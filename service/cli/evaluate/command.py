@@ -45,11 +45,11 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     import xgboost
 
     from risk.models.inputs import input_names
-    from risk.offline.evaluate import figures
     from risk.offline.measures import NotMeasurable
     from risk.offline.train import GRID
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
+    from service.cli.evaluate.measuring import found_of
     from service.cli.evaluate.report import Source, made
     from service.cli.train.reading import read
 
@@ -68,7 +68,7 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         trials = run(read_in.history, outcomes, strategy, plan, screen.note)
         screen.note("measuring")
         found = [
-            figures(trial.tested, top=asked.cards_a_day, seed=asked.seed + number)
+            found_of(trial, read_in.history, strategy, asked, seed=asked.seed + number)
             for number, trial in enumerate(trials)
         ]
     except (TooFewFrauds, NotMeasurable) as error:
@@ -82,7 +82,7 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         engine={"xgboost": xgboost.__version__},
         feature_set=strategy.features.id,
     )
-    return made(asked, source, trials, found)
+    return made(asked, source, found)
 
 
 def _write(path: Path, text: str) -> None:
