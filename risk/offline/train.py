@@ -242,6 +242,11 @@ def margins(booster: Any, inputs: Inputs, *, trees: int = 0) -> Margins:
     return np.asarray(found, np.float32)
 
 
+def engine() -> dict[str, str]:
+    """Return the library that trains, and its version."""
+    return {"xgboost": str(xgboost.__version__)}
+
+
 def _gain(booster: Any, names: Sequence[str]) -> dict[str, float]:
     gain: dict[str, float] = booster.get_score(importance_type="total_gain")
     total = sum(gain.values()) or 1.0

@@ -42,11 +42,9 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     Raises:
         Failure: The file does not hold what the protocol asks for.
     """
-    import xgboost
-
     from risk.models.inputs import input_names
     from risk.offline.measures import NotMeasurable
-    from risk.offline.train import GRID
+    from risk.offline.train import GRID, engine
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
     from service.cli.evaluate.measuring import found_of
@@ -79,7 +77,7 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         ) from error
     source = Source(
         data_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        engine={"xgboost": xgboost.__version__},
+        engine=engine(),
         feature_set=strategy.features.id,
     )
     return made(asked, source, found)
