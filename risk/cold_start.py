@@ -6,8 +6,9 @@ is in risk/offline/cold_start.py; a test holds both equal.
 """
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -50,13 +51,29 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     seen: str | None = None
     seen_from: Positive = 1
 
-    @property
-    def most(self) -> float:
-        """For how much of a z, above the least, there are points."""
-        return self.to_milli / 1_000.0
+
+class Ready(NamedTuple):
+    """A signal with the places of what it reads, among `ColdStart.reads`; None for what it lacks.
+
+    Attributes:
+        least: Of 1, or of a ratio in thousandths.
+        above: The z from which there are points.
+    """
+
+    code: SignalCode
+    form: Form
+    value: int
+    normal: int | None
+    spread: int | None
+    seen: int | None
+    seen_from: int
+    least: float
+    above: float
+    most: float
+    points: int
 
 
-class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
     """The signals and how they add up.
 
     Attributes:
@@ -68,6 +85,16 @@ class ColdStart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     base: Score
     max: Score
     signals: tuple[Signal, ...]
+
+    @cached_property
+    def reads(self) -> tuple[str, ...]:
+        """Return what the signals read, features and the amount, each once."""
+        return (*names_read(self), AMOUNT)
+
+    @cached_property
+    def ready(self) -> tuple[Ready, ...]:
+        """Return the signals as they are computed."""
+        return tuple(_ready(signal, self.reads) for signal in self.signals)
 
 
 class Unlike(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,25 +109,29 @@ class Unlike(msgspec.Struct, frozen=True, kw_only=True):
     signals: tuple[SignalCode, ...] = ()
 
 
-def unlike(cold_start: ColdStart, value_of: Callable[[str], float | None]) -> Unlike:
+NOTHING_KNOWN: Final = Unlike(score=None)
+
+
+def unlike(cold_start: ColdStart, values: Sequence[float | None]) -> Unlike:
     """Return how unlike its own normal a payment is.
 
     Args:
         cold_start: The signals.
-        value_of: Returns a feature's value or the amount by name; None where it is not known.
+        values: Of each of `ColdStart.reads`; None where it is not known.
     """
-    is_known, total, found = False, 0.0, []
-    for signal in cold_start.signals:
-        z = _z(signal, value_of)
+    is_known, total = False, 0.0
+    found: list[tuple[float, SignalCode]] = []
+    for signal in cold_start.ready:
+        z = _z(signal, values)
         if z is None:
             continue
         is_known = True
-        above = min(max(z - signal.from_milli / 1_000.0, 0.0), signal.most)
-        if above > 0.0:
-            total = total + above * signal.points
-            found.append((above * signal.points, signal.code))
+        if z > signal.above:
+            gave = min(z - signal.above, signal.most) * signal.points
+            total = total + gave
+            found.append((gave, signal.code))
     if not is_known:
-        return Unlike(score=None)
+        return NOTHING_KNOWN
     found.sort(key=lambda one: -one[0])
     score = min(cold_start.base + math.floor(total), cold_start.max)
     return Unlike(score=score, signals=tuple(code for _, code in found))
@@ -140,26 +171,42 @@ def check_cold_start(cold_start: ColdStart, features: FeatureSet) -> None:
         raise ValueError("the greatest score of the cold start is at least its base")
 
 
-def _z(signal: Signal, value_of: Callable[[str], float | None]) -> float | None:
-    value = value_of(signal.value)
-    if value is None or not _is_seen(signal, value_of):
+def _ready(signal: Signal, reads: tuple[str, ...]) -> Ready:
+    def place(name: str | None) -> int | None:
+        return None if name is None else reads.index(name)
+
+    least = signal.least_milli / (1.0 if signal.form == "ratio" else 1_000.0)
+    return Ready(
+        code=signal.code,
+        form=signal.form,
+        value=reads.index(signal.value),
+        normal=place(signal.normal),
+        spread=place(signal.spread),
+        seen=place(signal.seen),
+        seen_from=signal.seen_from,
+        least=least,
+        above=signal.from_milli / 1_000.0,
+        most=signal.to_milli / 1_000.0,
+        points=signal.points,
+    )
+
+
+def _z(signal: Ready, values: Sequence[float | None]) -> float | None:
+    value = values[signal.value]
+    if value is None:
         return None
-    if signal.form == "ratio":
-        return (value - 1_000.0) / signal.least_milli
-    normal = value_of(signal.normal or "")
+    if signal.seen is not None:
+        seen = values[signal.seen]
+        if seen is None or seen < signal.seen_from:
+            return None
+    if signal.normal is None:
+        return (value - 1_000.0) / signal.least
+    normal = values[signal.normal]
     if normal is None or normal <= 0:
         return None
-    if signal.form == "rate":
+    if signal.spread is None:
         rest = normal - value
-        usual = rest * signal.least_milli / 1_000.0
+        usual = rest * signal.least
         return (value - usual) / math.sqrt(usual + 1.0) if rest >= signal.seen_from else None
-    spread = value_of(signal.spread or "")
-    usual = normal * signal.least_milli / 1_000.0
-    return None if spread is None else (value - normal) / max(spread, usual)
-
-
-def _is_seen(signal: Signal, value_of: Callable[[str], float | None]) -> bool:
-    if signal.seen is None:
-        return True
-    seen = value_of(signal.seen)
-    return seen is not None and seen >= signal.seen_from
+    spread = values[signal.spread]
+    return None if spread is None else (value - normal) / max(spread, normal * signal.least)

@@ -32,7 +32,7 @@ from risk.policy.settling import (
 from risk.policy.shapes import Liability, Velocity, VelocityAt
 from risk.rules.runner import Looked, RuleHit
 from risk.scored import Scorer
-from risk.scoring import Reading, read_score
+from risk.scoring import Reading, read_score, with_points
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, is_sound
 
@@ -66,6 +66,7 @@ def assess(
     checked = features if sound else None
     ruled = strategy.runner.look(facts, circumstances, preset, checked)
     reading = read_score(facts, circumstances, checked, strategy, scorer)
+    reading = with_points(reading, sum(one.rule.points for one in ruled.hits))
     degraded = _degraded(reading, is_sound=sound, looked=looked, ruled=ruled)
     setting = Setting(
         facts=facts,
@@ -149,19 +150,20 @@ def _decided(setting: Setting, found: _Found, priced: Priced | None) -> Verdict:
         if priced is not None and found.reading.harms is not None:
             raises += raised_by_costs(setting, found.reading.harms, priced)
         verdict = raise_to(setting, asked, verdict, raises)
-        verdict = _told(setting, found.reading, verdict)
+        verdict = _told(setting, found, verdict)
     block = standing_block(setting.circumstances.lists)
     if block is not None:
         verdict = strongest(refuse(asked, (_listed(block),)), verdict)
     return verdict
 
 
-def _told(setting: Setting, reading: Reading, verdict: Verdict) -> Verdict:
-    """Return a verdict that says what is unlike the usual, where that asked for proof."""
+def _told(setting: Setting, found: _Found, verdict: Verdict) -> Verdict:
+    """Return a verdict that says what made the score, where that may have asked for proof."""
     if setting.risk_level == "low" or verdict.outcome == "approve":
         return verdict
-    reasons = tuple(Reason("unlike_normal", {"signal": signal}) for signal in reading.signals)
-    return msgspec.structs.replace(verdict, reasons=(*verdict.reasons, *reasons))
+    added = tuple(one.reason for one in found.hits if one.rule.points)
+    unlike = [Reason("unlike_normal", {"signal": signal}) for signal in found.reading.signals]
+    return msgspec.structs.replace(verdict, reasons=(*verdict.reasons, *added, *unlike))
 
 
 def _by_proof(setting: Setting, found: _Found, verdict: Verdict) -> tuple[Counterfactual, ...]:

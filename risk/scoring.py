@@ -5,7 +5,7 @@ from bisect import bisect_right
 from typing import Final, NamedTuple
 
 from risk.assessment import Basis, DegradedCode
-from risk.cold_start import AMOUNT, SignalCode, unlike
+from risk.cold_start import SignalCode, unlike
 from risk.facts import Circumstances, Facts
 from risk.feature import COUNTED_AT
 from risk.models.calibration import Scored, probabilities
@@ -54,6 +54,11 @@ class Reading(NamedTuple):
     model: str | None = None
     degraded: tuple[DegradedCode, ...] = ()
     signals: tuple[SignalCode, ...] = ()
+
+    @property
+    def lacks_scorer(self) -> bool:
+        """Whether there should be a score, and is none."""
+        return "scorer_down" in self.degraded or "scorer_late" in self.degraded
 
     @property
     def risk_level(self) -> RiskLevel:
@@ -123,6 +128,26 @@ def reading_of(scored: Scored, strategy: Strategy) -> Reading:
     )
 
 
+def with_points(reading: Reading, points: int) -> Reading:
+    """Return a reading with what rules add to its score; as many points double the odds of harm.
+
+    The probabilities that are told stay the model's own: points are a rule's opinion. Costs are
+    compared by the odds that the whole score stands for. Where a score should be and is not, the
+    degraded policy decides, and there is nothing to add to.
+    """
+    if not points or reading.lacks_scorer:
+        return reading
+    harms = reading.harms
+    if harms is not None:
+        whole = harms[0] + harms[1] + harms[2]
+        raised = whole * 2.0 ** (points / POINTS_PER_DOUBLING)
+        # Of odds o times f the share is o f / (1 + o f), and o is whole / (1 - whole).
+        share = raised / (1.0 - whole + raised) / whole if whole > 0.0 else 0.0
+        harms = (harms[0] * share, harms[1] * share, harms[2] * share)
+    score = min((reading.score or 0) + points, SCORE_MAX)
+    return reading._replace(score=score, harms=harms)
+
+
 def score_of(normal: float) -> int:
     """Return the score of a payment that is normal with this probability.
 
@@ -136,13 +161,13 @@ def score_of(normal: float) -> int:
 
 
 def _by_cold_start(facts: Facts, features: FeatureVector, strategy: Strategy) -> Reading:
-    slots, values = strategy.cold_start_slots, features.values
-
-    def value_of(name: str) -> float | None:
-        value = facts.amount_minor if name == AMOUNT else values[slots[name]]
-        return None if isinstance(value, Missing) else value
-
-    found = unlike(strategy.cold_start, value_of)
+    told = features.values
+    values: list[float | None] = [
+        None if (value := told[slot]).__class__ is Missing else value  # type: ignore[misc]
+        for slot in strategy.cold_start_slots
+    ]
+    values.append(facts.amount_minor)
+    found = unlike(strategy.cold_start, values)
     if found.score is None:
         return Reading()
     return Reading(basis="cold_start", score=found.score, signals=found.signals)

@@ -67,10 +67,9 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return make_inputs(() if self.model is None else self.model.inputs, self.features)
 
     @cached_property
-    def cold_start_slots(self) -> dict[str, int]:
-        """Return where in a vector the features stand that the cold start reads."""
-        names = self.features.names
-        return {name: names.index(name) for name in names_read(self.cold_start)}
+    def cold_start_slots(self) -> tuple[int, ...]:
+        """Return where in a vector the features stand that the cold start reads, in its order."""
+        return tuple(self.features.names.index(name) for name in names_read(self.cold_start))
 
     @cached_property
     def priors(self) -> dict[HeadName, float]:

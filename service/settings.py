@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         entries_kept_days: The same for entries.
         messages_kept_days: The same for messages.
         timer_poll_ms: How often the worker looks for what has expired, and for deliveries.
+        models_folder: Folder of the arrays of models that were checked; front ends read them for
+            reasons.
         checkpoint_folder: Folder outside of the database for the log's signed checkpoints.
         checkpoint_every_s: How long entries wait for a checkpoint at the most, about.
         webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
@@ -82,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     events_kept_days: Annotated[int, msgspec.Meta(ge=1_827, le=36_525)] = 3_653
     entries_kept_days: Annotated[int, msgspec.Meta(ge=366, le=36_525)] = 3_653
     messages_kept_days: Annotated[int, msgspec.Meta(ge=35, le=36_525)] = 35
+    models_folder: Path | None = None
     checkpoint_folder: Path | None = None
     checkpoint_every_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 10
     webhook_allow_private: bool = False
@@ -127,6 +130,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def root_file(self) -> Path:
         """The root key's file."""
         return self.root_key_file or self.data_dir / "root.key"
+
+    @property
+    def models(self) -> Path:
+        """Where the arrays of checked models lie; they can be made again from the store."""
+        return self.models_folder or self.data_dir / "models"
 
     @property
     def checkpoints(self) -> Path:

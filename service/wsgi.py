@@ -41,9 +41,11 @@ from service.rooms.labels import api as labels
 from service.rooms.lists import api as lists
 from service.rooms.merchants.queries import Authenticator
 from service.rooms.models import api as models
+from service.rooms.models.queries import is_scorer_down
 from service.rooms.payers import api as payers
 from service.rooms.payments import api as payments
 from service.rooms.webhooks import api as webhooks
+from service.scoring.reasons import Reasons
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
@@ -121,6 +123,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
         ),
         issuer=settings.issuer,
         version=version("payguard"),
+        reasons=Reasons(settings.models, monotonic_ns=front.clock.monotonic_ns),
     )
     metrics = Metrics(front.registry, folder=front.metrics_folder)
     door = Door(
@@ -131,7 +134,10 @@ def create_app(front: FrontEnd) -> flask.Flask:
     mount_operations(
         app,
         probes={"signing_key": signer.is_ready, "writer": front.reaches_writer},
-        watched={"audit_log": lambda: open_divergence(reader, LOG) is None},
+        watched={
+            "audit_log": lambda: open_divergence(reader, LOG) is None,
+            "scorer": lambda: not is_scorer_down(reader),
+        },
         metrics=metrics,
         log=front.log,
     )

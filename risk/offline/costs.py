@@ -57,15 +57,14 @@ def expected_of_rows(costs: Costs, rows: Rows, menu: Menu, *, weight: float = 1.
 
     With probabilities of 0 and 1 it is what the action costs once the truth is known.
     """
-    table, harms = costs.table(rows.currency), rows.harms
+    table, (unauthorized, scam, first_party) = costs.table(rows.currency), rows.harms
     amount = rows.amount_minor.astype(np.float64)
-    genuine = np.maximum(0.0, 1.0 - (harms[0] + harms[1] + harms[2]))
+    missing = amount + table.miss
+    genuine = np.maximum(0.0, 1.0 - (unauthorized + scam + first_party))
+    losing = amount * table.margin + table.goodwill
     found = np.empty((len(menu.actions), len(amount)))
     for place, action in enumerate(menu.actions):
-        row = table.rows[action]
-        missed = np.zeros(len(amount))
-        for harm, caught, already in zip(harms, row.caught, table.proved[menu.proved], strict=True):
-            missed = missed + harm * (1.0 - max(caught, already))
-        lost = genuine * row.drop_out * (amount * table.margin + table.goodwill)
-        found[place] = missed * weight * (amount + table.miss) + lost + row.handling
+        (by_others, by_deceit, by_payer), drop_out, handling = table.rows[menu.proved][action]
+        missed = unauthorized * by_others + scam * by_deceit + first_party * by_payer
+        found[place] = missed * weight * missing + genuine * drop_out * losing + handling
     return found

@@ -101,9 +101,15 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Row(NamedTuple):
-    """One action: shares of 1, and minor units."""
+    """One action.
 
-    caught: Harms
+    Attributes:
+        missed: Share of each harm that still happens.
+        drop_out: Share of genuine payments that do not come about.
+        handling: In minor units.
+    """
+
+    missed: Harms
     drop_out: float
     handling: float
 
@@ -112,15 +118,13 @@ class Table(NamedTuple):
     """The figures in one currency: shares of 1, and minor units.
 
     Attributes:
-        rows: By action.
-        proved: What a proof has caught, by its level.
+        rows: By the level that is proved, and by action; what is proved is caught by all.
     """
 
     miss: float
     margin: float
     goodwill: float
-    rows: dict[Action, Row]
-    proved: tuple[Harms, ...]
+    rows: tuple[dict[Action, Row], ...]
 
 
 class Menu(msgspec.Struct, frozen=True):
@@ -133,6 +137,17 @@ class Menu(msgspec.Struct, frozen=True):
 
     actions: tuple[Action, ...]
     proved: int = 0
+
+
+_LEVELS: Final = range(LEVEL_MAX + 1)
+_IN_FLIGHT: Final = tuple(Menu(("approve", "hold", "decline"), level) for level in _LEVELS)
+_WITHOUT_PROOF: Final = tuple(
+    Menu(("approve", "review", "hold", "decline"), level) for level in _LEVELS
+)
+_WITH_PROOF: Final = tuple(
+    Menu(tuple(one for one in ACTIONS if CHALLENGES.get(one, LEVEL_MAX + 1) > level), level)
+    for level in _LEVELS
+)
 
 
 class Priced(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,11 +166,10 @@ def menu_of(facts: Facts, circumstances: Circumstances, preset: Preset) -> Menu:
     """Return what can be done with a payment: proof only where it can still be asked for."""
     proved = circumstances.level_proved
     if facts.stage == "in_flight":
-        return Menu(("approve", "hold", "decline"), proved)
+        return _IN_FLIGHT[proved]
     if facts.stage not in COUNTED_AT or not preset.asks_level or facts.initiator != "payer":
-        return Menu(("approve", "review", "hold", "decline"), proved)
-    asked = [one for one in ACTIONS if CHALLENGES.get(one, LEVEL_MAX + 1) > proved]
-    return Menu(tuple(asked), proved)
+        return _WITHOUT_PROOF[proved]
+    return _WITH_PROOF[proved]
 
 
 def cheapest(costs: Costs, harms: Harms, facts: Facts, menu: Menu, *, weight_milli: int) -> Priced:
@@ -169,17 +183,13 @@ def cheapest(costs: Costs, harms: Harms, facts: Facts, menu: Menu, *, weight_mil
         weight_milli: What harm weighs, in thousandths. More than its money never refuses: where
             the money alone would not refuse, the others are compared.
     """
-    table = costs.table(facts.currency)
-    plain = [_expected(table, one, harms, facts.amount_minor, menu) for one in menu.actions]
+    table, amount = costs.table(facts.currency), facts.amount_minor
+    plain = _expected(table, menu, harms, amount, weight=1.0)
     least = menu.actions[plain.index(min(plain))]
     if weight_milli > PLAIN_MILLI and least != "decline":
-        weight = weight_milli / 1_000.0
-        weighed = [
-            _expected(table, one, harms, facts.amount_minor, menu, weight=weight)
-            for one in menu.actions
-            if one != "decline"
-        ]
-        least = menu.actions[weighed.index(min(weighed))]
+        milder = Menu(tuple(one for one in menu.actions if one != "decline"), menu.proved)
+        weighed = _expected(table, milder, harms, amount, weight=weight_milli / 1_000.0)
+        least = milder.actions[weighed.index(min(weighed))]
     return Priced(action=least, loss_minor=plain[0])
 
 
@@ -226,34 +236,50 @@ def cost_figures(costs: Costs) -> set[str]:
     return named | {f"actions.{one}" for one in costs.actions}
 
 
-def _expected(
-    table: Table, action: Action, harms: Harms, amount: int, menu: Menu, *, weight: float = 1.0
-) -> float:
-    """Return what an action costs on the average, in minor units."""
-    row, proved = table.rows[action], table.proved[menu.proved]
-    missed = 0.0
-    for harm, caught, is_caught in zip(harms, row.caught, proved, strict=True):
-        missed = missed + harm * (1.0 - max(caught, is_caught))
-    genuine = max(0.0, 1.0 - (harms[0] + harms[1] + harms[2]))
-    lost = genuine * row.drop_out * (amount * table.margin + table.goodwill)
-    return missed * weight * (amount + table.miss) + lost + row.handling
+def _expected(table: Table, menu: Menu, harms: Harms, amount: int, *, weight: float) -> list[float]:
+    """Return what each action of a menu costs on average, in minor units."""
+    unauthorized, scam, first_party = harms
+    missing = amount + table.miss
+    genuine = max(0.0, 1.0 - (unauthorized + scam + first_party))
+    losing = amount * table.margin + table.goodwill
+    rows, found = table.rows[menu.proved], []
+    for action in menu.actions:
+        (by_others, by_deceit, by_payer), drop_out, handling = rows[action]
+        missed = unauthorized * by_others + scam * by_deceit + first_party * by_payer
+        found.append(missed * weight * missing + genuine * drop_out * losing + handling)
+    return found
 
 
 def _table(costs: Costs, unit: int) -> Table:
     def minor(milli: int) -> float:
         return milli * unit / 1_000.0
 
-    rows = {
-        name: Row(_shares(one.catch_milli), one.drop_out_milli / 1_000.0, minor(one.handling_milli))
-        for name, one in costs.actions.items()
-    }
+    caught = {name: _shares(one.catch_milli) for name, one in costs.actions.items()}
     proofs = sorted(CHALLENGES, key=lambda one: CHALLENGES[one])
+    proved = [(0.0, 0.0, 0.0), *(caught[cast("Action", one)] for one in proofs)]
     return Table(
         miss=minor(costs.miss_fixed_milli),
         margin=costs.margin_milli / 1_000.0,
         goodwill=minor(costs.goodwill_milli),
-        rows=rows,
-        proved=((0.0, 0.0, 0.0), *(rows[cast("Action", one)].caught for one in proofs)),
+        rows=tuple(
+            {
+                name: Row(
+                    _missed(caught[name], already),
+                    one.drop_out_milli / 1_000.0,
+                    minor(one.handling_milli),
+                )
+                for name, one in costs.actions.items()
+            }
+            for already in proved
+        ),
+    )
+
+
+def _missed(caught: Harms, already: Harms) -> Harms:
+    return (
+        1.0 - max(caught[0], already[0]),
+        1.0 - max(caught[1], already[1]),
+        1.0 - max(caught[2], already[2]),
     )
 
 

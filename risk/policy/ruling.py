@@ -27,8 +27,12 @@ class Raise(NamedTuple):
 
 
 def raised_by(hits: Sequence[RuleHit]) -> list[Raise]:
-    """Return what rules that hit raise a verdict to, in their order."""
-    return [Raise(one.rule.outcome, one.rule.level, (one.reason,)) for one in hits]
+    """Return what rules that hit raise a verdict to, in their order; points raise none."""
+    return [
+        Raise(one.rule.outcome, one.rule.level, (one.reason,))
+        for one in hits
+        if not one.rule.points
+    ]
 
 
 def raise_to(setting: Setting, asked: Ask, verdict: Verdict, raises: Sequence[Raise]) -> Verdict:

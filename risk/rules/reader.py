@@ -10,12 +10,20 @@ import msgspec
 
 from risk.assessment import ReasonCode
 from risk.facts import Stage
-from risk.feature import Text
+from risk.feature import COUNTED_AT, Text
 from risk.rules.compiler import compile_rules, make_places
 from risk.rules.fields import Fields, RuleField
 from risk.rules.lexer import RuleError
 from risk.rules.runner import Ready, make_ready
-from risk.rules.shapes import LEVEL_USUAL, Raise, Result, Rule, RuleFile, RuleWritten
+from risk.rules.shapes import (
+    LEVEL_USUAL,
+    POINTS_MAX,
+    Raise,
+    Result,
+    Rule,
+    RuleFile,
+    RuleWritten,
+)
 from risk.rules.tree import fields_of
 from risk.vectors import Missing, MissingReason
 
@@ -31,6 +39,7 @@ _NO_HISTORY: Final = Missing("no_history")
 _PLACE: Final = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 _BEGIN: Final = re.compile(r"^[ \t]*\[\[ *rules *\]\]", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\$\.rules\[([0-9]+)\]")
+_ADDED: Final = re.compile(r"\+[1-9][0-9]{0,3}", re.ASCII)
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,12 +166,13 @@ def _unreadable(name: str, content: bytes, error: Exception) -> Fault:
 
 def _rule(written: RuleWritten) -> Rule:
     kind, _, rest = written.effect.partition(":")
-    if kind == "score":
-        raise ValueError("score: there is no score yet to which a rule could add")
     if kind == "list":
         raise ValueError("list: there is no command yet by which a rule could add to a list")
-    if kind != "raise" or rest not in get_args(Raise):
-        raise ValueError("an effect is raise: with challenge, review, hold or decline")
+    points = _points(written, rest) if kind == "score" else 0
+    if not points and (kind != "raise" or rest not in get_args(Raise)):
+        raise ValueError(
+            "an effect is raise: with challenge, review, hold or decline, or score:+ with points"
+        )
     if written.level is not None and rest != "challenge":
         raise ValueError("only a challenge has a level")
     unseen = [stage for stage in written.stages if stage not in LOOKED_AT]
@@ -177,11 +187,23 @@ def _rule(written: RuleWritten) -> Rule:
         version=written.version,
         stages=written.stages,
         when=written.when,
-        outcome=cast("Raise", rest),
+        outcome="approve" if points else cast("Raise", rest),
         level=(written.level or LEVEL_USUAL) if rest == "challenge" else 0,
         meaning=Text(written.meaning.en, written.meaning.zh),
         reason=Text(written.reason.en, written.reason.zh),
+        points=points,
     )
+
+
+def _points(written: RuleWritten, rest: str) -> int:
+    """Return the points of an effect `score:+n`."""
+    if not _ADDED.fullmatch(rest) or int(rest) > POINTS_MAX:
+        raise ValueError(f"score: takes + and a number from 1 to {POINTS_MAX}")
+    if not COUNTED_AT.issuperset(written.stages):
+        # Later nothing is scored, and what was added would be added to nothing.
+        stages = ", ".join(sorted(COUNTED_AT))
+        raise ValueError(f"score: adds where a payment is scored, at the stages {stages}")
+    return int(rest)
 
 
 def _failures(written: RuleWritten, ready: Ready, fields: Fields) -> Iterable[str]:

@@ -12,6 +12,8 @@ Result = Literal["hit", "no_hit", "error"]
 Raise = Literal["challenge", "review", "hold", "decline"]
 # What a challenge asks at least where its rule does not say: a strong factor.
 LEVEL_USUAL: Level = 2
+# A score has no more.
+POINTS_MAX = 1_000
 Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{2,59}(?![\s\S])")]
 Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
@@ -42,7 +44,7 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         stages: When it is looked at; only stages at which payments are judged stand.
         when: An expression; docs/rules.md has the language.
-        effect: `raise:` with an outcome.
+        effect: `raise:` with an outcome, or `score:+` with points.
         level: Of a challenge: the proof that it asks at least.
         meaning: For officers: what it looks for, and why.
         reason: What a payment that it hit is told by; `{field}` stands for a field's value.
@@ -69,8 +71,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A rule as a strategy has it: all that decides, checked; its tests stay in its file.
 
     Attributes:
-        outcome: What a hit raises the payment to at least.
+        outcome: What a hit raises the payment to at least; `approve` where it only adds points.
         level: What a challenge asks at least; 0 for every other outcome.
+        points: What a hit adds to the score; 0 for a rule that raises.
     """
 
     code: str
@@ -81,8 +84,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     level: Level
     meaning: Text
     reason: Text
+    points: Annotated[int, msgspec.Meta(ge=0, le=POINTS_MAX)] = 0
 
     @property
     def effect(self) -> str:
         """The effect as it is written and shown."""
-        return f"raise:{self.outcome}"
+        return f"score:+{self.points}" if self.points else f"raise:{self.outcome}"

@@ -13,6 +13,7 @@ from risk.simulation.shapes import Calendar, World
 HOUR_S: Final = 3_600
 NEAR_PEAK_H: Final = 2.2
 ABROAD: Final = ("JP", "TH", "SG", "MY", "KR")
+USUAL_SIGN_IN_S: Final = 400
 STRANGER_SHARE: Final = 0.5
 NAME_CHECKS: Final = ("match",) * 16 + ("close_match",) + ("unavailable",) * 3
 
@@ -62,6 +63,20 @@ class Ordinary:
                 second = start + self._second(payer)
                 if second >= payer.joined:
                     yield self._payment(payer, second)
+
+    def usual(self, payer: Payer, second: int) -> Deed:
+        """Return a payment as this payer makes most of them; nothing is left to chance."""
+        return Deed(
+            second=second,
+            amount_minor=amount(payer.usual_minor * payer.shops[0].price),
+            payee=payer.shops[0],
+            card=payer.cards[0],
+            device=payer.devices[0],
+            ip=payer.home,
+            payer=payer,
+            contact_changed=payer.contact_changed,
+            signed_in_s=USUAL_SIGN_IN_S,
+        )
 
     def _live(self, payer: Payer, start: int) -> None:
         """Let happen what happens to a payer in a day besides payments."""

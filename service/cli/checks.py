@@ -19,7 +19,7 @@ import msgspec
 from keys.roots.file import RootRefused, load
 from service.carriers.client import SocketCarrier
 from service.cli.checks_log import log_standing
-from service.cli.checks_strategy import strategy_standing
+from service.cli.checks_strategy import scorer_standing, strategy_standing
 from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
 from service.cli.screen import Failure
@@ -309,6 +309,11 @@ def _strategy(settings: Settings) -> Check:
     return Check(name="strategy", state=found.state, what=found.what, then=found.then)
 
 
+def _scorer(settings: Settings) -> Check:
+    found = scorer_standing(settings)
+    return Check(name="scorer", state=found.state, what=found.what, then=found.then)
+
+
 def _log(settings: Settings) -> Check:
     found = log_standing(settings)
     return Check(name="audit log", state=found.state, what=found.what, then=found.then)
@@ -321,6 +326,7 @@ CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
     _durability,
     _migrations,
     _strategy,
+    _scorer,
     _log,
     _writer,
     _front_end,

@@ -8,6 +8,7 @@ from service.cli.database import last_commit
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
+from service.rooms.models.queries import scorer
 from service.rooms.strategies import public as strategies
 from service.rooms.strategies.public import StrategyRefused
 from service.rooms.strategies.queries import numbered
@@ -15,6 +16,7 @@ from service.secrets import open_secrets
 from service.settings import Settings
 
 _RESTORE: Final = "put back the root key it was signed under, or restore a backup"
+_SCORE_AGAIN: Final = "docs/models.md says what the word means; `payguard strategy back` undoes it"
 _MAKE_ANEW: Final = "check it against this version: `payguard strategy check FOLDER`"
 
 
@@ -56,3 +58,19 @@ def _in_force(found: strategies.Start, row: Row | None, before: Row | None) -> F
         what = f"{strategy_id} decides: this version cannot judge by {before['strategy_id']}"
         return Found("warn", what, _MAKE_ANEW)
     return Found("ok", f"{strategy_id} decides since {row['activated_at']:%Y-%m-%d %H:%M} UTC")
+
+
+def scorer_standing(settings: Settings) -> Found:
+    """Say whether the model of the strategy in force scores, as the writer noted it last."""
+    if last_commit(settings) is None:
+        return Found("ok", "no strategy has a model yet")
+    try:
+        row = scorer(open_spanning_reader(settings.database))
+    except StoreUnavailable as error:
+        return Found("fail", f"it cannot be looked at: {error}", "see what failed above")
+    if row is None or row["state"] == "none":
+        return Found("ok", "the strategy in force has no model")
+    if row["state"] == "ready":
+        return Found("ok", f"{row['model']} scores")
+    what = f"{row['model']} cannot score ({row['why']}): payments are judged without it"
+    return Found("warn", what, _SCORE_AGAIN)

@@ -1,4 +1,4 @@
-"""`payguard demo`: a service to try, two shops, and lines to paste. Everything ends with it."""
+"""`payguard demo`: a service to try, three shops, and lines to paste. Everything ends with it."""
 
 import contextlib
 import shutil
@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 import msgspec
@@ -18,10 +18,12 @@ from service.cli.audit import told
 from service.cli.audit_log import folder_of, trusted
 from service.cli.audit_verify import LogCheck
 from service.cli.environment import current_settings, make_data_folder
+from service.cli.history import DAYS, History
 from service.cli.screen import Failure, Screen, reporting
-from service.cli.story import Story
-from service.cli.welcome import text_of
+from service.cli.story import Ready, Story
+from service.cli.welcome import text_of, told_of
 from service.db.stores import open_spanning_reader
+from service.kernel.clock import SystemClock
 from service.rooms.audit.contract import LOG
 from service.rooms.audit.queries import latest
 from service.settings import Settings
@@ -33,6 +35,15 @@ BACKLOG: Final = 128
 LOOK_EVERY_S: Final = 0.1
 SIGNED_LOOKS_MAX: Final = 40
 SHARD: Final = 0
+SEED_MAX: Final = 2**32
+
+
+class _Options(msgspec.Struct, frozen=True, kw_only=True):
+    port: int | None
+    keep: Path | None
+    seed: int
+    is_bare: bool
+    is_once: bool
 
 
 @click.command()
@@ -40,20 +51,26 @@ SHARD: Final = 0
 @click.option(
     "--keep", type=click.Path(path_type=Path), help="Keep the data, in this new or empty folder."
 )
+@click.option("--seed", type=click.IntRange(0, SEED_MAX), default=1, help="Of the made-up world.")
+@click.option("--bare", "is_bare", is_flag=True, help="Start at once: no history, no model.")
 @click.option("--once", "is_once", is_flag=True, help="Stop when everything is printed.")
 @reporting
-def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) -> None:
-    """Start a service to try, in one process, with two shops and their sandbox keys.
+def demo(screen: Screen, **given: Any) -> None:
+    """Start a service to try, in one process, with three shops and their sandbox keys.
 
-    Sends one payment, shows it with its answer, and prints curl lines to paste into another
-    terminal. Ctrl-C stops it and removes its data, unless --keep names a folder for them.
+    One of them lives through weeks of a made-up world first. Then one payment of each kind is tried
+    there, and shown with what became of it and why; and one of another shop with its whole answer,
+    and curl lines to paste into another terminal. Ctrl-C stops it and removes its data, unless
+    --keep names a folder for them.
     """
+    options = _Options(**given)
+    keep = options.keep
     from service.demo import running
 
     # All ends go one way, so that threads are stopped in order and the data are removed.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    with _folder(keep) as folder, _listening(port) as listener:
+    with _folder(keep) as folder, _listening(options.port) as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         settings = msgspec.structs.replace(
             current_settings(),
@@ -74,15 +91,27 @@ def demo(screen: Screen, port: int | None, keep: Path | None, *, is_once: bool) 
         screen.note(f"Payguard demo: one process, its data in {folder}")
         with running(settings, listener) as run:
             story = Story(settings, run.submit, url)
-            ready = story.tell()
+            ready = _told(story, screen, options)
             # From here on an interrupt is the usual end.
             with contextlib.suppress(KeyboardInterrupt):
                 screen.show(ready, text_of(ready))
                 sys.stdout.flush()
-                if not is_once:
+                if not options.is_once:
                     _wait(run.has_stopped)
             screen.note(_verified(settings))
     screen.note(f"stopped; {f'the data stay in {keep}' if keep else 'its data are gone'}")
+
+
+def _told(story: Story, screen: Screen, options: _Options) -> Ready:
+    """Tell the story, with the history of a made-up world unless that is left away."""
+    if options.is_bare:
+        return story.tell()
+    history = History(options.seed, now=SystemClock().now())
+    screen.note(f"a made-up world pays and is robbed for {DAYS} days (seed {options.seed}) ...")
+    lived = story.live(history)
+    screen.note(f"  {told_of(lived)}")
+    ready = story.tell()
+    return msgspec.structs.replace(ready, history=lived, kinds=story.kinds(history))
 
 
 @contextlib.contextmanager

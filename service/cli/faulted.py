@@ -115,7 +115,8 @@ def _rerun(settings: Settings, reader: Reader, row: Row) -> Rerun:
     desk = strategies.desk(secrets.strategy)
     in_force = strategies.at_start(reader.maybe(strategies.IN_FORCE), desk)
     judge = Judge(in_force.whole.strategy, secrets.sealer)
-    house = House(desk, models.verifier(secrets.model))
+    # No model is asked for: a dry run says what the writer would do once it is loaded.
+    house = House(desk, models.verifier(secrets.model), why_not=lambda _named: None)
     handlers = all_handlers(judge, issuer=settings.issuer, house=house)
     outcome = rerun_dry(
         row, handlers=handlers, reader=reader, sealer=secrets.sealer, codec=WindowStates()

@@ -1,4 +1,4 @@
-"""The demo's story: two shops, one payer, what she did before, and the payment that is shown."""
+"""The demo's story: shops, one payer, what she did before, and the payments that are shown."""
 
 import contextlib
 import datetime as dt
@@ -8,7 +8,10 @@ import msgspec
 
 from keys import entropy
 from keys.api_keys import new_api_key
+from risk.simulation.shapes import Paid
 from service.cli.curls import WITH_PHONE, Body, Line, Shop, configuration, lines, payment
+from service.cli.history import History, Seeded, Seeder
+from service.cli.kinds import Kind, try_each
 from service.cli.replay.sender import Answer, Sender, read_target
 from service.cli.screen import Failure
 from service.cli.writers import ask, house_call, merchant_call
@@ -19,6 +22,7 @@ from service.rooms.merchants.contract import (
     CreateMerchant,
     Merchant,
     Preset,
+    Scope,
     SetPreset,
 )
 from service.secrets import open_secrets
@@ -27,8 +31,8 @@ from service.unit_of_work.commands import Submit
 
 # Over 30 days: the phone counts as known (docs/policy.md).
 PHONE_KNOWN: Final = dt.timedelta(days=60)
-# One more than the rule allows (docs/starter-rules.md).
-CARDS_TRIED: Final = 7
+# Of a key that sends what a made-up world did on a day that is over.
+PAST_SCOPES: Final[tuple[Scope, ...]] = ("payments:write", "replay")
 LANGUAGES: Final[tuple[Literal["en", "zh"], ...]] = ("en", "zh")
 _MILLISECOND_NS: Final = 1_000_000
 
@@ -53,12 +57,14 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         url: Where it answers.
         data_dir: Where its data lie.
-        shops: Its two merchants.
+        shops: Its merchants that lines are sent for.
         request: The request that it sent itself.
         answer: The answer to it.
         answer_ms: How long it took.
         lines: What to paste.
-        stopped: Frauds that were tried and stopped.
+        stopped: What else was tried and stopped.
+        history: What a third shop lived through; None where that was left away.
+        kinds: One payment of each kind, tried there.
     """
 
     url: str
@@ -69,10 +75,12 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     answer_ms: float
     lines: tuple[Line, ...]
     stopped: tuple[Stopped, ...]
+    history: Seeded | None = None
+    kinds: tuple[Kind, ...] = ()
 
 
 class Story:
-    """Sets the scene: two shops, one payer, what she did before, and the payment shown."""
+    """Sets the scene: shops, one payer, what she did before, and the payments shown."""
 
     def __init__(self, settings: Settings, submit: Submit, url: str) -> None:
         self._settings = settings
@@ -101,23 +109,24 @@ class Story:
             answer=answer.body,
             answer_ms=round(answer.duration_ns / _MILLISECOND_NS, 1),
             lines=tuple(lines(self._url, kites, books, at=self._at, payment_id=answer.body["id"])),
-            stopped=(self._card_testing(kites), self._drained(kites)),
+            stopped=(self._drained(kites),),
         )
 
-    def _card_testing(self, shop: Shop) -> Stopped:
-        """Let a thief try stolen cards, one after the other, from one phone."""
-        bodies = [
-            payment(
-                minor=100,
-                payee="kites",
-                at=self._at,
-                payer={"payer_id": f"guest-{number}"},
-                device={"device_id": "thiefs-phone"},
-                instrument={"instrument_id": f"stolen-card-{number}", "type": "card"},
-            )
-            for number in range(CARDS_TRIED)
-        ]
-        return self._stopped(shop, bodies, "a thief tries stolen cards with 1.00 yuan each")
+    def live(self, history: History) -> Seeded:
+        """Let a third shop, a wallet, live through weeks of a made-up world."""
+        _, self._wallet = self._shop("wallet", "judge_only")
+        return history.send(Seeder(self._settings, self._submit, self._wallet))
+
+    def kinds(self, history: History) -> tuple[Kind, ...]:
+        """Return one payment of each kind, tried in the shop that has a history."""
+        key = self._key(self._wallet, PAST_SCOPES)
+        shop = Shop(name="wallet", preset="judge_only", key=key, file="")
+
+        def post(paid: Paid, language: Literal["en", "zh"]) -> dict[str, Any]:
+            once = f"wallet-{paid.body['reference']}"
+            return self._post(shop, "/v1/payments", paid.body, once, language=language).body
+
+        return try_each(history.one_of_each, post)
 
     def _drained(self, shop: Shop) -> Stopped:
         """Let a scammer have nearly all of an account sent to someone new."""
@@ -150,18 +159,23 @@ class Story:
     def _shop(self, name: str, preset: Preset) -> tuple[Shop, Merchant]:
         command = CreateMerchant(name=name, preset=preset)
         merchant = ask(self._submit, command, call=house_call()).read(Merchant)
+        key = self._key(merchant, DEFAULT_SCOPES)
+        file = self._settings.data_dir / name
+        file.touch(mode=0o600)
+        file.write_text(configuration(key))
+        return Shop(name=name, preset=preset, key=key, file=str(file)), merchant
+
+    def _key(self, merchant: Merchant, scopes: tuple[Scope, ...]) -> str:
+        """Return the text of a new sandbox key of a merchant."""
         text = new_api_key("sandbox", entropy.system)
-        key = CreateKey(
+        command = CreateKey(
             mode="sandbox",
-            scopes=DEFAULT_SCOPES,
+            scopes=scopes,
             secret_hash=text.index(self._secrets.api_key_index),
         )
         call = merchant_call(merchant.tenant_id, merchant.merchant_id, mode="sandbox")
-        ask(self._submit, key, call=call)
-        file = self._settings.data_dir / name
-        file.touch(mode=0o600)
-        file.write_text(configuration(text.reveal()))
-        return Shop(name=name, preset=preset, key=text.reveal(), file=str(file)), merchant
+        ask(self._submit, command, call=call)
+        return text.reveal()
 
     def _paid_before(self, shop: Shop) -> None:
         """Let Lin consent to small payments, and pay the bookshop once from her phone."""

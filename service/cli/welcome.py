@@ -1,14 +1,38 @@
 """What a newcomer sees when the demo is ready: a request, its answer, lines to paste. Pure text."""
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
+from service.cli.history import Seeded
 from service.cli.story import Ready
 
 WIDTH: Final = 88
 TOKEN_SHOWN: Final = 40
+COLOURS: Final = {
+    "approve": "green",
+    "challenge": "yellow",
+    "review": "yellow",
+    "hold": "red",
+    "decline": "red",
+}
+OUTCOME_CHARS: Final = max(map(len, COLOURS))
+UNDER: Final = " " * (OUTCOME_CHARS + 2)
+PAST: Final = {
+    "approve": "approved",
+    "challenge": "challenged",
+    "review": "sent to review",
+    "hold": "held",
+    "decline": "declined",
+}
+NAMES: Final = {
+    "ordinary": "ordinary",
+    "card_testing": "card testing",
+    "takeover": "take-over",
+    "scam": "scam",
+}
 
 
 def text_of(ready: Ready) -> str:
@@ -26,11 +50,12 @@ def text_of(ready: Ready) -> str:
         f"{address}  Paste any line into another terminal; Ctrl-C here ends it.",
         click.style("-K names a file that carries the shop's key.", dim=True),
     ]
+    parts += _kinds(ready)
     if ready.stopped:
-        parts.append(f"\n{_bold('## stopped meanwhile, with the reasons an officer reads')}")
+        parts.append(f"\n{_bold('## stopped as well')}")
     for stopped in ready.stopped:
-        parts.append(f"{click.style(stopped.outcome.upper(), fg='red')}  {stopped.tried}")
-        parts += [f"  {reason}" for reason in stopped.reasons]
+        parts.append(f"{_coloured(stopped.outcome)}  {stopped.tried}")
+        parts += [f"{UNDER}- {reason}" for reason in stopped.reasons]
     titles = {shop.name: f'shop "{shop.name}", preset {shop.preset}' for shop in ready.shops}
     group = ""
     for one in ready.lines:
@@ -39,6 +64,34 @@ def text_of(ready: Ready) -> str:
             parts.append(f"\n{_bold(f'## {titles.get(group, group)}')}")
         parts += [click.style(f"# {one.title}", fg="cyan"), one.line]
     return "\n".join(parts)
+
+
+def told_of(history: Seeded) -> str:
+    """Return in one line what a shop lived through."""
+    counts = ", ".join(f"{count:,} {PAST[name]}" for name, count in history.outcomes.items())
+    return (
+        f"{history.payments:,} payments judged in {history.seconds:.1f} s ({counts}),"
+        f" {history.labels:,} labels told"
+    )
+
+
+def _kinds(ready: Ready) -> Iterator[str]:
+    """Yield the lines that show one payment of each kind."""
+    if ready.history is None:
+        return
+    yield f"\n{_bold('## one payment of each kind, with the reasons an officer reads')}"
+    yield click.style(f"after {ready.history.days} days: {told_of(ready.history)}", dim=True)
+    for kind in ready.kinds:
+        found = "" if kind.score is None else f"  score {kind.score:,} of 1,000"
+        head = f"{_coloured(kind.outcome)}  {_bold(NAMES[kind.scenario])}"
+        yield f"{head}{click.style(found, dim=True)}"
+        yield f"{UNDER}{kind.tried}"
+        yield from (f"{UNDER}- {reason}" for reason in kind.reasons)
+
+
+def _coloured(outcome: str) -> str:
+    """Return an outcome as people see it at once, padded so that what follows stands in line."""
+    return click.style(f"{outcome.upper():<{OUTCOME_CHARS}}", fg=COLOURS[outcome], bold=True)
 
 
 def _shortened(answer: dict[str, Any]) -> dict[str, Any]:

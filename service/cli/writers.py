@@ -82,10 +82,10 @@ class WriterThread:
             thread = threading.Thread(target=self._run, args=(writer.loop.run, ready.set))
             thread.start()
             opened.callback(thread.join)
-            opened.callback(writer.loop.stop)
+            opened.callback(writer.stop)
             ready.wait()
             self.submit: Submit = QueueCarrier(
-                writer.inbox.put, clock=SystemClock(), entropy=entropy.system
+                writer.put, clock=SystemClock(), entropy=entropy.system
             )
             self._closing = opened.pop_all()
         return self

@@ -93,6 +93,7 @@ class Ports:
         limits: What one request and one key may take.
         issuer: Who we are, in tokens.
         version: Of the software.
+        reasons: Models mapped for reasons; its type is the assessments' matter. None: no reasons.
     """
 
     submit: Submit
@@ -109,3 +110,4 @@ class Ports:
     limits: Limits
     issuer: str
     version: str
+    reasons: Any = None

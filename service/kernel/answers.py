@@ -11,6 +11,11 @@ import msgspec
 from service.kernel.facts import Level, Outcome, RiskLevel, Stage
 from service.kernel.money import Amount, Instant
 
+# What a score comes from: a model; how unlike its own normal a payment is; nothing, there is none.
+Basis = Literal["model", "cold_start", "rules"]
+Harm = Literal["unauthorized", "scam", "first_party"]
+# Why no contributions are told.
+NoReasons = Literal["not_by_a_model", "not_asked_yet", "model_not_at_hand"]
 HoldEnd = Literal["challenge", "decline", "approve"]
 
 
@@ -68,6 +73,10 @@ class Judged(Shape, frozen=True, kw_only=True):
     rules: tuple[RuleShown, ...]
     probabilities: dict[str, float | None] | None
     exemption: str | None
+    basis: Basis = "rules"
+    model: str | None = None
+    expected_loss_minor: int | None = None
+    counterfactuals: tuple[tuple[Level, Outcome], ...] = ()
 
 
 class Reason(Shape, frozen=True, kw_only=True):
@@ -93,9 +102,18 @@ class Probabilities(Shape, frozen=True, kw_only=True):
 
 
 class Contribution(Shape, frozen=True, kw_only=True):
-    """How much one feature moved the score."""
+    """How much one input moved the score: exact TreeSHAP values of the margin, in log odds.
+
+    Attributes:
+        feature: Name of the input.
+        text: What it means, in the language asked for.
+        value: What stood there; null where it was missing.
+        typical: Not told yet.
+        contribution: More than 0: it speaks for harm.
+    """
 
     feature: str
+    text: str | None
     value: int | float | str | None
     typical: str | None
     contribution: float
@@ -115,13 +133,25 @@ class Counterfactual(Shape, frozen=True, kw_only=True):
 
 
 class Explanation(Shape, frozen=True, kw_only=True):
-    """Why exactly; only for keys with scope `assessments:explain`, never for a payer's device."""
+    """Why exactly; only for keys with scope `assessments:explain`, never for a payer's device.
 
+    Attributes:
+        basis: What the score comes from.
+        model: Id of the model that scored; null where none did.
+        contributions: What moved the score the most; null where it is not told.
+        contributions_to: Of which harm: the likeliest one.
+        contributions_missing: Why they are not told: no model scored; an approval's are told when
+            it is read; the model is not at hand in this front end.
+    """
+
+    basis: Basis
     probabilities: Probabilities | None
     percentile_30d: float | None
     expected_loss: Amount | None
     model: str | None
     contributions: tuple[Contribution, ...] | None
+    contributions_to: Harm | None
+    contributions_missing: NoReasons | None
     rules: tuple[RuleShown, ...]
     counterfactuals: tuple[Counterfactual, ...] | None
     exemption: str | None

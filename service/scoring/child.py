@@ -1,4 +1,4 @@
-"""Checks one model against XGBoost. Run as a child; nothing imports it.
+"""Checks one model against XGBoost and writes its arrays. Run as a child; nothing imports it.
 
 A damaged booster can end the process that gives it to XGBoost, so the process does nothing else:
 it has no database, no keys and no settings, and limits on what it may take.
@@ -8,6 +8,7 @@ import ctypes
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from service.scoring.asked import WHY_CHARS_MAX, Answer, NotLoaded, Question
 
 MIB: Final = 1 << 20
 MEMORY_BYTES_MAX: Final = 4_096 * MIB
-FILE_BYTES_MAX: Final = 256 * MIB
+FILE_BYTES_MAX: Final = 600 * MIB
 CPU_S_MAX: Final = 120
 _PR_SET_PDEATHSIG: Final = 1
 
@@ -44,6 +45,7 @@ def check(asked: Question) -> Answer:
     """
     # Loaded behind the limits: importing XGBoost takes most of the memory of a check.
     from risk.feature import load_features  # noqa: PLC0415  behind the limits
+    from risk.models import arrays  # noqa: PLC0415  behind the limits
     from risk.models.container import unpack  # noqa: PLC0415  behind the limits
     from risk.models.manifest import NotAModel, text_to_sign  # noqa: PLC0415  behind the limits
 
@@ -60,7 +62,13 @@ def check(asked: Question) -> Answer:
         model = check_model(asked.file, features)
     except NotAModel as error:
         raise NotLoaded("model_refused", str(error)) from error
-    return Answer(model=model.id)
+    if asked.folder is None:
+        return Answer(model=model.id)
+    try:
+        written = arrays.write(Path(asked.folder), model)
+    except (OSError, NotAModel) as error:
+        raise NotLoaded("arrays_unusable", str(error)) from error
+    return Answer(model=model.id, arrays=written.name)
 
 
 def _verify(text: str, asked: Question) -> None:

@@ -36,11 +36,14 @@ class Context:
         now: The writer's clock, one instant for the whole batch.
         call: Who calls, and for whom.
         entropy: Gives n random bytes; the same ones when the command is run again.
+        left_ns: How much of the command's deadline was left when its turn came; None where it
+            is run again and nobody waits.
     """
 
     now: dt.datetime
     call: Call
     entropy: Callable[[int], bytes]
+    left_ns: int | None = None
 
     def new_id(self, prefix: str) -> str:
         """Return a new id with this prefix."""

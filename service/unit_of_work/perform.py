@@ -67,6 +67,7 @@ def perform(
     overlay: Overlay,
     fetch: Callable[[Bound], list[Row]],
     now: dt.datetime,
+    left_ns: int | None = None,
 ) -> Outcome:
     """Run a command's handler and fold what it observed into an overlay.
 
@@ -76,6 +77,7 @@ def perform(
         overlay: Feature state, with what the commands before it added.
         fetch: Reads rows for a command that declares none.
         now: The writer's clock.
+        left_ns: What is left of its deadline.
 
     Raises:
         Exception: Whatever the handler met; the overlay is then as it was.
@@ -87,7 +89,9 @@ def perform(
         view = LoneView(fetch, entities=prepared.entities, overlay=overlay)
     else:
         view = BatchView(rows, declared=prepared.reads, entities=prepared.entities, overlay=overlay)
-    context = Context(now=now, call=ticket.call, entropy=entropy.derived(ticket.seed))
+    context = Context(
+        now=now, call=ticket.call, entropy=entropy.derived(ticket.seed), left_ns=left_ns
+    )
     outcome = handler.run(view, ticket.command, context)
     keep(outcome, prepared, overlay)
     return outcome

@@ -240,7 +240,14 @@ class UnitOfWork:
                 return idempotency.replay(row, call=ticket.call, batch=self._sequence, now=now)
             if one.cause:
                 return self._fault(place, ticket, one.cause, now=now)
-            outcome = perform(one, rows=rows, overlay=overlay, fetch=self._fetch_one, now=now)
+            outcome = perform(
+                one,
+                rows=rows,
+                overlay=overlay,
+                fetch=self._fetch_one,
+                now=now,
+                left_ns=ticket.deadline_ns - self._ports.clock.monotonic_ns(),
+            )
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected

@@ -95,6 +95,7 @@ def open_worker(
                 submit,
                 log,
                 payments.due_payments(reader),
+                payments.due_again(reader),
                 assessments.due_assessments(reader),
                 Housekeeping(reader),
                 *_postgres_only(settings, reader),

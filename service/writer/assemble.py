@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from keys.sealing import Sealer
+from service.carriers.queue import Put
 from service.db.statements import Bound, Row
 from service.db.store import Store
 from service.kernel.clock import Clock
@@ -20,6 +21,7 @@ from service.unit_of_work.run import UnitOfWork
 from service.writer.fence import MemoryFence, take_over
 from service.writer.inbox import Inbox
 from service.writer.loop import Loop
+from service.writer.scoring import Scoring
 
 SHARD: Final = 0
 MIB: Final = 1 << 20
@@ -56,7 +58,11 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """A writer that is ready to run."""
+    """A writer that is ready to run.
+
+    Attributes:
+        scoring: Has models ready, and holds commands that need one; None where there are none.
+    """
 
     handlers: Handlers
     inbox: Inbox
@@ -64,6 +70,18 @@ class Writer:
     work: UnitOfWork
     cache: EntityCache
     rebuilt_events: int
+    scoring: Scoring | None = None
+
+    @property
+    def put(self) -> Put:
+        """Where commands are brought."""
+        return self.inbox.put if self.scoring is None else self.scoring.put
+
+    def stop(self) -> None:
+        """Finish what waits; load no more models."""
+        if self.scoring is not None:
+            self.scoring.stop()
+        self.loop.stop()
 
 
 def assemble(parts: Parts) -> Writer:

@@ -1,9 +1,10 @@
 """Every room's handlers, for the writer. Reaches no route."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from keys.notes import Verifier
+from risk.scored import ModelRef
 from service.rooms.assessments import commands as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.audit import commands as audit
@@ -28,10 +29,12 @@ class House(NamedTuple):
     Attributes:
         desk: What strategies are read with.
         makers: Whose signature over models counts.
+        why_not: Says why a model that a strategy names cannot score here; None when it can.
     """
 
     desk: Desk
     makers: Verifier
+    why_not: Callable[[ModelRef], str | None]
 
 
 def all_handlers(judge: Judge, *, issuer: str, house: House | None = None) -> Handlers:
@@ -69,4 +72,4 @@ def all_handlers(judge: Judge, *, issuer: str, house: House | None = None) -> Ha
 def _of_the_house(house: House | None) -> Iterator[Handler]:
     if house is not None:
         yield from models.handlers(house.makers)
-        yield from strategies.handlers(house.desk)
+        yield from strategies.handlers(house.desk, house.why_not)

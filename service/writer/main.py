@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from keys.roots.file import RootRefused
 from service.carriers.server import SocketServer
 from service.db.statements import Row
 from service.db.store import Store, StoreUnavailable
-from service.db.stores import open_store
+from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.kernel.memory import settle
@@ -28,7 +29,9 @@ from service.rooms.custody.store import ACTIVE_KEY
 from service.rooms.models import public as models
 from service.rooms.strategies import public as strategies
 from service.rooms.strategies.public import StrategyRefused
-from service.secrets import open_secrets
+from service.scoring.loader import Loader
+from service.scoring.shelf import Shelf
+from service.secrets import Secrets, open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.state.codec import WindowStates
 from service.unit_of_work.commands import HOUSE, Reply
@@ -40,6 +43,7 @@ from service.writer.fence import MemoryFence
 from service.writer.handlers import House, all_handlers
 from service.writer.lock import Lock, WriterRuns, take_over, writer_lock
 from service.writer.measure import Measure
+from service.writer.scoring import Scoring
 from service.writer.switch import Switch, Tickets, start
 
 EXIT_CANNOT_START: Final = 2
@@ -69,8 +73,10 @@ def open_writer(
     secrets = open_secrets(settings.root_file, entropy.system, is_used=bool(rows))
     desk, by = strategies.desk(secrets.strategy), strategies.signer(secrets.strategy)
     judge = Judge(desk.own.strategy, secrets.sealer)
-    house = House(desk, models.verifier(secrets.model))
     clock = SystemClock()
+    ticket = Tickets(clock, entropy.system)
+    scoring = _scoring(settings, secrets, judge, ticket=ticket, log=log)
+    house = House(desk, models.verifier(secrets.model), scoring.why_not)
     writer = assemble(
         Parts(
             store=store,
@@ -79,13 +85,12 @@ def open_writer(
             random=entropy.system,
             sealer=secrets.sealer,
             codec=WindowStates(),
-            observer=Switch(judge, desk, store=store, log=log, to=Measure(registry, log)),
+            observer=Switch(judge, scoring, desk, store=store, log=log, to=Measure(registry, log)),
             queue_length_max=settings.queue_length_max,
             entity_bytes_max=settings.entity_cache_mib * MIB,
             fence=fence,
         )
     )
-    ticket = Tickets(clock, entropy.system)
     [signing] = store.fetch([ACTIVE_KEY(tenant_id=HOUSE, purpose=PURPOSE)])
     if not signing:
         made_key = new_signing_key(secrets.sealer, entropy.system)
@@ -95,7 +100,27 @@ def open_writer(
     passed_over = start(judge, desk, by, work=writer.work, store=store, ticket=ticket)
     if passed_over is not None:
         log.warning("strategy_passed_over", strategy=passed_over[0], reason=passed_over[1])
-    return writer
+    scoring.begin(writer.inbox.put, run=writer.work.run_batch)
+    return replace(writer, scoring=scoring)
+
+
+def _scoring(
+    settings: Settings,
+    secrets: Secrets,
+    judge: Judge,
+    *,
+    ticket: Tickets,
+    log: FilteringBoundLogger,
+) -> Scoring:
+    """Return what has models ready for this writer."""
+    reader = open_spanning_reader(settings.database)
+    loader = Loader(
+        find=lambda model_id: models.find(model_id, reader.fetch),
+        verifier=models.verifier(secrets.model),
+        folder=settings.models,
+        shelf=Shelf(),
+    )
+    return Scoring(judge, loader, reader, ticket=ticket, log=log)
 
 
 def holding(lock: Lock) -> Callable[[], None]:
@@ -125,11 +150,11 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         server = SocketServer(
             settings.socket_file,
             handlers=writer.handlers,
-            put=writer.inbox.put,
+            put=writer.put,
             entropy=entropy.system,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: aside(writer.loop.stop))
+            signal.signal(number, lambda *_: aside(writer.stop))
         settle()
         with checkpoints(settings.database):
             try:

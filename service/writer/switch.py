@@ -11,6 +11,7 @@ from service.db.store import Store, StoreUnavailable
 from service.kernel.clock import Clock
 from service.kernel.ids import new_id
 from service.rooms.assessments.public import Judge
+from service.rooms.models.public import NoteScorer
 from service.rooms.strategies import public as strategies
 from service.rooms.strategies.public import Desk, Signer, StrategyRefused
 from service.unit_of_work.batch import Done, Ticket
@@ -18,6 +19,7 @@ from service.unit_of_work.commands import HOUSE, Call, Command, Reply
 from service.unit_of_work.outcome import Accepted
 from service.unit_of_work.ports import BatchObserver
 from service.unit_of_work.run import UnitOfWork, WriterStops
+from service.writer.scoring import Scoring
 
 OWN_COMMAND_NS: Final = 60_000_000_000
 
@@ -27,6 +29,7 @@ class Switch(BatchObserver):
 
     Args:
         judge: Whose strategy it is.
+        scoring: Has the models of strategies.
         desk: What strategies are read with.
         store: Where the strategy in force is read.
         log: Says which strategy decides.
@@ -36,12 +39,14 @@ class Switch(BatchObserver):
     def __init__(
         self,
         judge: Judge,
+        scoring: Scoring,
         desk: Desk,
         store: Store,
         log: FilteringBoundLogger,
         *,
         to: BatchObserver,
     ) -> None:
+        self._scoring = scoring
         self._judge = judge
         self._desk = desk
         self._store = store
@@ -51,9 +56,13 @@ class Switch(BatchObserver):
     @override
     def committed(self, *, batch: int, outcomes: Sequence[Done], commit_ns: int) -> None:
         for done in outcomes:
-            is_switch = isinstance(done.ticket.command, strategies.SWITCHING)
-            if is_switch and isinstance(done.outcome, Accepted):
+            if not isinstance(done.outcome, Accepted):
+                continue
+            if isinstance(done.ticket.command, strategies.SWITCHING):
                 self._switch()
+            elif isinstance(done.ticket.command, NoteScorer):
+                # It scores from here on: the log has it before the first score.
+                self._scoring.refresh()
         self._to.committed(batch=batch, outcomes=outcomes, commit_ns=commit_ns)
 
     @override
@@ -72,7 +81,8 @@ class Switch(BatchObserver):
         except (StoreUnavailable, StrategyRefused) as error:
             # It is committed already, so only a start, which reads it anew, is safe.
             raise WriterStops(f"the strategy in force cannot be read back: {error}") from error
-        self._judge.switch(found.strategy)
+        self._judge.switch(found.strategy, self._scoring.scorer_of(found.strategy))
+        self._scoring.look()
         self._log.info("strategy_in_force", strategy=row["strategy_id"], number=row["number"])
 
 

@@ -95,7 +95,7 @@ class House:
         self.store = SQLiteStore(self.settings.database_file)
         self.registry = CollectorRegistry()
         self.writer = self._writer(extra, random)
-        self.submit = QueueCarrier(self.writer.inbox.put, clock=self.clock, entropy=random)
+        self.submit = QueueCarrier(self.writer.put, clock=self.clock, entropy=random)
         self.thread = threading.Thread(
             target=self.writer.loop.run, kwargs={"ready": _nothing}, daemon=True
         )

@@ -17,12 +17,12 @@ from keys.translog import leaf_hash
 from risk.assessment import Assessment
 from risk.entity_state import EntityState
 from risk.events import judge
-from risk.facts import Circumstances, Facts
+from risk.facts import Facts
 from risk.strategy import Strategy, load_strategy
 from risk.vectors import FeatureVector, entities, vector
 from service.db.places import Place
 from service.db.statements import Row
-from service.rooms.assessments.public import open_features
+from service.rooms.assessments.public import Inputs, open_features
 from service.rooms.assessments.tables import ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS
 from service.rooms.payments import model
 from service.rooms.payments.queries import bodies
@@ -38,13 +38,6 @@ TABLES: Final = (
     *(PAYMENTS, TOKENS, ASSESSMENTS, DAY_SUMS, EXEMPTION_COUNTERS, ENTITIES),
     *(ENTRIES, ENTRY_NUMBERS, EVENTS, FAULTS, IDEMPOTENCY, WRITER),
 )
-
-
-class Inputs(msgspec.Struct, frozen=True):
-    """What a judgement was made from, as it is stored."""
-
-    facts: Facts
-    circumstances: Circumstances
 
 
 class Books:
@@ -190,7 +183,9 @@ class Books:
                 if said.strategy != strategy.id:
                     # Versions before this one had no rules.
                     judging = msgspec.structs.replace(strategy, rules=())
-                again = judge(inputs.facts, inputs.circumstances, features, judging)
+                again = judge(
+                    inputs.facts, inputs.circumstances, features, judging, inputs.scorer()
+                )
                 if judging is not strategy:
                     ours = {"strategy": again.strategy, "feature_set": again.feature_set}
                     said = msgspec.structs.replace(said, **ours)

@@ -32,7 +32,7 @@ from service.unit_of_work.commands import Reply
 def _assess(request: Request, ports: Ports) -> Answer:
     command = AssessAction(facts=_facts(request, ports))
     reply = ports.submit(command, call=request.call(), deadline_ns=request.deadline_ns)
-    return answer_of(settle(reply), _answer(reply, request), status=201)
+    return answer_of(settle(reply), _answer(reply, request, ports), status=201)
 
 
 def _facts(request: Request, ports: Ports) -> ActionFacts:
@@ -50,20 +50,26 @@ def _facts(request: Request, ports: Ports) -> ActionFacts:
     return ActionFacts(**{**told, "payer": payer, "device": device})
 
 
-def _answer(reply: Reply, request: Request) -> ActionAnswer:
+def _answer(reply: Reply, request: Request, ports: Ports) -> ActionAnswer:
     said = reply.read(ActionReply)
     judged = said.judged
+    amount = getattr(request.body, "amount", None)
+    currency = None if amount is None else amount.currency
     return ActionAnswer(
         **msgspec.structs.asdict(said.action),
-        assessment=None if judged is None else _judged(judged, request),
+        assessment=None
+        if judged is None
+        else _judged(judged, request, ports, currency, is_read=False),
         challenge=None if said.challenge is None else _challenge(said.challenge),
         hold=None if said.hold is None else _hold(said.hold),
         receipt=None if judged is None else reply.receipts[0],
     )
 
 
-def _judged(judged: answers.Judged, request: Request) -> answers.AssessmentAnswer:
-    return queries.answered(judged, language=request.language, scopes=request.caller.scopes)
+def _judged(
+    judged: answers.Judged, request: Request, ports: Ports, currency: str | None, *, is_read: bool
+) -> answers.AssessmentAnswer:
+    return queries.answered(judged, request, ports, currency=currency, is_read=is_read)
 
 
 def _challenge(asked: answers.ChallengeAsked) -> answers.ChallengeAnswer:
@@ -112,12 +118,15 @@ def _get(request: Request, ports: Ports) -> Answer:
     action = model.from_row(row)
     made = ports.reader.fetch(queries.ASSESSMENTS_OF(**own, subject_id=assessment_id))
     judged = queries.judgements(made)
+    currency = None if action.facts.amount is None else action.facts.amount.currency
     challenge = _part(ports, queries.CHALLENGE, own, challenge_id=action.challenge_id)
     hold = _part(ports, queries.HOLD, own, hold_id=action.hold_id)
     return Answer(
         body=ActionDetail(
             **msgspec.structs.asdict(model.base(action)),
-            assessment=_judged(judged[0], request) if judged else None,
+            assessment=_judged(judged[0], request, ports, currency, is_read=True)
+            if judged
+            else None,
             challenge=None if challenge is None else _challenge(queries.asked(challenge)),
             hold=None if hold is None else _hold(queries.held(hold)),
             receipt=None,
@@ -160,7 +169,7 @@ def _decided(
     command: ReleaseAssessment | RefuseAssessment, request: Request, ports: Ports
 ) -> Answer:
     reply = ports.submit(command, call=request.call(), deadline_ns=request.deadline_ns)
-    return answer_of(settle(reply), _answer(reply, request))
+    return answer_of(settle(reply), _answer(reply, request, ports))
 
 
 ROUTES: Final = (

@@ -7,10 +7,12 @@ import sqlalchemy as sa
 
 from risk.assessment import ExemptionUse
 from risk.facts import Facts
+from service.db.metadata import Instant
 from service.db.statements import ANY_NUMBER, Bound, Statement
 from service.rooms.assessments.model import Action, Counted, Touched, to_row
 from service.rooms.assessments.tables import (
     ACTIONS,
+    AGAIN,
     ASSESSMENTS,
     DAY_SUMS,
     EXEMPTION_COUNTERS,
@@ -21,6 +23,39 @@ from service.unit_of_work.commands import Call
 DAY_ROWS: Final = 9
 
 INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
+INSERT_AGAIN: Final = Statement(sa.insert(AGAIN), rows=1, name="insert judgement to make again")
+_ONE_AGAIN: Final = (
+    AGAIN.c.tenant_id == sa.bindparam("tenant_id"),
+    AGAIN.c.merchant_id == sa.bindparam("merchant_id"),
+    AGAIN.c.mode == sa.bindparam("mode"),
+    AGAIN.c.assessment_id == sa.bindparam("assessment_id"),
+)
+OPEN_AGAIN: Final = Statement(
+    sa.select(AGAIN.c.subject_id).where(*_ONE_AGAIN, AGAIN.c.done_at.is_(None)),
+    name="judgement to make again",
+)
+# Once: whoever comes second finds no row.
+SPEND_AGAIN: Final = Statement(
+    sa.update(AGAIN)
+    .where(*_ONE_AGAIN, AGAIN.c.done_at.is_(None))
+    .values(done_at=sa.bindparam("now", type_=Instant())),
+    rows=1,
+    name="spend judgement to make again",
+)
+# The worker's: across the tenants of its shard, oldest first.
+AGAIN_DUE: Final = Statement(
+    sa.select(
+        AGAIN.c.tenant_id,
+        AGAIN.c.merchant_id,
+        AGAIN.c.mode,
+        AGAIN.c.subject_id,
+        AGAIN.c.assessment_id,
+    )
+    .where(AGAIN.c.done_at.is_(None))
+    .order_by(AGAIN.c.judged_at)
+    .limit(sa.bindparam("limit")),
+    name="judgements to make again",
+)
 INSERT_ACTION: Final = Statement(sa.insert(ACTIONS), rows=1, name="insert assessed action")
 # A move that somebody else made in between leaves no row to touch.
 SAVE_ACTION: Final = Statement(

@@ -32,6 +32,26 @@ ASSESSMENTS: Final = sa.Table(
     sa.Index("ix_assessments_subject_id", "tenant_id", "subject_id"),
 )
 
+# Judgements that would have been others with a score: made again, once, when it is back.
+AGAIN: Final = sa.Table(
+    "assessments_again",
+    METADATA,
+    sa.Column("tenant_id", ID, primary_key=True),
+    sa.Column("assessment_id", ID, primary_key=True),
+    sa.Column("merchant_id", ID, nullable=False),
+    sa.Column("mode", sa.String(8), nullable=False),
+    sa.Column("subject_id", ID, nullable=False),
+    sa.Column("judged_at", Instant, nullable=False),
+    sa.Column("done_at", Instant, nullable=True),
+    one_of("mode", ("live", "sandbox")),
+    sa.Index(
+        "ix_assessments_again_open",
+        "judged_at",
+        sqlite_where=sa.text("done_at IS NULL"),
+        postgresql_where=sa.text("done_at IS NULL"),
+    ),
+)
+
 EXEMPTION_COUNTERS: Final = sa.Table(
     "exemption_counters",
     METADATA,

@@ -64,6 +64,7 @@ AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.unanswered": "No answer of the processor came in time.",
     "payment.lapsed": "An authorization ran out with nothing captured.",
     "payment.hold_ended": "A hold came to its end; the fields say to what it led.",
+    "payment.judged_again": "What was stopped without a score was judged again, now with one.",
     "payment.timer_stale": "A timer came late: the payment had moved on.",
 }
 
@@ -341,7 +342,15 @@ class CreatePayment(Command, frozen=True, kw_only=True):
     facts: PaymentFacts
 
 
-class ExecutePayment(Command, frozen=True, kw_only=True):
+class _OfAPayment(Command, frozen=True, kw_only=True):
+    """A command about a payment that is there."""
+
+    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
+
+    payment_id: str
+
+
+class ExecutePayment(_OfAPayment, frozen=True, kw_only=True):
     """Spend a payment token on what is really executed.
 
     Attributes:
@@ -349,9 +358,6 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
         told: The payment as it was taken in, to look at lists again; None where none was found.
     """
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     claims: TokenClaims
     amount: Amount
     payee: facts.Payee
@@ -361,12 +367,8 @@ class ExecutePayment(Command, frozen=True, kw_only=True):
     told: PaymentFacts | None = None
 
 
-class IssueToken(Command, frozen=True, kw_only=True):
+class IssueToken(_OfAPayment, frozen=True, kw_only=True):
     """Void a payment's token and issue a new one over the same facts."""
-
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
 
 
 class ReportEvent(Command, frozen=True, kw_only=True):
@@ -378,19 +380,19 @@ class ReportEvent(Command, frozen=True, kw_only=True):
     event: EventRequest
 
 
-class CancelPayment(Command, frozen=True, kw_only=True):
+class CancelPayment(_OfAPayment, frozen=True, kw_only=True):
     """Cancel a payment that is not under way yet."""
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     reason: str | None = None
 
 
-class ExpirePayment(Command, frozen=True, kw_only=True):
+class ExpirePayment(_OfAPayment, frozen=True, kw_only=True):
     """Do what a payment's timer stands for, if the payment is still at that version."""
 
-    gives: ClassVar[type[msgspec.Struct]] = PaymentReply
-
-    payment_id: str
     version: int
+
+
+class JudgeAgain(_OfAPayment, frozen=True, kw_only=True):
+    """Judge once more, with a score, what that judgement stopped for want of one; once."""
+
+    assessment_id: str

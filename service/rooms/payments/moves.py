@@ -20,6 +20,7 @@ Action = Literal[
     "fail",
     "cancel",
     "expire",
+    "judge_again",
     "lift",
     "decline",
     "end",
@@ -119,6 +120,14 @@ TABLE: Final[tuple[Move, ...]] = (
         by=("timer",),
         sources=("challenge_required", "approved"),
         targets=("expired",),
+    ),
+    Move(
+        action="judge_again",
+        way="command",
+        by=("engine",),
+        sources=("challenge_required", "held"),
+        targets=_JUDGED,
+        when="judged without a score, once, when the scorer is back",
     ),
     Move(
         action="lift",

@@ -4,10 +4,11 @@ Both run alone, so that in the log everything before the entry was judged by the
 everything behind it by the new one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from risk.scored import ModelRef
 from risk.strategy_content import NotAStrategy
 from service.db.statements import Row
 from service.kernel.errors import Problem
@@ -22,16 +23,29 @@ ACTIVATED: Final = "strategy.activated"
 WENT_BACK: Final = "strategy.went_back"
 
 
-def handlers(desk: Desk) -> tuple[Handler, ...]:
+# Why a model that a strategy names cannot score; None when it can.
+WhyNot = Callable[[ModelRef], str | None]
+
+
+def handlers(desk: Desk, why_not: WhyNot = lambda _named: None) -> tuple[Handler, ...]:
     """Return this room's handlers.
 
     Args:
         desk: Whose signature counts, and what this software judges by itself.
+        why_not: Asked about the model of a strategy that is to decide.
     """
+    at = _At(desk, why_not)
     return (
-        _handler(ActivateStrategy, partial(activate, desk)),
-        _handler(GoBack, partial(go_back, desk)),
+        _handler(ActivateStrategy, partial(activate, at)),
+        _handler(GoBack, partial(go_back, at)),
     )
+
+
+class _At(NamedTuple):
+    """What is asked before a strategy decides."""
+
+    desk: Desk
+    why_not: WhyNot
 
 
 def _handler(command: type, run: Any) -> Handler:
@@ -42,7 +56,7 @@ def _keys(_command: ActivateStrategy | GoBack, _call: Call) -> Sequence[str]:
     return ("strategy",)
 
 
-def activate(desk: Desk, view: View, command: ActivateStrategy, ctx: Context) -> Outcome:
+def activate(at: _At, view: View, command: ActivateStrategy, ctx: Context) -> Outcome:
     """Let a strategy decide, if it is signed under the next number and fits this software."""
     # No route leads here; a merchant that could bring a strategy could approve what it likes.
     assert ctx.call.tenant_id == HOUSE
@@ -54,15 +68,15 @@ def activate(desk: Desk, view: View, command: ActivateStrategy, ctx: Context) ->
         "tenant_id": HOUSE,
         "number": command.number,
         "strategy_id": command.strategy_id,
-        "origin": desk.origin(command.strategy_id),
+        "origin": at.desk.origin(command.strategy_id),
         "how": "start" if ctx.call.principal == "writer" else "activated",
-        "back_to": _before(newest, command.strategy_id, desk),
+        "back_to": _before(newest, command.strategy_id, at.desk),
         "content": command.content,
         "note": command.note,
         "activated_by": ctx.call.principal,
         "activated_at": ctx.now,
     }
-    return _in_force(desk, row, newest, kind=ACTIVATED) or _accepted(row, newest, kind=ACTIVATED)
+    return _in_force(at, row, newest, kind=ACTIVATED) or _accepted(row, newest, kind=ACTIVATED)
 
 
 def _before(newest: Row | None, strategy_id: str, desk: Desk) -> int | None:
@@ -78,7 +92,7 @@ def _before(newest: Row | None, strategy_id: str, desk: Desk) -> int | None:
     return back_to
 
 
-def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
+def go_back(at: _At, view: View, command: GoBack, ctx: Context) -> Outcome:
     """Let the strategy before decide again; going back once more leads one further back."""
     assert ctx.call.tenant_id == HOUSE
     newest = view.maybe(store.NEWEST(tenant_id=HOUSE))
@@ -90,7 +104,7 @@ def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
     refused = partial(_refused, kind=WENT_BACK, subject=command.strategy_id)
     try:
         # Kept by software whose code decided otherwise, it has another id by now.
-        found = model.opened(target, desk)
+        found = model.opened(target, at.desk)
     except StrategyRefused:
         return refused(contract.STRATEGY_UNSIGNED)
     except NotAStrategy as error:
@@ -101,23 +115,23 @@ def go_back(desk: Desk, view: View, command: GoBack, ctx: Context) -> Outcome:
         "content": found.content,
         "number": command.number,
         "note": command.note,
-        "origin": desk.origin(found.strategy.id),
+        "origin": at.desk.origin(found.strategy.id),
         "how": "back",
         "activated_by": ctx.call.principal,
         "activated_at": ctx.now,
     }
     if found.strategy.id != command.strategy_id:
         return refused(contract.STRATEGY_CHANGED)
-    return _in_force(desk, row, newest, kind=WENT_BACK) or _accepted(row, newest, kind=WENT_BACK)
+    return _in_force(at, row, newest, kind=WENT_BACK) or _accepted(row, newest, kind=WENT_BACK)
 
 
-def _in_force(desk: Desk, row: dict[str, Any], newest: Row | None, *, kind: str) -> Refused | None:
+def _in_force(at: _At, row: dict[str, Any], newest: Row | None, *, kind: str) -> Refused | None:
     """Return why a row cannot decide, or None."""
     refused = partial(_refused, kind=kind, subject=row["strategy_id"])
     if row["number"] != (1 if newest is None else newest["number"] + 1):
         return refused(contract.STRATEGY_CHANGED)
     try:
-        found = model.opened(row, desk)
+        found = model.opened(row, at.desk)
     except StrategyRefused:
         return refused(contract.STRATEGY_UNSIGNED)
     except NotAStrategy as error:
@@ -125,6 +139,12 @@ def _in_force(desk: Desk, row: dict[str, Any], newest: Row | None, *, kind: str)
     if found.strategy.id != row["strategy_id"]:
         # Kept by software whose code decides otherwise over the same content.
         return refused(contract.STRATEGY_UNFIT, why="other_engine")
+    named = found.strategy.model
+    # A start has to decide by something: what is in force stays, and is judged by without scores.
+    if named is not None and row["how"] != "start":
+        why = at.why_not(named)
+        if why is not None:
+            return refused(contract.STRATEGY_UNFIT, why=why)
     return None
 
 

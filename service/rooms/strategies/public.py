@@ -1,10 +1,11 @@
 """What the writer asks of strategies: which one decides, and what its start must put in force."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from keys.notes import Signer
 from risk.strategy_content import NotAStrategy, Whole, packaged
-from service.db.statements import Row
+from service.db.statements import Bound, Row
 from service.rooms.strategies import store
 from service.rooms.strategies.contract import ActivateStrategy, GoBack
 from service.rooms.strategies.model import Desk, StrategyRefused, opened, signed, signer
@@ -13,12 +14,14 @@ from service.unit_of_work.commands import HOUSE
 __all__ = [
     "IN_FORCE",
     "SWITCHING",
+    "ActivateStrategy",
     "Desk",
     "Signer",
     "Start",
     "StrategyRefused",
     "activation",
     "at_start",
+    "before",
     "desk",
     "opened",
     "signer",
@@ -74,6 +77,14 @@ def at_start(row: Row | None, by: Desk) -> Start:
             return Start(found, is_new=found.strategy.id != row["strategy_id"])
     is_new = by.own.strategy.id != row["strategy_id"]
     return Start(by.own, is_new=is_new, passed_over=passed_over)
+
+
+def before(maybe: Callable[[Bound], Row | None]) -> Row | None:
+    """Return the row that going back would put in force, if there is one."""
+    newest = maybe(IN_FORCE)
+    if newest is None or newest["back_to"] is None:
+        return None
+    return maybe(store.NUMBERED(tenant_id=HOUSE, number=newest["back_to"]))
 
 
 def activation(start: Start, row: Row | None, by: Signer) -> ActivateStrategy:

@@ -11,11 +11,13 @@ from risk.entity_state import EntityState
 from risk.events import judge
 from risk.facts import Facts
 from risk.feature import Text
+from risk.models.calibration import Scored
 from risk.offline.backtest import OUTCOMES, Tried, try_strategy
 from risk.offline.columns import Columns
 from risk.offline.history import History, Told, circumstances
 from risk.policy.ruling import RAISED
 from risk.rules.shapes import Rule
+from risk.scored import ModelRef
 from risk.strategy import Strategy, load_strategy, make_strategy, parts_of
 from risk.vectors import entities, observations, vector
 
@@ -34,7 +36,7 @@ def tight(strategy: Strategy) -> Strategy:
 
 def ruled(strategy: Strategy, rules: tuple[Rule, ...] | None = None) -> Strategy:
     """Return a strategy with rules of every kind beside those that ship, or with these alone."""
-    made = (*strategy.rules, *RULES) if rules is None else rules
+    made = (*strategy.rules, *RULES, *POINTS) if rules is None else rules
     return make_strategy(change(parts_of(strategy), rules=made))
 
 
@@ -70,6 +72,10 @@ RULES = rules_of(
     ("of_refusals", "default(payer_declined_share_24h, 0) >= 300"),
     ("of_distinct", "default(payer_payee_distinct_24h, 0) >= 4"),
     ("of_nobody", "is_protected or has_small_consent or device_is_known"),
+)
+POINTS = tuple(
+    change(one, code=f"points_{place}", outcome="approve", level=0, points=points)
+    for place, (one, points) in enumerate(zip(RULES[:3], (30, 400, 1_000), strict=True))
 )
 CHANNELS = (None, "a", "b")
 FLAGS = (None, False, True)
@@ -164,9 +170,56 @@ def at(second: int) -> dt.datetime:
     return EPOCH + dt.timedelta(seconds=int(second))
 
 
-def mismatches(history: History, strategy: Strategy) -> list[tuple[int, object, object]]:
+class Guesses:
+    """A scorer of three heads, one of them at times, by sums of what a row has."""
+
+    def __init__(self, heads: int) -> None:
+        self.heads = heads
+
+    def score(self, row: np.ndarray) -> Scored:
+        share = [float(np.nansum(row * (place + 1)) % 101.0) / 101.0 for place in range(3)]
+        said = [one * one if place < self.heads else None for place, one in enumerate(share)]
+        return Scored(MODEL.sha256, *said)
+
+
+class GuessesAll(Guesses):
+    """The same, of many rows at once."""
+
+    def score_rows(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        said = [self.score(row) for row in rows]
+        heads = ("unauthorized", "scam", "first_party")[: self.heads]
+        return {head: np.array([one.of(head) for one in said]) for head in heads}
+
+
+MODEL = ModelRef(
+    sha256=f"sha256:{'5f' * 32}",
+    origin="trained",
+    feature_set=load_strategy().features.id,
+    inputs=("payer_payment_count_24h", "payee_is_new", "payer_amount_to_normal", "local_hour",
+            "payer_declined_share_24h", "account_age_s", "remote_access"),
+)  # fmt: skip
+
+
+def modelled(strategy: Strategy) -> Strategy:
+    """Return a strategy with a model."""
+    return make_strategy(change(parts_of(strategy), model=MODEL))
+
+
+def touchy(strategy: Strategy) -> Strategy:
+    """Return a strategy whose cold start says much of a history of some hundred rows."""
+    signals = tuple(
+        change(one, from_milli=200, seen_from=1, least_milli=min(one.least_milli, 400))
+        for one in strategy.cold_start.signals
+    )
+    cold = change(strategy.cold_start, signals=signals, max=700)
+    return make_strategy(change(parts_of(strategy), cold_start=cold))
+
+
+def mismatches(
+    history: History, strategy: Strategy, scorer: Guesses | None = None
+) -> list[tuple[int, object, object]]:
     """Return row and both judgements, wherever the engine and the back-test differ."""
-    tried = try_strategy(history, strategy)
+    tried = try_strategy(history, strategy, scorer)
     states: dict[tuple[str, str], EntityState] = {}
     met: set[tuple[str, str]] = set()
     found = []
@@ -178,7 +231,7 @@ def mismatches(history: History, strategy: Strategy) -> list[tuple[int, object, 
         pair = (facts.payer_key, facts.payee_id)
         known = circumstances(facts, history.preset, is_new=pair not in met)
         met.add(pair)
-        online = judge(facts, known, vector(facts, states, strategy.features), strategy)
+        online = judge(facts, known, vector(facts, states, strategy.features), strategy, scorer)
         offline = tried.assessments[tried.group[row]]
         if said(online) != said(offline) or online.outcome != OUTCOMES[tried.outcome[row]]:
             found.append((row, said(online), said(offline)))
@@ -196,6 +249,7 @@ def said(one):
     return (
         *(one.stage, one.outcome, one.level, one.any_of, one.reason_code, reasons, rules),
         *(one.degraded, one.exemption, one.liability, one.hold, one.strategy),
+        *(one.risk_level, one.basis, one.model, one.counterfactuals),
     )
 
 
@@ -207,6 +261,34 @@ def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
 
     for strategy in (load_strategy(), tight(load_strategy()), ruled(load_strategy())):
         assert mismatches(history, strategy) == []
+
+
+@pytest.mark.parametrize("preset", ["CN", "judge_only"])
+@pytest.mark.parametrize("scorer", [Guesses(3), GuessesAll(1), None])
+def test_every_row_is_judged_by_a_model_as_the_engine_does(sized, scorer, preset):
+    history = history_of(sized(quick=200, ci=600, full=3_000), seed=7, preset=preset)
+
+    for strategy in (modelled(load_strategy()), modelled(ruled(load_strategy()))):
+        assert mismatches(history, strategy, scorer) == []
+
+
+def test_a_model_decides_and_its_reasons_are_told():
+    history = history_of(300, seed=8, preset="CN")
+
+    tried = try_strategy(history, modelled(load_strategy()), Guesses(3))
+
+    codes = {reason.code for one in tried.assessments for reason in one.reasons}
+    assert {"likely_unauthorized", "likely_scam", "likely_first_party"} <= codes
+    assert {OUTCOMES[one] for one in tried.outcome} >= {"challenge", "hold", "decline"}
+
+
+def test_every_row_has_the_cold_start_that_the_engine_sees(sized):
+    history = history_of(sized(quick=300, ci=1_000, full=5_000), seed=9, preset="CN")
+
+    assert mismatches(history, touchy(load_strategy())) == []
+    tried = try_strategy(history, touchy(load_strategy()))
+    levels = {one.risk_level for one in tried.assessments}
+    assert levels >= {"low", "medium"}
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))

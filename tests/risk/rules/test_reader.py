@@ -45,6 +45,23 @@ def test_a_good_file_stands_with_its_tests(fields) -> None:
     assert (rule.outcome, rule.level, rule.effect) == ("challenge", 3, "raise:challenge")
 
 
+def test_a_rule_that_adds_points_raises_nothing_itself(fields) -> None:
+    text = GOOD.replace('"raise:challenge"\nlevel = 3', '"score:+40"')
+    read = read_rules("f.toml", text.encode(), fields)
+
+    assert read.faults == ()
+    [rule] = read.rules
+    assert (rule.outcome, rule.level, rule.points) == ("approve", 0, 40)
+    assert rule.effect == "score:+40"
+
+
+def test_points_are_added_only_where_a_payment_is_scored(fields) -> None:
+    text = GOOD.replace('"raise:challenge"\nlevel = 3', '"score:+40"')
+    text = text.replace('["pre_payment"]', '["pre_payment", "in_flight"]')
+
+    assert any("adds where a payment is scored" in one[2] for one in said(fields, text))
+
+
 def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -> None:
     read = read_rules("f.toml", GOOD.replace("level = 3\n", "").encode(), fields)
 
@@ -57,7 +74,12 @@ def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -
         ("payee_is_new'", "payee_is_odd'", 6, 53, "no feature or fact payee_is_odd"),
         (">= 3 and", ">= 3 andd", 6, 49, "should end here"),
         (">= 3", '>= "3"', 6, 44, "never compared"),
-        ('"raise:challenge"', '"score:+5"', 2, 1, "no score yet"),
+        ('"raise:challenge"', '"score:+5"', 2, 1, "only a challenge has a level"),
+        ('"raise:challenge"\nlevel = 3', '"score:5"', 2, 1, "score: takes + and a number"),
+        ('"raise:challenge"\nlevel = 3', '"score:+0"', 2, 1, "score: takes + and a number"),
+        ('"raise:challenge"\nlevel = 3', '"score:+1001"', 2, 1, "score: takes + and a number"),
+        ('"raise:challenge"\nlevel = 3', '"score:+\u0665"', 2, 1, "score: takes + and a number"),
+        ('"raise:challenge"\nlevel = 3', '"score:-5"', 2, 1, "score: takes + and a number"),
         ('"raise:challenge"', '"list:add"', 2, 1, "no command yet"),
         ('"raise:challenge"', '"raise:approve"', 2, 1, "an effect is raise:"),
         ('"raise:challenge"', '"lower:hold"', 2, 1, "an effect is raise:"),

@@ -9,7 +9,7 @@ import pytest
 
 from risk.simulation.people import BINS
 from risk.simulation.shapes import LEVELS, Paid, Told, read_world
-from risk.simulation.stream import FRAUD_MAX, Plan, digest, simulate
+from risk.simulation.stream import FRAUD_MAX, Plan, Run, digest, simulate
 from service.rooms.payments.contract import CreatePaymentRequest, rule_errors
 
 START = dt.date(2026, 1, 5)
@@ -145,3 +145,44 @@ def test_there_is_more_on_a_saturday_and_after_salaries_than_on_a_tuesday(
 def test_a_world_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="to"):
         plan(**wrong)
+
+
+def test_the_same_world_lies_at_another_time_where_its_calendar_is_kept() -> None:
+    there = Plan(seed=1, start=START, days=14, payers=30, fraud=10.0)
+    later = msgspec.structs.replace(
+        there, start=START + dt.timedelta(weeks=40, days=2), calendar=START
+    )
+
+    here, moved = (list(simulate(read_world(), one)) for one in (there, later))
+
+    shift = dt.timedelta(weeks=40, days=2)
+    assert [one.at + shift for one in here] == [one.at for one in moved]
+    assert [one.body["amount"] for one in here if isinstance(one, Paid)] == [
+        one.body["amount"] for one in moved if isinstance(one, Paid)
+    ]
+
+
+def test_one_of_each_comes_in_the_day_after_the_last() -> None:
+    run = Run(read_world(), plan(days=10, payers=80))
+    last = max(one.at for one in run.events() if isinstance(one, Paid))
+
+    found = run.one_of_each()
+
+    assert list(found) == ["ordinary", "card_testing", "takeover", "scam"]
+    first = [some[0].at for some in found.values()]
+    assert first == sorted(first)
+    assert all(
+        last < one.at < last + dt.timedelta(days=2) for some in found.values() for one in some
+    )
+    assert len(found["ordinary"]) == 1
+    assert len({one.body["instrument"]["instrument_id"] for one in found["card_testing"]}) > 6
+
+
+def test_one_kind_of_fraud_may_come_more_often_than_the_others() -> None:
+    usual = plan(days=20, payers=120, fraud=10.0)
+    more = msgspec.structs.replace(usual, mix={"scam": 5.0, "takeover": 0.0})
+
+    found = Counter(one.scenario for one in simulate(read_world(), more) if isinstance(one, Paid))
+
+    assert found["takeover"] == 0
+    assert found["scam"] > found["card_testing"] / 2 > 0

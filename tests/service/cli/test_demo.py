@@ -104,7 +104,8 @@ def test_every_line_works_a_second_time(demo: Process, tmp_path: Path) -> None:
 
 @servers
 def test_two_demos_run_side_by_side_and_leave_nothing_behind() -> None:
-    with Process("demo", environment={}) as one, Process("demo", environment={}) as other:
+    bare = ("demo", "--bare")
+    with Process(*bare, environment={}) as one, Process(*bare, environment={}) as other:
         urls = {one.url, other.url}
         by_ctrl_c = one.stop(by=signal.SIGINT)
         by_term = other.stop(by=signal.SIGTERM)
@@ -113,6 +114,22 @@ def test_two_demos_run_side_by_side_and_leave_nothing_behind() -> None:
     assert by_ctrl_c == by_term == (0, "")
     assert not Path(one.ready["data_dir"]).exists()
     assert not Path(other.ready["data_dir"]).exists()
+
+
+def test_a_shop_has_lived_through_weeks_of_payments_and_labels(
+    told_once: tuple[Path, dict[str, Any]],
+) -> None:
+    history = told_once[1]["history"]
+
+    assert history["payments"] == sum(history["outcomes"].values()) > 1_000
+    assert history["labels"] > 30
+
+
+def test_a_bare_demo_has_no_history(tmp_path: Path) -> None:
+    said = Terminal(tmp_path).json("demo", "--once", "--port", "0", "--bare")
+
+    assert said["history"] is None
+    assert said["kinds"] == []
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_a_failure(tmp_path: Path) -> None:

@@ -47,10 +47,22 @@ def test_every_line_stands_alone_under_its_title(told: Told) -> None:
         assert printed[printed.index(one["line"]) - 1] == f"# {one['title']}"
 
 
-def test_frauds_that_were_stopped_are_shown_with_their_reasons(told: Told) -> None:
+def test_one_payment_of_each_kind_is_shown_with_its_reasons(told: Told) -> None:
     printed = shown(told)
 
-    assert [one["outcome"] for one in told.said["stopped"]] == ["decline", "hold"]
-    assert "6 cards or accounts used on this device within a day" in printed
+    outcomes = {one["scenario"]: one["outcome"] for one in told.said["kinds"]}
+    assert list(outcomes) == ["ordinary", "card_testing", "takeover", "scam"]
+    assert outcomes["ordinary"] == "approve"
+    assert {"approve"} & {
+        outcome for kind, outcome in outcomes.items() if kind != "ordinary"
+    } == set()
+    for one in told.said["kinds"]:
+        assert all(f"- {reason}" in printed for reason in one["reasons"])
+
+
+def test_what_was_stopped_besides_is_shown_in_both_languages(told: Told) -> None:
+    printed = shown(told)
+
+    assert [one["outcome"] for one in told.said["stopped"]] == ["hold"]
     assert "97% of the balance of 10,000.00 CNY goes to a new payee" in printed
-    assert "该设备一天内已使用 6 张卡或账户" in printed
+    assert "余额 10,000.00 CNY 中的 97% 转给新收款人" in printed

@@ -123,7 +123,7 @@ def _execute(request: Request, ports: Ports) -> Answer:
         told=None if row is None else model.from_row(row).facts,
     )
     reply = _submit(request, ports, command)
-    return answer_of(reply, execute_answer(reply, request))
+    return answer_of(reply, execute_answer(reply, request, ports))
 
 
 def _token(request: Request, ports: Ports) -> Answer:

@@ -27,27 +27,31 @@ def payment_answer(reply: Reply, request: Request, ports: Ports) -> PaymentAnswe
     said = reply.read(PaymentReply)
     token, token_state = _token(said, reply, request, ports)
     return PaymentAnswer(
-        **_common(said, reply, request), payment_token=token, payment_token_state=token_state
+        **_common(said, reply, request, ports), payment_token=token, payment_token_state=token_state
     )
 
 
-def execute_answer(reply: Reply, request: Request) -> ExecuteAnswer:
+def execute_answer(reply: Reply, request: Request, ports: Ports) -> ExecuteAnswer:
     """Return the answer to an execution: go, hold or stop."""
     said = reply.read(PaymentReply)
     assert said.decision is not None
     return ExecuteAnswer(
-        **_common(said, reply, request),
+        **_common(said, reply, request, ports),
         payment_token=None,
         payment_token_state=said.token_state,
         decision=said.decision,
     )
 
 
-def _common(said: PaymentReply, reply: Reply, request: Request) -> dict[str, Any]:
+def _common(said: PaymentReply, reply: Reply, request: Request, ports: Ports) -> dict[str, Any]:
     judged = said.judged
     return {
         **msgspec.structs.asdict(said.payment),
-        "assessment": None if judged is None else assessment_answer(judged, request),
+        "assessment": None
+        if judged is None
+        else assessments.answered(
+            judged, request, ports, currency=said.payment.amounts.currency, is_read=False
+        ),
         "challenge": None if said.challenge is None else _challenge(said.challenge),
         "warning": None,
         "hold": None if said.hold is None else _hold(said.hold),
@@ -86,11 +90,6 @@ def stored_claims(claims: PaymentClaims) -> TokenClaims:
     return msgspec.convert(claims, TokenClaims, from_attributes=True)
 
 
-def assessment_answer(judged: answers.Judged, request: Request) -> answers.AssessmentAnswer:
-    """Return a judgement in the caller's language; explained only to keys that may know."""
-    return assessments.answered(judged, language=request.language, scopes=request.caller.scopes)
-
-
 def _challenge(asked: answers.ChallengeAsked) -> answers.ChallengeAnswer:
     # The payer's dialog, and with it the secret by which a device proves, is not built yet.
     return answers.ChallengeAnswer(**msgspec.structs.asdict(asked), client_secret=None)
@@ -108,7 +107,7 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
         queries.events_of(payment.payment_id, tenant_id=tenant_id, merchant_id=caller.merchant_id)
     )
     judged = [
-        assessment_answer(one, request)
+        assessments.answered(one, request, ports, currency=payment.currency, is_read=True)
         for one in assessments.judgements(
             ports.reader.fetch(
                 assessments.ASSESSMENTS_OF(

@@ -2,6 +2,7 @@
 
 from service.rooms.assessments.public import Judge
 from service.rooms.payments.commands import endings, happen
+from service.rooms.payments.commands.again import judge_again_handler
 from service.rooms.payments.commands.create import create_payment_handler
 from service.rooms.payments.commands.execute import (
     execute_payment_handler,
@@ -24,6 +25,7 @@ def handlers(judge: Judge, *, issuer: str) -> tuple[Handler, ...]:
         create_payment_handler(judge, issuer=issuer),
         execute_payment_handler(judge),
         issue_token_handler(issuer=issuer),
+        judge_again_handler(judge),
         *happen.HANDLERS,
         endings.cancel_payment,
         endings.expire_payment,

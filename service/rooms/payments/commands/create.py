@@ -65,11 +65,11 @@ def _create_payment(
         return refusal
     assert settings is not None
     payment_id = ctx.new_id("pay")
-    facts = _facts(told, ctx.call)
+    facts = facts_of(told, ctx.call)
     judged = judge.judge(
         view,
         facts,
-        _known(view, told, facts, ctx, settings),
+        known_of(view, told, facts, ctx, settings),
         subject_id=payment_id,
         ctx=ctx,
     )
@@ -136,7 +136,8 @@ def _stage(told: PaymentFacts) -> Stage:
     return "payout" if told.kind == "payout" else "pre_payment"
 
 
-def _facts(told: PaymentFacts, call: Call) -> Facts:
+def facts_of(told: PaymentFacts, call: Call) -> Facts:
+    """Return a payment as risk judges it before it is made."""
     return judged_facts(
         told,
         stage=_stage(told),
@@ -146,7 +147,7 @@ def _facts(told: PaymentFacts, call: Call) -> Facts:
     )
 
 
-def _known(
+def known_of(
     view: View, told: PaymentFacts, facts: Facts, ctx: Context, settings: MerchantSettings
 ) -> Known:
     """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
@@ -291,7 +292,7 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     told = command.facts
     reads = [
         merchants.settings_read(call),
-        lists.hits_read(call, _facts(told, call)),
+        lists.hits_read(call, facts_of(told, call)),
         *judge.reads(_touched(told, call), call),
     ]
     if told.kind == "payout":

@@ -65,7 +65,7 @@ class Judged(Shape, frozen=True, kw_only=True):
     """`payment.judged`: a later judgement, or a hold's end, moved it."""
 
     at: Instant
-    action: Literal["prove", "fail", "lift", "end", "stop"]
+    action: Literal["prove", "fail", "judge_again", "lift", "end", "stop"]
     judgement: Judgement
 
 

@@ -14,11 +14,15 @@ from risk.assessment import Assessment
 from risk.assessment import Reason as JudgedReason
 from service.db.metadata import Instant
 from service.db.statements import Bound, Row, Statement
+from service.http.ports import Ports
 from service.http.problems import Language
+from service.http.routes import Request
 from service.kernel import answers
 from service.kernel.answers import Judged
+from service.kernel.money import Amount
 from service.rooms.assessments.contract import LIST_DAYS_DEFAULT, AssessmentQuery
 from service.rooms.assessments.model import Action, as_answered
+from service.rooms.assessments.queries.explaining import Explained, explained
 from service.rooms.assessments.tables import ACTIONS, ASSESSMENTS
 from service.rooms.challenges.tables import CHALLENGES, HOLDS
 from service.unit_of_work.commands import Mode
@@ -173,9 +177,26 @@ def judgements(rows: Iterable[Row]) -> list[Judged]:
 
 
 def answered(
-    judged: Judged, *, language: Language, scopes: frozenset[str]
+    judged: Judged,
+    request: Request,
+    ports: Ports,
+    *,
+    currency: str | None,
+    is_read: bool,
 ) -> answers.AssessmentAnswer:
-    """Return a judgement in the caller's language; explained only to keys that may know."""
+    """Return a judgement in the caller's language; explained only to keys that may know.
+
+    Args:
+        judged: The judgement, committed.
+        request: Who asks.
+        ports: Where what it was made from is read, for its reasons.
+        currency: Of what was judged; None where no money moves.
+        is_read: It is read again, so that the reasons of an approval are told as well.
+    """
+    explanation = None
+    if EXPLAIN_SCOPE in request.caller.scopes:
+        because = explained(judged, request, ports, is_read=is_read)
+        explanation = _explanation(judged, because, currency)
     return answers.AssessmentAnswer(
         id=judged.id,
         stage=judged.stage,
@@ -184,8 +205,8 @@ def answered(
         strategy=judged.strategy,
         arm=judged.arm,
         degraded=judged.degraded,
-        reasons=tuple(_reason(one, language) for one in judged.reasons),
-        explanation=_explanation(judged) if EXPLAIN_SCOPE in scopes else None,
+        reasons=tuple(_reason(one, request.language) for one in judged.reasons),
+        explanation=explanation,
     )
 
 
@@ -200,16 +221,25 @@ def _judgement(row: Row) -> Judged:
     return as_answered(row["assessment_id"], said)
 
 
-def _explanation(judged: Judged) -> answers.Explanation:
+def _explanation(judged: Judged, because: Explained, currency: str | None) -> answers.Explanation:
     likely = judged.probabilities
+    loss = None
+    if judged.expected_loss_minor is not None and currency is not None:
+        loss = msgspec.convert({"value": judged.expected_loss_minor, "currency": currency}, Amount)
     return answers.Explanation(
+        basis=judged.basis,
         probabilities=None if likely is None else msgspec.convert(likely, answers.Probabilities),
         percentile_30d=None,
-        expected_loss=None,
-        model=None,
-        contributions=None,
+        expected_loss=loss,
+        model=judged.model,
+        contributions=because.contributions,
+        contributions_to=because.to,
+        contributions_missing=because.missing,
         rules=judged.rules,
-        counterfactuals=None,
+        counterfactuals=tuple(
+            answers.Counterfactual(change=answers.Change(level=level), outcome=outcome)
+            for level, outcome in judged.counterfactuals
+        ),
         exemption=judged.exemption,
     )
 

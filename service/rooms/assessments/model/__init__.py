@@ -122,6 +122,10 @@ def as_answered(assessment_id: str, said: Assessment) -> answers.Judged:
         rules=tuple(answers.RuleShown(**msgspec.structs.asdict(one)) for one in said.rules),
         probabilities=said.probabilities,
         exemption=said.exemption.code if said.exemption else None,
+        basis=said.basis,
+        model=said.model,
+        expected_loss_minor=said.expected_loss_minor,
+        counterfactuals=tuple((one.level, one.outcome) for one in said.counterfactuals),
     )
 
 

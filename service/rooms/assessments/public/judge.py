@@ -1,65 +1,59 @@
-"""What payments ask of this room: a judgement, and giving back what one had counted."""
+"""Judges payments and actions under the strategy in force. Commits nothing itself."""
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from keys.sealing import Sealer
-from keys.translog import commitment
 from risk import events
 from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
 from risk.frauds import NORMAL_MAX_MILLI
 from risk.lists import ListHit
+from risk.scored import ModelRef, Scorer
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, entities, observations, vector
 from service.db.statements import Bound
 from service.rooms.assessments import store
 from service.rooms.assessments.model import (
-    FORCED,
     LEVEL_1,
     LEVEL_2,
     STATIC_QR,
     Counted,
     Touched,
-    as_answered,
     day_of,
-    means,
-    people,
     scopes_of,
+)
+from service.rooms.assessments.model.receipt import Noting, open_features
+from service.rooms.assessments.public.record import (
+    Record,
+    canonical,
+    canonical_inputs,
+    entry,
 )
 from service.state.entities import EntityKey, Observation
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context, View
 from service.unit_of_work.outcome import Change, Entry
 
-__all__ = [
-    "FORCED",
-    "Counted",
-    "Judge",
-    "Judged",
-    "Known",
-    "Touched",
-    "as_answered",
-    "give_back",
-    "last_change",
-    "last_change_read",
-    "means",
-    "open_features",
-    "people",
-]
-
 SCHEMA: Final = 1
 SALT_BYTES: Final = 32
+# What a score may take of a command's deadline: twenty times what it was measured to take, so
+# that a payment which is let through to it is answered in time.
+SCORER_BUDGET_NS: Final = 5_000_000
+ScorerState = Literal["none", "ready", "down", "late"]
 RATIO: Final = "payer_amount_to_normal"
-_ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rows of other rooms say about a payment; see risk.facts.Circumstances."""
+    """What the rows of other rooms say about a payment; see risk.facts.Circumstances.
+
+    Attributes:
+        features: As they stood when it was first judged; None to take them as they stand.
+    """
 
     preset: str
     has_small_consent: bool = False
@@ -73,6 +67,12 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     merchant_limit_minor: int | None = None
     lists: tuple[ListHit, ...] = ()
     credentials_changed_at: dt.datetime | None = None
+    features: FeatureVector | None = None
+
+
+# What a judgement is made again for, once the scorer is back, where it stopped somebody.
+WITHOUT_SCORE: Final = frozenset({"scorer_down", "scorer_late"})
+STOPPED: Final = frozenset({"challenge", "review", "hold"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,17 +102,27 @@ class Judge:
     Another strategy comes into force between batches only, so that a batch has one.
     """
 
-    def __init__(self, strategy: Strategy, sealer: Sealer) -> None:
+    def __init__(self, strategy: Strategy, sealer: Sealer, scorer: Scorer | None = None) -> None:
         self._strategy = strategy
         self._sealer = sealer
+        self._scorer = scorer
 
     @property
     def strategy(self) -> Strategy:
         """The strategy that decides."""
         return self._strategy
 
-    def switch(self, strategy: Strategy) -> None:
+    @property
+    def is_scoring(self) -> bool:
+        """Whether the strategy's model scores, where it has one."""
+        return self._strategy.model is None or self._scorer is not None
+
+    def switch(self, strategy: Strategy, scorer: Scorer | None = None) -> None:
         """Judge by another strategy from here on; never called while a batch runs.
+
+        Args:
+            strategy: The strategy.
+            scorer: Its model, mapped; None where it has none, or it cannot score.
 
         Raises:
             ValueError: It reads other features than those that are kept.
@@ -120,6 +130,7 @@ class Judge:
         if strategy.features.id != self._strategy.features.id:
             raise ValueError(f"strategy {strategy.id} reads other features")
         self._strategy = strategy
+        self._scorer = scorer
 
     def keys(self, facts: Facts | Touched, call: Call) -> list[str]:
         """Return what a judgement spends from, so that no two of a batch share it."""
@@ -146,17 +157,20 @@ class Judge:
             subject_id: The payment; None for what is judged by itself and has no other id.
             ctx: Time, ids, entropy.
         """
-        features = self.features(view, facts, ctx.call)
+        features = known.features or self.features(view, facts, ctx.call)
         circumstances = self._circumstances(view, facts, known, ctx)
-        assessment = events.judge(facts, circumstances, features, self._strategy)
+        noting = None
+        if circumstances.scorer == "ready" and self._scorer is not None:
+            noting = Noting(self._scorer)
+        assessment = events.judge(facts, circumstances, features, self._strategy, noting)
         assessment_id = ctx.new_id("asm")
         counted, spends = self._spends(facts, known, assessment, ctx)
-        record = _Record(
+        record = Record(
             assessment_id=assessment_id,
             subject_id=subject_id or assessment_id,
             assessment=assessment,
-            inputs=canonical_inputs(facts, circumstances),
-            features=_canonical(features),
+            inputs=canonical_inputs(facts, circumstances, noting.said if noting else None),
+            features=canonical(features),
             salt=ctx.entropy(SALT_BYTES),
         )
         return Judged(
@@ -175,8 +189,12 @@ class Judge:
                 for one in observations(facts, is_declined=assessment.outcome == "decline")
             ),
             counted=counted,
-            changes=(Change(bound=self._row(record, ctx)), *spends),
-            entry=_entry(record),
+            changes=(
+                Change(bound=self._row(record, ctx)),
+                *self._again(record, facts, known, ctx),
+                *spends,
+            ),
+            entry=entry(record),
         )
 
     def features(self, view: View, facts: Facts, call: Call) -> FeatureVector:
@@ -204,12 +222,9 @@ class Judge:
             call: Whose payment it is.
             subject_id: The payment.
         """
-        row = view.maybe(self.normal_read(call, subject_id))
-        if row is None:
+        found = self.first_features(view, call, subject_id)
+        if found is None:
             return False
-        found = open_features(
-            row["features"], assessment_id=row["assessment_id"], sealer=self._sealer
-        )
         # An older version's vector may lack it.
         ratio = found.value(RATIO) if RATIO in found.names else None
         return isinstance(ratio, int | float) and ratio <= NORMAL_MAX_MILLI
@@ -253,7 +268,19 @@ class Judge:
             merchant_limit_minor=known.merchant_limit_minor,
             lists=known.lists,
             credentials_changed_at=known.credentials_changed_at,
+            scorer=self._scorer_state(ctx),
         )
+
+    def _scorer_state(self, ctx: Context) -> ScorerState:
+        """Return whether the strategy's model may score this payment, and in time."""
+        model = self._strategy.model
+        if model is None:
+            return "none"
+        if self._scorer is None or _is_refused(model, ctx.call):
+            return "down"
+        if ctx.left_ns is not None and ctx.left_ns < SCORER_BUDGET_NS:
+            return "late"
+        return "ready"
 
     def _spends(
         self, facts: Facts, known: Known, assessment: Assessment, ctx: Context
@@ -283,7 +310,46 @@ class Judge:
             Change(bound=bound) for bound in store.spend(counted, use, day_limits, ctx.call)
         )
 
-    def _row(self, record: "_Record", ctx: Context) -> Bound:
+    def _again(
+        self, record: Record, facts: Facts, known: Known, ctx: Context
+    ) -> tuple[Change, ...]:
+        """Return what has a judgement made again, where only a score was lacking for it."""
+        said, model = record.assessment, self._strategy.model
+        is_owed = (
+            WITHOUT_SCORE & set(said.degraded)
+            and said.outcome in STOPPED
+            and facts.stage in COUNTED_AT
+            and known.forced is None
+        )
+        if not is_owed or model is None or _is_refused(model, ctx.call):
+            return ()
+        insert = store.INSERT_AGAIN(
+            tenant_id=ctx.call.tenant_id,
+            assessment_id=record.assessment_id,
+            merchant_id=ctx.call.merchant_id,
+            mode=ctx.call.mode,
+            subject_id=record.subject_id,
+            judged_at=ctx.now,
+            done_at=None,
+        )
+        return (Change(bound=insert),)
+
+    def first_features(self, view: View, call: Call, subject_id: str) -> FeatureVector | None:
+        """Return the features that a payment was first judged by, as they stood then.
+
+        Args:
+            view: Holds the row of `normal_read`.
+            call: Whose payment it is.
+            subject_id: The payment.
+        """
+        row = view.maybe(self.normal_read(call, subject_id))
+        if row is None:
+            return None
+        return open_features(
+            row["features"], assessment_id=row["assessment_id"], sealer=self._sealer
+        )
+
+    def _row(self, record: Record, ctx: Context) -> Bound:
         return store.INSERT_ASSESSMENT(
             tenant_id=ctx.call.tenant_id,
             assessment_id=record.assessment_id,
@@ -306,82 +372,9 @@ class Judge:
         )
 
 
-class _Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The receipt's parts: what is stored, and what the log commits to."""
+def _is_refused(model: ModelRef, call: Call) -> bool:
+    """Say whether a model never scores for a caller.
 
-    assessment_id: str
-    subject_id: str
-    assessment: Assessment
-    inputs: bytes
-    features: bytes
-    salt: bytes
-
-
-def canonical_inputs(facts: Facts, circumstances: Circumstances) -> bytes:
-    """Return the canonical bytes (RFC 8785) of everything a judgement was made from."""
-    # Levels are numbers; as members they are written as text.
-    known = msgspec.to_builtins(circumstances, str_keys=True)
-    return _canonical({"facts": facts, "circumstances": known})
-
-
-def _canonical(value: object) -> bytes:
-    """Return canonical bytes of values whose names are ASCII and whose numbers are integers.
-
-    For those msgspec's sorted encoding gives the bytes of RFC 8785; a test holds the two equal.
+    What was learned from made-up payments says nothing about anybody's money.
     """
-    return _ENCODER.encode(value)
-
-
-def open_features(sealed: bytes, *, assessment_id: str, sealer: Sealer) -> FeatureVector:
-    """Return the feature vector of a stored assessment.
-
-    Raises:
-        keys.sealing.NotOpened: The key is another one, or the row was changed.
-    """
-    plain = sealer.open(sealed, bound_to=f"assessments.features:{assessment_id}")
-    return msgspec.json.decode(plain, type=FeatureVector)
-
-
-def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
-    """Return the changes that give an exemption back; the caller guards that it happens once."""
-    return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
-
-
-def last_change_read(call: Call, payer_key: str) -> Bound:
-    """Return the read to declare for `last_change`."""
-    return store.LAST_CHANGE(
-        tenant_id=call.tenant_id,
-        merchant_id=call.merchant_id,
-        mode=call.mode,
-        payer_key=payer_key,
-    )
-
-
-def last_change(view: View, call: Call, payer_key: str) -> dt.datetime | None:
-    """Return when a payer's newest change of a credential took effect; None if none is known."""
-    row = view.maybe(last_change_read(call, payer_key))
-    return None if row is None else row["credentials_changed_at"]
-
-
-def _entry(record: _Record) -> Entry:
-    judged = record.assessment
-    is_own = record.subject_id == record.assessment_id
-    return Entry(
-        kind="assessment.made" if is_own else "payment.assessed",
-        subject=record.assessment_id,
-        payment=None if is_own else record.subject_id,
-        strategy=judged.strategy,
-        fields={
-            "stage": judged.stage,
-            "outcome": judged.outcome,
-            "level": judged.level,
-            "reason": judged.reason_code,
-            "degraded": list(judged.degraded),
-            "liability": judged.liability,
-            "exemption": judged.exemption.code if judged.exemption else None,
-            "feature_set": judged.feature_set,
-            # Salted, so that the log says nothing about a payer whose salt was destroyed.
-            "inputs": commitment(record.salt, record.inputs).hex(),
-            "features": commitment(record.salt, record.features).hex(),
-        },
-    )
+    return model.origin == "simulated" and call.mode == "live"

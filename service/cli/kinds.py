@@ -1,0 +1,89 @@
+"""One payment of each kind, as the demo tries and shows it: ordinary, and three frauds."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from risk.simulation.shapes import Paid, Scenario
+
+Language = Literal["en", "zh"]
+# Sends a payment once, or again for its answer in another language; gives the answer's body.
+Post = Callable[[Paid, Language], dict[str, Any]]
+TRIES_MAX: Final = 12
+REASONS_MAX: Final = 3
+NOT_STOPPED: Final = "approve"
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """One payment of a kind, and what became of it.
+
+    Attributes:
+        scenario: Which kind; whoever judged it was not told.
+        tried: What was done, for people.
+        tries: How many payments there were until this one, itself included.
+        request: The payment.
+        outcome: Of it.
+        score: 0 to 1,000; None where nothing scores.
+        risk_level: Of it.
+        basis: What it was judged by: a model, a cold start, rules alone; None: not told.
+        reasons: Why, in English and then in Chinese, as officers read it.
+    """
+
+    scenario: Scenario
+    tried: str
+    tries: int
+    request: dict[str, Any]
+    outcome: str
+    score: int | None
+    risk_level: str
+    basis: str | None
+    reasons: tuple[str, ...]
+
+
+def try_each(found: dict[Scenario, list[Paid]], post: Post) -> tuple[Kind, ...]:
+    """Return one payment of each kind: the first that is stopped, or the last that was tried."""
+    return tuple(_try(scenario, some[:TRIES_MAX], post) for scenario, some in found.items())
+
+
+def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
+    shown, answer, tries = some[0], post(some[0], "en"), 1
+    for paid in some[1:]:
+        if answer["outcome"] != NOT_STOPPED:
+            break
+        shown, answer, tries = paid, post(paid, "en"), tries + 1
+    chinese = post(shown, "zh")
+    assessment = answer["assessment"]
+    reasons = [
+        one["text"]
+        for told in (assessment, chinese["assessment"])
+        for one in told["reasons"][:REASONS_MAX]
+    ]
+    return Kind(
+        scenario=scenario,
+        tried=_told(shown, tries),
+        tries=tries,
+        request=shown.body,
+        outcome=answer["outcome"],
+        score=assessment["score"],
+        risk_level=assessment["risk_level"],
+        basis=assessment.get("basis"),
+        reasons=tuple(reasons),
+    )
+
+
+def _told(paid: Paid, tries: int) -> str:
+    """Return what was done, in one line."""
+    body = paid.body
+    who, payee = body["payer"].get("payer_id", "a guest"), body["payee"]["name"]
+    money = f"{body['amount']['value'] / 100:,.2f} yuan"
+    match paid.scenario:
+        case "card_testing":
+            return f"a thief tries stolen cards at {payee}: no. {tries} with {money}"
+        case "takeover":
+            return f"a thief signs in as {who}, on a new phone abroad: {money} to {payee}"
+        case "scam":
+            how = " while on the phone" if body["device"]["call_active"] else ""
+            return f"{who} is talked into sending {money} to a stranger{how}"
+        case _:
+            return f"{who} pays {payee} {money}, as on most days"
