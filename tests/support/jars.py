@@ -134,6 +134,8 @@ class Tally(State):
         currency: str,
         is_declined: bool | None = None,
         others: Mapping[str, str] = MappingProxyType({}),
+        *,
+        ratio_milli: int | None = None,
     ) -> None:
         self.count += 1
         self.total += amount_minor

@@ -50,6 +50,8 @@ class Tally(State):
         currency: str,
         is_declined: bool | None = None,
         others: Mapping[str, str] = MappingProxyType({}),
+        *,
+        ratio_milli: int | None = None,
     ) -> None:
         self.count += 1
         self.amount_minor += amount_minor
