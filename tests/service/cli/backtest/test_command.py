@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scored import a_model, with_model
 from tests.support.terminal import Terminal
 
 HEAD = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD"
+NAMED = ("sha256", "origin", "feature_set", "inputs")
 
 
 @pytest.fixture
@@ -69,6 +71,34 @@ def test_it_compares_with_the_strategy_in_force(
 
     assert found["before"] == found["after"] == made["strategy_id"]
     assert found["transitions"] == {}
+
+
+@pytest.fixture
+def modelled(folder: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """Return the folder of a strategy with a model, and the model's file."""
+    file = tmp_path / "some.pgmodel"
+    file.write_bytes(a_model())
+    named = with_model(a_model()).strategy.model
+    assert named is not None
+    said = [f"{name} = {json.dumps(getattr(named, name))}" for name in NAMED]
+    (folder / "model.toml").write_text("\n".join(said))
+    return folder, file
+
+
+def test_a_strategy_with_a_model_is_tried_with_its_file(
+    fresh: Terminal, file: Path, modelled: tuple[Path, Path]
+) -> None:
+    folder, model = modelled
+
+    asked = fresh.json("backtest", file, "--strategy", folder)
+    other = fresh.json("backtest", file, "--strategy", folder, "--model", file)
+    nowhere = fresh.json("backtest", file, "--strategy", folder, "--model", folder / "none")
+    found = fresh.json("backtest", file, "--strategy", folder, "--model", model)
+
+    assert asked["error"]["code"] == "model_missing"
+    assert other["error"]["code"] == "model_invalid"
+    assert nowhere["error"]["code"] == "file_unreadable"
+    assert found["payments"] == 30
 
 
 @pytest.mark.parametrize(
