@@ -31,7 +31,7 @@ from service.secrets import open_secrets
 from service.settings import Settings
 from service.unit_of_work.commands import Submit
 
-TRAIN_S: Final = 60.0
+TRAIN_S: Final = 120.0
 FILE: Final = "history.csv"
 LOG: Final = "training.log"
 FOLDER: Final = "model"
