@@ -60,7 +60,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
         resampled: The same of each resample of payers, for the interval of the mean.
         calibration: None where scores are no probabilities.
         precision_recall: Precision over recall.
-        histogram: How many good payments, and frauds, have which log10 of probability.
+        histogram: How many good payments, and frauds, have which probability; None as above.
     """
 
     rows: int
@@ -69,7 +69,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     resampled: dict[str, list[float]]
     calibration: Calibration | None
     precision_recall: Curve
-    histogram: "Histogram"
+    histogram: "Histogram | None"
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ def figures(tested: Tested, *, top: int, seed: int, is_probability: bool = True)
         resampled={name: more for name, (_, more) in found.items()},
         calibration=calibration(tested.probability, tested.fraud) if is_probability else None,
         precision_recall=_thinned(*ranking.precision_recall()),
-        histogram=_histogram(tested.probability, tested.fraud),
+        histogram=_histogram(tested.probability, tested.fraud) if is_probability else None,
     )
 
 

@@ -1,6 +1,6 @@
 """A model's inputs over a whole history, for the rows asked: made entity by entity, kept small."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -39,16 +39,8 @@ def matrix(
     """
     found = np.empty((len(rows), len(names)), np.float32)
     place = {name: number for number, name in enumerate(names)}
-    for entity, features in _by_entity(strategy, place):
-        # Nothing names one of them, so that all rows would be taken for those of one entity.
-        if np.all(history.columns.keys[features[0].entity] == ABSENT):
-            found[:, [place[one.name] for one in features]] = np.nan
-            continue
-        note(f"features of {entity}: {len(features)}")
-        made = compute(history.columns, make_feature_set(features))
-        for name, values in made.items():
-            own = values[rows]
-            found[:, place[name]] = np.where(own == MISSING, np.nan, own)
+    for name, values in _made(history, strategy, place, rows, note):
+        found[:, place[name]] = np.where(values == MISSING, np.nan, values)
     told = Told(history, strategy)
     for name in names:
         if name not in strategy.features.names:
@@ -56,7 +48,27 @@ def matrix(
     return found
 
 
-def _by_entity(strategy: Strategy, names: dict[str, int]) -> Iterator[tuple[str, list[Feature]]]:
+def features_of(
+    history: History, strategy: Strategy, names: Sequence[str], rows: Ints, note: Note = silent
+) -> dict[str, Ints]:
+    """Return features of rows as `compute` makes them, shape (rows,) each; `MISSING` for none."""
+    return dict(_made(history, strategy, names, rows, note))
+
+
+def _made(
+    history: History, strategy: Strategy, names: Container[str], rows: Ints, note: Note
+) -> Iterator[tuple[str, Ints]]:
+    for entity, features in _by_entity(strategy, names):
+        # Nothing names one of them, so that all rows would be taken for those of one entity.
+        if np.all(history.columns.keys[features[0].entity] == ABSENT):
+            yield from ((one.name, np.full(len(rows), MISSING, np.int64)) for one in features)
+            continue
+        note(f"features of {entity}: {len(features)}")
+        for name, values in compute(history.columns, make_feature_set(features)).items():
+            yield name, values[rows]
+
+
+def _by_entity(strategy: Strategy, names: Container[str]) -> Iterator[tuple[str, list[Feature]]]:
     """Yield the features asked for, those of one entity together: they share its order of rows."""
     asked = [one for one in strategy.features.features if one.name in names]
     asked.sort(key=lambda one: one.entity)

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from risk.offline.columns import MISSING, Ints
+from risk.offline.columns import MISSING
 from risk.offline.history import Told
+
+Ints = npt.NDArray[np.int64]
 
 
 def columns_of(

@@ -7,7 +7,6 @@ from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import xgboost
 
 from risk.models.manifest import GOLDEN_ROWS, HEADS, Calibration, HeadName, Trained
 from risk.models.model import About, make_model
@@ -24,7 +23,7 @@ from risk.offline.history import EPOCH, History
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
 from risk.offline.split import Window
-from risk.offline.train import FRAUDS_MIN, Examples, TrainedHead, train_head
+from risk.offline.train import FRAUDS_MIN, Examples, TrainedHead, engine, train_head
 from risk.strategy import Strategy
 
 Ints = npt.NDArray[np.int64]
@@ -177,7 +176,7 @@ def packed(learnt: Learnt, named: Named, strategy: Strategy) -> bytes:
             data_sha256=learnt.sha256,
         ),
         metrics=metrics_of(learnt.heads),
-        engine={"xgboost": xgboost.__version__},
+        engine=engine(),
     )
     heads = {
         name: Packed(

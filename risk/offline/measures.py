@@ -5,7 +5,6 @@ sorting only once. No measure knows where a score comes from.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Final, NamedTuple
 
 import msgspec
@@ -54,19 +53,12 @@ class Ranking:
         by_score = self.score[self.order]
         self._ends: Final = np.flatnonzero(np.r_[by_score[1:] != by_score[:-1], True])
 
-    @cached_property
-    def _own(self) -> tuple[Floats, Floats]:
-        return self._counts(None)
-
     def counts(self, weight: Ints | None = None) -> tuple[Floats, Floats]:
         """Return caught frauds and good payments flagged at each threshold, the highest first.
 
         Args:
             weight: Shape (n,), how often each row counts; once where it is None.
         """
-        return self._own if weight is None else self._counts(weight)
-
-    def _counts(self, weight: Ints | None) -> tuple[Floats, Floats]:
         count = np.ones(len(self.order)) if weight is None else weight[self.order].astype(float)
         fraud = self.fraud[self.order]
         caught = np.cumsum(np.where(fraud, count, 0.0))[self._ends]

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from risk.cold_start import names_read
 from risk.offline.book import book_features
+from risk.offline.cold_start import unlike_of_rows
 from risk.offline.evaluate import Tested
-from risk.offline.examples import matrix, varied
+from risk.offline.examples import features_of, matrix, varied
 from risk.offline.history import History
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
@@ -48,12 +50,14 @@ class Trial(NamedTuple):
         head: What was trained.
         rows: Learnt from.
         test: Rows of the history that were tried.
+        unlike: What the cold start says of them, which needs no label; None beside book features.
     """
 
     tested: Tested
     head: TrainedHead
     rows: int
     test: Ints
+    unlike: Ints | None
 
 
 class Prepared(NamedTuple):
@@ -62,15 +66,21 @@ class Prepared(NamedTuple):
     Attributes:
         rows: Of the history, rising.
         inputs: Shape (rows, names).
+        unlike: Score of the cold start, by row.
     """
 
     rows: Ints
     inputs: Inputs
     names: tuple[str, ...]
+    unlike: Ints | None = None
 
     def of(self, rows: Ints) -> Inputs:
         """Return the inputs of some of the rows."""
-        return self.inputs[np.searchsorted(self.rows, rows)]
+        return self.inputs[self.places(rows)]
+
+    def places(self, rows: Ints) -> Ints:
+        """Return where some of the rows stand."""
+        return np.searchsorted(self.rows, rows)
 
 
 def run(
@@ -108,7 +118,8 @@ def run(
             second=history.columns.second[test],
             amount_minor=history.columns.amount_minor[test],
         )
-        found.append(Trial(tested, head, len(rows), test))
+        unlike = None if prepared.unlike is None else prepared.unlike[prepared.places(test)]
+        found.append(Trial(tested, head, len(rows), test, unlike))
     return found
 
 
@@ -140,7 +151,10 @@ def _prepare(
     told = history._replace(columns=columns._replace(labels=outcomes.labels(columns.second)))
     made = matrix(told, strategy, plan.names, rows, note)
     kept = varied(made)
-    return Prepared(rows, made[:, kept], tuple(plan.names[place] for place in kept))
+    cold = features_of(told, strategy, names_read(strategy.cold_start), rows, note)
+    unlike = unlike_of_rows(strategy.cold_start, cold, columns.amount_minor[rows]).score
+    names = tuple(plan.names[place] for place in kept)
+    return Prepared(rows, made[:, kept], names, unlike)
 
 
 def _train(

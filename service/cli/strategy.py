@@ -57,10 +57,13 @@ def strategy() -> None:
 
 @strategy.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="File of a model that it is to judge by."
+)
 @reporting
-def new(screen: Screen, folder: Path) -> None:
+def new(screen: Screen, folder: Path, model: Path | None) -> None:
     """Write the strategy that comes with Payguard into the new FOLDER, to start from."""
-    files = write_start(folder)
+    files = write_start(folder, model)
     screen.show({"folder": str(folder), "files": files}, f"{len(files)} files in {folder}")
 
 

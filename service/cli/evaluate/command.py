@@ -42,14 +42,12 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     Raises:
         Failure: The file does not hold what the protocol asks for.
     """
-    import xgboost
-
     from risk.models.inputs import input_names
-    from risk.offline.evaluate import figures
     from risk.offline.measures import NotMeasurable
-    from risk.offline.train import GRID
+    from risk.offline.train import GRID, engine
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
+    from service.cli.evaluate.measuring import found_of
     from service.cli.evaluate.report import Source, made
     from service.cli.train.reading import read
 
@@ -68,7 +66,7 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         trials = run(read_in.history, outcomes, strategy, plan, screen.note)
         screen.note("measuring")
         found = [
-            figures(trial.tested, top=asked.cards_a_day, seed=asked.seed + number)
+            found_of(trial, read_in.history, strategy, asked, seed=asked.seed + number)
             for number, trial in enumerate(trials)
         ]
     except (TooFewFrauds, NotMeasurable) as error:
@@ -79,10 +77,10 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         ) from error
     source = Source(
         data_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        engine={"xgboost": xgboost.__version__},
+        engine=engine(),
         feature_set=strategy.features.id,
     )
-    return made(asked, source, trials, found)
+    return made(asked, source, found)
 
 
 def _write(path: Path, text: str) -> None:

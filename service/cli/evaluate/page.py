@@ -1,5 +1,6 @@
 """One HTML page of an evaluation that needs no other file: tables, pictures, both languages."""
 
+import math
 from collections.abc import Iterable
 from html import escape
 from typing import Final
@@ -66,6 +67,13 @@ def _pictures(found: Evaluation) -> Iterable[str]:
             "落在对角线上即概率名副其实。",
         )
     for one in found.folds:
+        if one.costs:
+            yield _figure(
+                _cost(one),
+                f"Cost of the week from {one.test_from} against the threshold from which the best"
+                " fixed rule acts; the level line is the rule of least expected cost.",
+                f"{one.test_from} 起一周的成本随固定阈值的变化; 水平线为最小期望成本规则。",
+            )
         yield _figure(
             _scores(one),
             f"Scores of the test week from {one.test_from}: how many good payments and how many"
@@ -116,8 +124,23 @@ def _point(one: Bin) -> tuple[float, float]:
     return one.said, one.came
 
 
+def _cost(one: Fold) -> str:
+    found = one.costs[0]
+    points = [(max(at, LEAST), cost) for at, cost in found.curve]
+    most = max(cost for _, cost in points)
+    low = 10.0 ** math.floor(math.log10(max(found.rule_minor, 1.0)))
+    rule = Line([(LEAST, found.rule_minor), (1.0, found.rule_minor)])
+    return lines(
+        f"Cost from {one.test_from} / 成本",
+        logarithmic("threshold / 阈值", LEAST, 1.0),
+        logarithmic("minor units / 最小货币单位", low, max(most, low * 10.0)),
+        {f"{found.best.action} from / 起": Line(points), "least expected / 最小期望": rule},
+    )
+
+
 def _scores(one: Fold) -> str:
     found = one.histogram
+    assert found is not None, "a model says probabilities"
     middles = [
         max((low * high) ** 0.5, LEAST)
         for low, high in zip(found.borders[:-1], found.borders[1:], strict=True)

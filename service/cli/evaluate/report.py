@@ -1,12 +1,13 @@
 """What an evaluation found: numbers for programs, tables for people. Measures nothing itself."""
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 
 from risk.offline.calibration import Calibration
+from risk.offline.costing import Costed
 from risk.offline.evaluate import (
     CALIBRATED,
     MEASURES,
@@ -37,9 +38,12 @@ NAMES: Final = {
     "slope_off": "slope off 1 by",
     "brier": "Brier",
     "brier_constant": "Brier of a constant",
+    "cost_1000": "cost / best threshold's",
+    "cost_500": "the same, costs halved",
+    "cost_2000": "the same, costs doubled",
 }
 # Of these a goal is the greatest value, of all others the least.
-AT_MOST: Final = frozenset({"ece", "riskiest", "slope_off"})
+AT_MOST: Final = frozenset({"ece", "riskiest", "slope_off", "cost_1000", "cost_500", "cost_2000"})
 INPUTS_SHOWN: Final = 15
 _NONE: Final = "-"
 
@@ -51,6 +55,8 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
         learnt_from: Payments that its model learnt from, `frauds_learnt` of them fraud.
         rows: Payments that it was tried on, `frauds` of them fraud.
         inputs: The most useful ones, with their share of what all told.
+        cold_start: What a score without any label measures on the same payments.
+        costs: As in the costs file, halved and doubled; empty where currencies differ.
     """
 
     test_from: dt.date
@@ -63,7 +69,32 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration | None
     inputs: dict[str, float]
     precision_recall: Curve
-    histogram: Histogram
+    histogram: Histogram | None
+    cold_start: dict[str, Interval]
+    costs: tuple[Costed, ...]
+
+
+class Found(NamedTuple):
+    """What was measured on one fold.
+
+    Attributes:
+        cold_start: Of the score without labels; None where there is none.
+    """
+
+    trial: Trial
+    figures: Figures
+    cold_start: Figures | None
+    costs: tuple[Costed, ...]
+
+
+class CostMeans(msgspec.Struct, frozen=True, kw_only=True):
+    """Means over folds, minor units; see `Costed`."""
+
+    scale_milli: int
+    rule_minor: float
+    best_minor: float
+    approve_minor: float
+    truth_minor: float
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +115,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         means: Over folds, with the 95 % interval of resampled payers.
         deviations: Standard deviations over folds.
         calibration: Means over folds.
+        cold_start: Means over folds of the score without labels.
+        costs: One for each scale.
     """
 
     protocol: str
@@ -95,6 +128,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     means: dict[str, Interval]
     deviations: dict[str, float]
     calibration: dict[str, float]
+    cold_start: dict[str, Interval]
+    costs: tuple[CostMeans, ...]
     goals: tuple[Goal, ...]
     published: tuple[Published, ...]
 
@@ -112,18 +147,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     feature_set: str
 
 
-def made(
-    protocol: Protocol, source: Source, trials: Sequence[Trial], found: Sequence[Figures]
-) -> Evaluation:
+def made(protocol: Protocol, source: Source, found: Sequence[Found]) -> Evaluation:
     """Return the report of all folds.
 
     Args:
         protocol: What was measured.
         source: With what.
-        trials: One for each fold.
-        found: Their figures.
+        found: One for each fold.
     """
-    means, calibrated = mean(found), mean_calibration(found)
+    figures = [one.figures for one in found]
+    means, calibrated = mean(figures), mean_calibration(figures)
+    cold = [one.cold_start for one in found if one.cold_start is not None]
+    costs = tuple(_cost_means(each) for each in zip(*(one.costs for one in found), strict=True))
     return Evaluation(
         protocol=protocol.name,
         title=protocol.title,
@@ -131,31 +166,53 @@ def made(
         engine=source.engine,
         feature_set=source.feature_set,
         folds=tuple(
-            _fold(start, trial, one)
-            for start, trial, one in zip(protocol.test_from, trials, found, strict=True)
+            _fold(start, one) for start, one in zip(protocol.test_from, found, strict=True)
         ),
         means=means,
-        deviations=spread(found),
+        deviations=spread(figures),
         calibration=calibrated,
-        goals=tuple(_goals(protocol.goals, means, calibrated)),
+        cold_start=mean(cold) if cold else {},
+        costs=costs,
+        goals=(*_goals(protocol.goals, means, calibrated), *map(_cost_goal, costs)),
         published=protocol.published,
     )
 
 
-def _fold(start: dt.date, trial: Trial, found: Figures) -> Fold:
+def _fold(start: dt.date, one: Found) -> Fold:
     return Fold(
         test_from=start,
-        learnt_from=trial.rows,
-        frauds_learnt=trial.head.frauds,
-        rows=found.rows,
-        frauds=found.frauds,
-        recipe=trial.head.recipe,
-        measures=found.measures,
-        calibration=found.calibration,
-        inputs=dict(list(trial.head.gain.items())[:INPUTS_SHOWN]),
-        precision_recall=found.precision_recall,
-        histogram=found.histogram,
+        learnt_from=one.trial.rows,
+        frauds_learnt=one.trial.head.frauds,
+        rows=one.figures.rows,
+        frauds=one.figures.frauds,
+        recipe=one.trial.head.recipe,
+        measures=one.figures.measures,
+        calibration=one.figures.calibration,
+        inputs=dict(list(one.trial.head.gain.items())[:INPUTS_SHOWN]),
+        precision_recall=one.figures.precision_recall,
+        histogram=one.figures.histogram,
+        cold_start={} if one.cold_start is None else one.cold_start.measures,
+        costs=one.costs,
     )
+
+
+def _cost_means(folds: Sequence[Costed]) -> CostMeans:
+    def mean_of(values: Iterable[float]) -> float:
+        return sum(values) / len(folds)
+
+    return CostMeans(
+        scale_milli=folds[0].scale_milli,
+        rule_minor=mean_of(one.rule_minor for one in folds),
+        best_minor=mean_of(one.best.cost_minor for one in folds),
+        approve_minor=mean_of(one.approve_minor for one in folds),
+        truth_minor=mean_of(one.truth_minor for one in folds),
+    )
+
+
+def _cost_goal(one: CostMeans) -> Goal:
+    """Return that the rule costs at most what the best threshold in hindsight does."""
+    share = one.rule_minor / one.best_minor if one.best_minor else 1.0
+    return Goal(measure=f"cost_{one.scale_milli}", goal=1.0, found=share, is_met=share <= 1.0)
 
 
 def _goals(
@@ -181,6 +238,7 @@ def text_of(found: Evaluation) -> str:
         f"{found.protocol}: {found.title.en}\n{found.title.zh}",
         _measures(found),
         _calibration(found),
+        _costs(found),
         _goals_table(found),
     ]
     return "\n\n".join(one for one in blocks if one)
@@ -197,6 +255,9 @@ def _measures(found: Evaluation) -> str:
     rows.append(("mean", "", "", *(_value(found.means[one]) for one in MEASURES)))
     rows.append(("its 95 % interval", "", "", *(_range(found.means[one]) for one in MEASURES)))
     rows.append(("sd of folds", "", "", *(f"{found.deviations[one]:.3f}" for one in MEASURES)))
+    if found.cold_start:
+        cells = (_value(found.cold_start[one]) for one in MEASURES)
+        rows.append(("cold start, without labels, mean", "", "", *cells))
     for other in found.published:
         values = (getattr(other, one, None) for one in MEASURES)
         cells = (_NONE if one is None else f"{one:.3f}" for one in values)
@@ -213,6 +274,33 @@ def _calibration(found: Evaluation) -> str:
         values = (getattr(one.calibration, name) for name in CALIBRATED)
         rows.append((str(one.test_from), *(f"{value:.4f}" for value in values)))
     rows.append(("mean", *(f"{found.calibration[name]:.4f}" for name in CALIBRATED)))
+    return table(rows)
+
+
+def _costs(found: Evaluation) -> str:
+    if not found.costs:
+        return ""
+    rows: list[tuple[str, ...]] = [
+        (
+            "cost of a week, minor units",
+            "approve all",
+            "best threshold in hindsight",
+            "least expected cost",
+            "truth known",
+            "rule / threshold",
+        )
+    ]
+    for one in found.costs:
+        values = (one.approve_minor, one.best_minor, one.rule_minor, one.truth_minor)
+        share = _cost_goal(one).found
+        cells = (f"{value:,.0f}" for value in values)
+        rows.append((f"costs x {one.scale_milli / 1_000:g}, mean", *cells, f"{share:.4f}"))
+    for fold in found.folds:
+        own = fold.costs[0]
+        values = (own.approve_minor, own.best.cost_minor, own.rule_minor, own.truth_minor)
+        cells = (f"{value:,.0f}" for value in values)
+        share = own.rule_minor / own.best.cost_minor if own.best.cost_minor else 1.0
+        rows.append((f"{fold.test_from}, costs x 1", *cells, f"{share:.4f}"))
     return table(rows)
 
 

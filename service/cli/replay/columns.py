@@ -19,7 +19,7 @@ Row = Mapping[str, Any]
 Body = dict[str, Any]
 
 # Maps that come with the software, by name.
-SHIPPED: Final = ("handbook", "simulated")
+SHIPPED: Final = ("handbook", "handbook_labelled", "simulated")
 REQUIRED: Final = ("reference", "kind", "occurred_at", "amount", "payee", "payer")
 # Fields of a device that are true or false.
 FLAGS: Final = ("remote_access", "call_active")
