@@ -48,11 +48,18 @@ def judged_online(history, rows: int):
         pair = (facts.payer_key, facts.payee_id)
         known = circumstances(facts, history.preset, is_new=pair not in met)
         met.add(pair)
-        found = assess(facts, known, vector(facts, states, strategy.features), strategy)
+        features = vector(facts, states, strategy.features)
+        found = assess(facts, known, features, strategy)
         outcomes.append(found.outcome)
-        for seen in observations(facts, is_declined=found.outcome == "decline"):
+        declined = found.outcome == "decline"
+        for seen in observations(facts, is_declined=declined, features=features):
             states[seen.kind, seen.key].add(
-                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+                seen.at,
+                seen.amount_minor,
+                seen.currency,
+                seen.is_declined,
+                seen.others,
+                ratio_milli=seen.ratio_milli,
             )
     return outcomes, rows / (time.process_time() - start)
 

@@ -20,6 +20,8 @@ def features_markdown(features: FeatureSet) -> str:
         "a stage at which it is not read (`not_at_stage`), or what was let go to keep the state",
         "small (`outside_kept_range`).",
         "A pair of entities is counted in the state of the first. Thousandths are rounded down.",
+        "Offset thousandths are of a standard deviation: 10,000 is the mean, and nothing is below",
+        "0 or above 20,000. A flag is 1 or 0.",
         "",
         "| name | of | window | unit | stages | source | version | meaning | 含义 |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",

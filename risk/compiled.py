@@ -11,18 +11,21 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from risk.history import DISTINCT_MAX, Seen, append
+from risk.amounts import SQUARED_MAX
+from risk.history import ABNORMAL, DISTINCT_MAX, NUMBER, SQUARES, Seen, append
 from risk.plan import Plan, Reads, TierPlan, TierReads, WindowReads
-from risk.reading import Asked, read_tier
+from risk.reading import Asked, read_means, read_tier
 from risk.series import NONE_SEEN, SUM_MAX, Series
 
 # What the text of a function may name beside its arguments.
 _NAMES: Final[dict[str, Any]] = {
     "DISTINCT_MAX": DISTINCT_MAX,
     "NONE_SEEN": NONE_SEEN,
+    "SQUARED_MAX": SQUARED_MAX,
     "SUM_MAX": SUM_MAX,
     "append": append,
     "bisect_left": bisect_left,
+    "read_means": read_means,
     "read_tier": read_tier,
 }
 ReadTiers = Callable[[tuple[Series, ...], Asked, bool], None]
@@ -66,6 +69,7 @@ def compiled_adds(plan: Plan) -> AddTo:
     lines = [
         "amount_minor, currency, is_declined = seen.amount_minor, seen.currency, seen.is_declined"
     ]
+    lines += ["abnormal_milli = seen.abnormal_milli"]
     for number, tier in enumerate(plan.tiers):
         lines += _add(tier, number)
     function: AddTo = _function("series, second, seen", lines, {})
@@ -113,15 +117,18 @@ def _all(slots: tuple[int, ...]) -> str:
 
 
 def _empty(window: WindowReads) -> Iterator[str]:
-    counts = (*window.counts, *(slot for slot, _ in window.distincts))
+    counts = (*window.counts, *(slot for slot, _ in window.distincts), *window.abnormal)
     if counts:
         yield f"{_all(counts)}0"
     if window.sums:
         yield f"{_all(window.sums)}no_sum"
     if window.maxes:
         yield f"{_all(window.maxes)}no_max"
-    if window.shares:
-        yield f"{_all(window.shares)}none"
+    means = tuple(slot for slot, _ in window.means)
+    if means:
+        yield f"{_all(means)}no_max"
+    if window.shares or window.farthest:
+        yield f"{_all((*window.shares, *window.farthest))}none"
     for slot, kind, is_share in window.pairs:
         yield f"if {kind!r} in others: into[{slot}] = {'none' if is_share else '0'}"
 
@@ -134,6 +141,21 @@ def _filled(window: WindowReads) -> Iterator[str]:
         yield "total = one.sums.get(currency)"
         found = "no_sum if total is None else total - history.sums[currency][low]"
         yield f"{_all(window.sums)}{found}"
+    if window.means:
+        # The window's other values of a currency came before, so its total is known.
+        if not window.sums:
+            yield "total = one.sums.get(currency)"
+        yield f"if total is None: {_all(tuple(slot for slot, _ in window.means))}no_max"
+        yield "else:"
+        yield from _in(_means(window))
+    if window.abnormal:
+        found = f"0 if far is None else far - history.sums[{ABNORMAL!r}][low]"
+        yield f"far = one.sums.get({ABNORMAL!r})"
+        yield f"{_all(window.abnormal)}{found}"
+    if window.farthest:
+        most = f"one.max_in({ABNORMAL!r}, (first, low, end))"
+        yield f"far = {most} if {ABNORMAL!r} in one.tops else NONE_SEEN"
+        yield f"{_all(window.farthest)}none if far < 0 else far"
     if window.maxes:
         yield "if currency in one.tops:"
         yield "    most = one.max_in(currency, (first, low, end))"
@@ -147,6 +169,22 @@ def _filled(window: WindowReads) -> Iterator[str]:
         yield "span = first, low, end"
         yield f"recent = one.recent_of({window.buckets}, span)"
         yield from _values(window)
+
+
+def _means(window: WindowReads) -> Iterator[str]:
+    number = f"currency + {NUMBER!r}"
+    yield "number = one.sums[NAME] - history.sums[NAME][low]".replace("NAME", number)
+    yield "part = total - history.sums[currency][low]"
+    more = tuple(mean for mean in window.means if mean[1] != "window_mean")
+    squares = "0"
+    if any(aggregate == "window_z" for _, aggregate in more):
+        name = f"currency + {SQUARES!r}"
+        squares = f"one.sums[{name}] - history.sums[{name}][low]"
+    plain = tuple(slot for slot, aggregate in window.means if aggregate == "window_mean")
+    if plain:
+        yield f"{_all(plain)}part // number if number else none"
+    if more:
+        yield f"read_means({more!r}, asked, number, part, {squares})"
 
 
 def _values(window: WindowReads) -> Iterator[str]:
@@ -190,17 +228,7 @@ def _add(tier: TierPlan, number: int) -> list[str]:
     if tier.of:
         lines += _in(_add_values(tier.of))
     if tier.has_sums:
-        lines += [
-            "    if currency is not None:",
-            "        sums = one.sums",
-            "        total = sums.get(currency)",
-            "        if total is None or total > SUM_MAX - amount_minor:",
-            "            one.add_sum(currency, amount_minor)",
-            "        elif len(sums) == 1:",
-            "            one.sums = {currency: total + amount_minor}",
-            "        else:",
-            "            one.sums = {**sums, currency: total + amount_minor}",
-        ]
+        lines += _in(_add_sums(tier))
     if tier.has_maxes:
         lines += [
             "    if currency is not None:",
@@ -208,7 +236,31 @@ def _add(tier: TierPlan, number: int) -> list[str]:
             "        if most is None: most = one.new_maxes(currency)",
             "        if amount_minor > most: one.tops = {**one.tops, currency: amount_minor}",
         ]
+    if tier.has_abnormal:
+        lines += ["    if abnormal_milli is not None: one.add_abnormal(abnormal_milli)"]
     return lines
+
+
+def _add_sums(tier: TierPlan) -> Iterator[str]:
+    parts = ["currency: total + amount_minor"]
+    check = "total is None or total > SUM_MAX - amount_minor"
+    yield "if currency is not None:"
+    yield "    sums = one.sums"
+    yield "    total = sums.get(currency)"
+    if tier.has_numbers:
+        yield f"    number = currency + {NUMBER!r}"
+        parts.append("number: sums[number] + 1")
+    if tier.has_squares:
+        yield f"    squares = currency + {SQUARES!r}"
+        yield "    square = min(amount_minor, SQUARED_MAX) ** 2"
+        parts.append("squares: sums[squares] + square")
+        check += " or sums[squares] > SUM_MAX - square"
+    yield f"    if {check}:"
+    yield "        one.add_amount(currency, amount_minor)"
+    yield f"    elif len(sums) == {len(parts)}:"
+    yield f"        one.sums = {{{', '.join(parts)}}}"
+    yield "    else:"
+    yield f"        one.sums = {{**sums, {', '.join(parts)}}}"
 
 
 def _add_values(of: tuple[str, ...]) -> Iterator[str]:
@@ -238,11 +290,11 @@ def _open(tier: TierPlan) -> Iterator[str]:
     if tier.has_shares:
         yield "history.judged.append(one.judged)"
         yield "history.declined.append(one.declined)"
-    if tier.has_sums:
+    if tier.has_sums or tier.has_abnormal:
         yield "for held, total in one.sums.items(): append(history.sums, held, total)"
     yield "if end:"
     yield "    begin = one.begin"
-    if tier.has_maxes:
+    if tier.has_maxes or tier.has_abnormal:
         yield "    for held, most in one.tops.items(): history.maxes[held].append(most)"
         yield "    one.tops = dict.fromkeys(one.tops, NONE_SEEN)"
     if tier.of:

@@ -1,36 +1,41 @@
 """What one entity did, by event time, as far as its plan asks. Never reads a clock; never guesses.
 
 A read is exact, or it says why it is not known. risk/windows.py defines a window, risk/plan.py
-what is kept. Weighted means run in the order in which payments came to us: each new amount has
-the weight `NEW_WEIGHT`, all before it the rest.
+what is kept, risk/amounts.py what is normal, risk/known.py what labels say. Weighted means run in
+the order in which payments came to us.
 """
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, Self, get_args
 
 import msgspec
 
+from risk.amounts import (
+    ABNORMAL_MILLI,
+    NEW_WEIGHT,
+    Usual,
+    Weighted,
+    weigh,
+    weigh_usual,
+)
 from risk.compiled import Reader, compiled_adds
-from risk.frauds import FRAUDS_MAX, Frauds, Said
+from risk.frauds import Frauds, Said
 from risk.history import Seen, keyed
+from risk.known import NOTHING_KNOWN, value, value_in
 from risk.packed import pack_series, unpack_series
 from risk.packed_state import SCHEMA, UPCASTERS, Head, Packed, upcast
 from risk.plan import EVERY_WINDOW, Plan, Reads, Want, make_reads, places_of
 from risk.reading import Asked, Unknown, fill, read_tier
+from risk.scalars import read_scalars
 from risk.series import Series
 from risk.windows import TIERS, second_of, tier_of
 
 # An entity seen in more currencies than this is none that we can sum; the rest is unknown.
 CURRENCIES_MAX: Final = 8
-# A power of two, so that a weight is exact.
-NEW_WEIGHT: Final = 0.125
-# Fewer amounts than this say nothing about what is normal.
-NORMAL_FROM: Final = 3
-RATIO_MAX: Final = 1_000_000
-
+# Of so many others of each kind it is known when they last came with the entity: the newest.
+LAST_USES_MAX: Final = 64
 _NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_SAID: Final[Mapping[Unknown, None]] = dict.fromkeys(get_args(Unknown))
 
@@ -56,12 +61,17 @@ class EntityState:
         places: Where the series of each tier stands.
         add_to: Adds to all series of the plan.
         frauds: What labels say; None until one comes. Replaced, never changed.
+        usuals: Currency -> the usual amount and what goes with it. Replaced, never changed.
+        gap: How many gaps between payments, and their weighted mean in seconds.
+        abnormal_at: Second of the newest abnormal amount; None for none.
+        last_uses: Kind -> keyed value -> second when it last came. Replaced, never changed.
+        let_go: Kinds of which some last uses were let go.
     """
 
     # No msgspec.Struct: to set an attribute of one costs eight times as much.
     __slots__ = (
-        *("add_to", "amounts", "currencies", "frauds", "has_other_currencies", "places", "plan"),
-        *("series", "times"),
+        *("abnormal_at", "add_to", "amounts", "currencies", "frauds", "gap", "last_uses"),
+        *("has_other_currencies", "let_go", "places", "plan", "series", "times", "usuals"),
     )
 
     def __init__(self, plan: Plan = EVERY_WINDOW) -> None:
@@ -69,7 +79,12 @@ class EntityState:
         self.series = tuple(Series(tier) for tier in plan.tiers)
         self.currencies: frozenset[str] = frozenset()
         self.times: tuple[int, int] | None = None
-        self.amounts: dict[str, tuple[int, float, float]] = {}
+        self.amounts: dict[str, Weighted] = {}
+        self.usuals: dict[str, Usual] = {}
+        self.gap: tuple[int, float] = (0, 0.0)
+        self.abnormal_at: int | None = None
+        self.last_uses: dict[str, dict[int, int]] = {}
+        self.let_go: frozenset[str] = frozenset()
         self.has_other_currencies = False
         self.places = places_of(plan)
         self.add_to = compiled_adds(plan)
@@ -82,6 +97,8 @@ class EntityState:
         currency: str,
         is_declined: bool | None = None,  # noqa: FBT001  as states of every kind take it
         others: Mapping[str, str] = _NOBODY,
+        *,
+        ratio_milli: int | None = None,
     ) -> None:
         """Count one payment in the bucket of its own time, where that bucket is still kept.
 
@@ -91,6 +108,8 @@ class EntityState:
             currency: ISO 4217 code.
             is_declined: What we said; None where that is not known.
             others: Kind -> key of the payment's other entities.
+            ratio_milli: The amount in thousandths of what was usual for its payer; None where
+                that is not known.
 
         Raises:
             ValueError: The amount is negative; a window of sums would no longer only grow.
@@ -104,13 +123,18 @@ class EntityState:
             held = currency if currency in self.currencies else self._place_for(currency)
         kinds = plan.kinds
         values = {kind: keyed(others[kind]) for kind in kinds if kind in others} if kinds else {}
-        seen = Seen(amount_minor, held, is_declined, values)
-        self.add_to(self.series, second, seen)
+        far = ratio_milli if ratio_milli is not None and ratio_milli > ABNORMAL_MILLI else None
+        self.add_to(self.series, second, Seen(amount_minor, held, is_declined, values, far))
+        if plan.has_abnormal and far is not None:
+            at_last = self.abnormal_at
+            self.abnormal_at = second if at_last is None else max(at_last, second)
         if plan.has_times:
-            first, last = self.times or (second, second)
-            self.times = (min(first, second), max(last, second))
+            self._take_time(second)
         if plan.has_amounts and held is not None:
             self._weigh(float(amount_minor), held)
+        for kind in plan.since:
+            if kind in values:
+                self._use(kind, values[kind], second)
 
     def tell(
         self, at: dt.datetime, payment: str, said: Iterable[tuple[int, bool]], *, was_normal: bool
@@ -156,11 +180,10 @@ class EntityState:
                         fill(window.slots, "not_loaded", asked)
                 else:
                     read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
-        for want in reads.labels:
-            known = self._of_labels(want, asked.second)
-            asked.into[want.slot] = asked.missing[known] if isinstance(known, str) else known
+        if reads.labels:
+            self._read_labels(reads.labels, asked)
         if reads.scalars:
-            self._read_scalars(reads.scalars, asked)
+            read_scalars(self, reads.scalars, asked)
 
     def copy(self) -> Self:
         """Return an equal state that shares nothing that changes."""
@@ -174,6 +197,11 @@ class EntityState:
         other.places = self.places
         other.add_to = self.add_to
         other.frauds = self.frauds
+        other.usuals = self.usuals
+        other.gap = self.gap
+        other.abnormal_at = self.abnormal_at
+        other.last_uses = self.last_uses
+        other.let_go = self.let_go
         return other
 
     def pack(self) -> bytes:
@@ -187,6 +215,14 @@ class EntityState:
                 list(self.times or ()),
                 {currency: self.amounts[currency] for currency in sorted(self.amounts)},
                 self.frauds.packed() if self.frauds else [],
+                {currency: self.usuals[currency] for currency in sorted(self.usuals)},
+                self.gap,
+                self.abnormal_at,
+                {
+                    kind: [part for use in sorted(uses.items()) for part in use]
+                    for kind, uses in sorted(self.last_uses.items())
+                },
+                sorted(self.let_go),
             )
         )
 
@@ -215,6 +251,12 @@ class EntityState:
         state.amounts = body.amounts
         state.has_other_currencies = body.has_other_currencies
         state.frauds = Frauds.unpacked(body.frauds) if body.frauds else None
+        state.usuals, state.gap, state.abnormal_at = body.usuals, body.gap, body.abnormal_at
+        state.last_uses = {
+            kind: dict(zip(uses[::2], uses[1::2], strict=True))
+            for kind, uses in body.last_uses.items()
+        }
+        state.let_go = frozenset(body.let_go)
         return state
 
     @property
@@ -222,7 +264,8 @@ class EntityState:
         """Return about how much memory the state takes, for the writer's limit."""
         kept = sum(series.size_bytes for series in self.series)
         labels = self.frauds.size_bytes if self.frauds else 0
-        return 200 + kept + labels + 250 * len(self.amounts)
+        uses = sum(250 + 100 * len(one) for one in self.last_uses.values())
+        return 260 + kept + labels + uses + 250 * (len(self.amounts) + len(self.usuals))
 
     def _one(self, want: Want, at: dt.datetime, currency: str) -> int | None:
         into: list[Any] = [None]
@@ -230,71 +273,61 @@ class EntityState:
         found: int | None = into[0]
         return found
 
-    def _of_labels(self, want: Want, second: int) -> int | Unknown:
-        """Return how many payments were known as fraud, or their share of all."""
-        tier = tier_of(want.window_s)
-        place, bucket_s = self.places[tier], TIERS[tier].bucket_s
-        if place is None or not self.plan.has_labels:
-            return "not_loaded"
-        last = second // bucket_s
-        end = (last + 1) * bucket_s
-        span = self.series[place].span(last + 1 - want.window_s // bucket_s, last)
-        only_normal = want.aggregate == "unexplained_fraud_count"
-        count, is_all = 0, True
-        if self.frauds:
-            first = end - want.window_s
-            count, is_all = self.frauds.count(first, end, at=second, only_normal=only_normal)
-        is_share = want.aggregate == "fraud_share"
-        is_known = is_all or (not is_share and count > FRAUDS_MAX)
-        if span is None or not is_known:
-            return "outside_kept_range"
-        if not is_share:
-            return min(count, FRAUDS_MAX + 1)
-        whole = self.series[place].count_in(span)
-        return 1_000 * count // whole if whole else "no_history"
+    def _read_labels(self, reads: tuple[tuple[int, tuple[Want, ...]], ...], asked: Asked) -> None:
+        into, missing, second = asked.into, asked.missing, asked.second
+        if not self.plan.has_labels:
+            for _, wants in reads:
+                fill((want.slot for want in wants), "not_loaded", asked)
+            return
+        known = self.frauds.known(second) if self.frauds else NOTHING_KNOWN
+        found: int | Unknown
+        for window_s, wants in reads:
+            if not window_s:
+                for want in wants:
+                    found = value(known, want.aggregate, second)
+                    into[want.slot] = missing[found] if isinstance(found, str) else found
+                continue
+            tier = tier_of(window_s)
+            place, bucket_s = self.places[tier], TIERS[tier].bucket_s
+            last = second // bucket_s
+            end = (last + 1) * bucket_s
+            series = None if place is None else self.series[place]
+            span = None if series is None else series.span(last + 1 - window_s // bucket_s, last)
+            if series is None or span is None:
+                fill((want.slot for want in wants), "outside_kept_range", asked)
+                continue
+            whole = series.count_in(span)
+            for want in wants:
+                found = value_in(known, want.aggregate, (end - window_s, end), whole)
+                into[want.slot] = missing[found] if isinstance(found, str) else found
 
-    def _read_scalars(self, wants: tuple[Want, ...], asked: Asked) -> None:
-        into, missing = asked.into, asked.missing
-        normal = self._normal(asked.currency)
-        for want in wants:
-            found: int | Unknown
-            aggregate = want.aggregate
-            if aggregate in {"since_last", "since_first"}:
-                found = self._since(asked.second, is_last=aggregate == "since_last")
-            elif isinstance(normal, str):
-                found = normal
-            elif aggregate == "to_normal":
-                found = int(min(1_000.0 * asked.amount_minor / normal[0], RATIO_MAX))
-            else:
-                found = int((normal[0] if aggregate == "mean" else math.sqrt(normal[1])) + 0.5)
-            into[want.slot] = missing[found] if isinstance(found, str) else found
-
-    def _normal(self, currency: str) -> tuple[float, float] | Unknown:
-        """Return the weighted mean, above 0, and variance of the amounts of a currency."""
-        known = self.amounts.get(currency)
-        if known is None:
-            if not self.plan.has_amounts:
-                return "not_loaded"
-            return "outside_kept_range" if self.has_other_currencies else "no_history"
-        count, mean, variance = known
-        return "no_history" if count < NORMAL_FROM or mean <= 0 else (mean, variance)
-
-    def _since(self, second: int, *, is_last: bool) -> int | Unknown:
+    def _take_time(self, second: int) -> None:
         if self.times is None:
-            return "no_history" if self.plan.has_times else "not_loaded"
-        since = second - self.times[is_last]
-        return max(since, 0)
+            self.times = second, second
+            return
+        first, last = self.times
+        self.times = min(first, second), max(last, second)
+        if self.plan.has_gaps:
+            count, mean = self.gap
+            gap = float(max(second - last, 0))
+            self.gap = count + 1, mean + NEW_WEIGHT * (gap - mean) if count else gap
 
     def _weigh(self, amount: float, currency: str) -> None:
         known = self.amounts.get(currency)
-        if known is None:
-            self.amounts = {**self.amounts, currency: (1, amount, 0.0)}
-            return
-        count, mean, variance = known
-        by = amount - mean
-        part = NEW_WEIGHT * by
-        variance = (1.0 - NEW_WEIGHT) * (variance + part * by)
-        self.amounts = {**self.amounts, currency: (count + 1, mean + part, variance)}
+        self.amounts = {**self.amounts, currency: weigh(known, amount)}
+        if self.plan.has_usual:
+            usual = self.usuals.get(currency)
+            self.usuals = {**self.usuals, currency: weigh_usual(usual, amount)}
+
+    def _use(self, kind: str, value: int, second: int) -> None:
+        """Take note when another entity came; of the newest others alone."""
+        uses = self.last_uses.get(kind, {})
+        uses = {**uses, value: max(uses.get(value, second), second)}
+        if len(uses) > LAST_USES_MAX:
+            # Whichever order they came in, the same are left.
+            del uses[min(uses, key=lambda one: (uses[one], one))]
+            self.let_go |= {kind}
+        self.last_uses = {**self.last_uses, kind: uses}
 
     def _place_for(self, currency: str) -> str | None:
         if currency in self.currencies:

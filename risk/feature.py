@@ -27,7 +27,17 @@ Entity = Literal[
     "bin",
     "merchant",
 ]
-Unit = Literal["payments", "minor", "values", "thousandths", "seconds"]
+# An offset one is a z-score: 10,000 is the mean, and each 1,000 more or less is one deviation.
+Unit = Literal[
+    "payments",
+    "minor",
+    "values",
+    "thousandths",
+    "millionths",
+    "seconds",
+    "flag",
+    "offset_thousandths",
+]
 # Of a payment. An account action has no amount to compare; what it asks is policy's alone.
 EVERY_STAGE: Final[tuple[Stage, ...]] = tuple(one for one in get_args(Stage) if one != "account")
 # A payment is counted once, by the assessment that creates it; its later stages add nothing.
@@ -47,12 +57,33 @@ _UNITS: Final[dict[Aggregate, Unit]] = {
     "to_normal": "thousandths",
     "since_last": "seconds",
     "since_first": "seconds",
+    "since_abnormal": "seconds",
+    "usual_gap": "seconds",
+    "to_usual": "thousandths",
+    "z": "offset_thousandths",
+    "log_z": "offset_thousandths",
+    "to_window_mean": "thousandths",
+    "window_z": "offset_thousandths",
+    "abnormal_count": "payments",
+    "abnormal_max": "thousandths",
+    "fraud_risk": "millionths",
+    "unlabelled": "payments",
+    "last_label": "flag",
+    "since_fraud": "seconds",
+    "since_unexplained_fraud": "seconds",
+    "fraud_run": "payments",
+    "fraud_run_age": "seconds",
+    "unexplained_fraud_run": "payments",
+    "unexplained_fraud_run_age": "seconds",
+    "genuine_since_fraud": "payments",
 }
 WINDOWS: Final[dict[str, int]] = {
     "1m": 60,
     "1h": 3_600,
     "24h": 86_400,
+    "3d": 3 * 86_400,
     "7d": 7 * 86_400,
+    "14d": 14 * 86_400,
     "30d": 30 * 86_400,
 }
 
@@ -177,6 +208,18 @@ def name_of(
         "to_normal": "amount_to_normal",
         "since_last": "since_last_s",
         "since_first": "since_first_s",
+        "since_abnormal": "since_abnormal_s",
+        "usual_gap": "usual_gap_s",
+        "to_usual": "amount_to_usual",
+        "z": "amount_z",
+        "log_z": "amount_log_z",
+        "window_mean": "amount_mean",
+        "to_window_mean": "amount_to_mean",
+        "window_z": "amount_z",
+        "since_fraud": "since_fraud_s",
+        "since_unexplained_fraud": "since_unexplained_fraud_s",
+        "fraud_run_age": "fraud_run_age_s",
+        "unexplained_fraud_run_age": "unexplained_fraud_run_age_s",
     }.get(aggregate, aggregate)
     return "_".join(part for part in (entity, of, what, window) if part is not None)
 

@@ -11,6 +11,12 @@ import msgspec
 # Beyond so many different values in one window we say only that it is more.
 DISTINCT_MAX: Final = 64
 
+# Beside the sums of a currency's amounts, under names that no currency has: how many there were,
+# the sums of their squares; and of any currency, how many amounts were abnormal for their payers.
+NUMBER: Final = "#"
+SQUARES: Final = "^"
+ABNORMAL: Final = "!"
+
 Column: TypeAlias = "array[int] | list[int]"
 
 
@@ -27,12 +33,15 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
         currency: None where the entity has no place left for it.
         is_declined: None where the outcome is not known.
         values: Kind -> keyed value, for the other entities of the payment.
+        abnormal_milli: The amount in thousandths of what was usual for its payer, where that is
+            abnormally much; None where not.
     """
 
     amount_minor: int
     currency: str | None
     is_declined: bool | None
     values: dict[str, int]
+    abnormal_milli: int | None = None
 
 
 class History:
@@ -45,8 +54,9 @@ class History:
     Attributes:
         keys: Bucket numbers, rising.
         counts, judged, declined: Totals of payments.
-        sums: Currency -> totals; a list where they are too great for 64 bits.
-        maxes: Currency -> greatest amount of each bucket, or `NONE_SEEN`.
+        sums: Currency, or what else is summed, -> totals; a list where they are too great for 64
+            bits.
+        maxes: Currency, or `ABNORMAL`, -> greatest amount of each bucket, or `NONE_SEEN`.
         values: Kind -> for each bucket how often each keyed value came; at most one value more
             than `DISTINCT_MAX` in a bucket. The dictionaries are replaced, never changed.
     """

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from risk.amounts import Usual, Weighted
 from risk.packed import PackedSeries
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -21,8 +22,13 @@ class Packed(msgspec.Struct, array_like=True):
     currencies: list[str]
     series: list[PackedSeries]
     times: list[int]
-    amounts: dict[str, tuple[int, float, float]]
+    amounts: dict[str, Weighted]
     frauds: list[list[int]]
+    usuals: dict[str, Usual]
+    gap: tuple[int, float]
+    abnormal_at: int | None
+    last_uses: dict[str, list[int]]
+    let_go: list[str]
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -43,8 +49,17 @@ def _from_2(body: list[Any]) -> list[Any]:
     return [3, *body[1:], []]
 
 
+def _from_3(body: list[Any]) -> list[Any]:
+    """Return a body of before usual amounts and labels that say normal, with none of them."""
+    frauds = body[6]
+    if frauds:
+        floor, *payments = frauds
+        frauds = [floor, [], [], [], [], *payments]
+    return [4, *body[1:6], frauds, {}, [0, 0.0], None, {}, []]
+
+
 # Schema number -> a pure function from its body to the body of the next schema.
-UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1, 2: _from_2})
+UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1, 2: _from_2, 3: _from_3})
 
 
 def upcast(body: list[Any], *, to: int, upcasters: Mapping[int, Upcaster]) -> list[Any]:

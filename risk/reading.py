@@ -5,7 +5,9 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from risk.plan import TierReads, WindowReads
+from risk.amounts import NORMAL_FROM, deviation_of, ratio_of, z_of
+from risk.history import ABNORMAL, NUMBER, SQUARES
+from risk.plan import Aggregate, TierReads, WindowReads
 from risk.series import NONE_SEEN, Series, Span
 
 Unknown = Literal["not_loaded", "outside_kept_range", "no_history"]
@@ -67,6 +69,14 @@ def _read_more(
     series: Series, window: WindowReads, span: Span, asked: Asked, *, is_unsummed: bool
 ) -> None:
     into, missing = asked.into, asked.missing
+    if window.means:
+        _means(series, window, span, asked, is_unsummed=is_unsummed)
+    has_abnormal = ABNORMAL in series.sums
+    for slot in window.abnormal:
+        into[slot] = series.sum_in(ABNORMAL, span) if has_abnormal else 0
+    for slot in window.farthest:
+        most = series.max_in(ABNORMAL, span) if has_abnormal else NONE_SEEN
+        into[slot] = missing["no_history"] if most == NONE_SEEN else most
     for slot in window.maxes:
         into[slot] = _max(series, span, asked, is_unsummed=is_unsummed)
     for slot in window.shares:
@@ -81,6 +91,53 @@ def _read_more(
         # Whoever fills the vector says which entity the payment lacks.
         if kind in asked.others:
             into[slot] = _pair(series, kind, span, asked, is_share)
+
+
+def read_means(
+    means: tuple[tuple[int, Aggregate], ...], asked: Asked, number: int, total: int, squares: int
+) -> None:
+    """Write what is read of the mean of a window.
+
+    Args:
+        means: Places, and what is read.
+        asked: The payment.
+        number: How many amounts of its currency there are in the window.
+        total: Their sum.
+        squares: The sum of their squares; of no matter where no deviation is read.
+    """
+    into, none = asked.into, asked.missing["no_history"]
+    for slot, aggregate in means:
+        if aggregate == "window_mean":
+            into[slot] = total // number if number else none
+        elif number < NORMAL_FROM or not total:
+            into[slot] = none
+        else:
+            mean = float(total) / float(number)
+            if aggregate == "to_window_mean":
+                into[slot] = ratio_of(asked.amount_minor, mean)
+            else:
+                variance = max(float(squares) / float(number) - mean * mean, 0.0)
+                into[slot] = z_of(asked.amount_minor, mean, deviation_of(variance, mean))
+
+
+def _means(
+    series: Series, window: WindowReads, span: Span, asked: Asked, *, is_unsummed: bool
+) -> None:
+    currency, sums = asked.currency, series.sums
+    if not series.plan.has_numbers or currency not in sums:
+        why: Unknown = "not_loaded" if not series.plan.has_numbers else "no_history"
+        if why == "no_history" and is_unsummed:
+            why = "outside_kept_range"
+        fill((slot for slot, _ in window.means), why, asked)
+        return
+    squares = currency + SQUARES
+    read_means(
+        window.means,
+        asked,
+        series.sum_in(currency + NUMBER, span),
+        series.sum_in(currency, span),
+        series.sum_in(squares, span) if squares in sums else 0,
+    )
 
 
 def _sum(series: Series, span: Span, asked: Asked, *, is_unsummed: bool) -> Any:

@@ -4,8 +4,12 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final
 
+from risk.amounts import SQUARED_MAX
 from risk.history import (
+    ABNORMAL,
     DISTINCT_MAX,
+    NUMBER,
+    SQUARES,
     History,
     Recent,
     Seen,
@@ -179,6 +183,19 @@ class Series:
             total = min(total, least + SUM_MAX)
         self.sums = {**self.sums, currency: total}
 
+    def add_amount(self, currency: str, amount_minor: int) -> None:
+        """Add an amount to the newest bucket: its sum and what goes with it."""
+        for name, by in _parts(self.plan, currency, amount_minor):
+            self.add_sum(name, by)
+
+    def add_abnormal(self, milli: int) -> None:
+        """Count an abnormal amount in the newest bucket."""
+        self.add_sum(ABNORMAL, 1)
+        most = self.tops.get(ABNORMAL)
+        if most is None:
+            most = self.new_maxes(ABNORMAL)
+        self.tops = {**self.tops, ABNORMAL: max(most, milli)}
+
     def add_late(self, key: int, seen: Seen) -> None:
         """Count a payment in a bucket before the newest one, unless that was let go."""
         if key < self.floor:
@@ -208,27 +225,34 @@ class Series:
                 buckets[place] = {**buckets[place], value: buckets[place].get(value, 0) + 1}
         if seen.currency is not None:
             self._add_late_money(place, seen.currency, seen.amount_minor)
+        if plan.has_abnormal and seen.abnormal_milli is not None:
+            self._add_late_sum(place, ABNORMAL, 1)
+            self._raise_late(place, ABNORMAL, seen.abnormal_milli)
         if self.newest - history.keys[0] >= plan.kept or self.end > plan.buckets_max:
             self.trim()
 
     def _add_late_money(self, place: int, currency: str, amount_minor: int) -> None:
-        plan = self.plan
-        if plan.has_sums:
-            if currency not in self.sums:
-                self.new_sums(currency)
-            columns = self.history.sums
-            column = columns[currency]
-            held = column[place + 1] - column[place]
-            by = min(held + amount_minor, SUM_MAX) - held
-            self.sums = {**self.sums, currency: self.sums[currency] + by}
-            columns[currency] = column_of(
-                [*column[: place + 1], *(n + by for n in column[place + 1 :])]
-            )
-        if plan.has_maxes:
-            if currency not in self.tops:
-                self.new_maxes(currency)
-            maxes = self.history.maxes[currency]
-            maxes[place] = max(maxes[place], amount_minor)
+        if self.plan.has_sums:
+            for name, by in _parts(self.plan, currency, amount_minor):
+                self._add_late_sum(place, name, by)
+        if self.plan.has_maxes:
+            self._raise_late(place, currency, amount_minor)
+
+    def _add_late_sum(self, place: int, name: str, by: int) -> None:
+        if name not in self.sums:
+            self.new_sums(name)
+        columns = self.history.sums
+        column = columns[name]
+        held = column[place + 1] - column[place]
+        by = min(held + by, SUM_MAX) - held
+        self.sums = {**self.sums, name: self.sums[name] + by}
+        columns[name] = column_of([*column[: place + 1], *(n + by for n in column[place + 1 :])])
+
+    def _raise_late(self, place: int, name: str, value: int) -> None:
+        if name not in self.tops:
+            self.new_maxes(name)
+        maxes = self.history.maxes[name]
+        maxes[place] = max(maxes[place], value)
 
     def _insert(self, place: int, key: int) -> None:
         """Make an empty bucket before another one, in columns of our own."""
@@ -322,3 +346,13 @@ class Series:
         # A bucket inside is not after the newest, so whatever comes next is inside as well.
         recent.next = keys[low]
         return recent
+
+
+def _parts(plan: TierPlan, currency: str, amount_minor: int) -> list[tuple[str, int]]:
+    """Return what an amount adds to which sums."""
+    parts = [(currency, amount_minor)]
+    if plan.has_numbers:
+        parts.append((currency + NUMBER, 1))
+    if plan.has_squares:
+        parts.append((currency + SQUARES, min(amount_minor, SQUARED_MAX) ** 2))
+    return parts

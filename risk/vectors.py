@@ -10,7 +10,7 @@ import msgspec
 from risk.compiled import Reader
 from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
-from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet
+from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet, name_of
 from risk.history import keyed
 from risk.plan import Reads
 from risk.reading import Asked, Unknown
@@ -63,6 +63,7 @@ class FeatureVector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.values[self.names.index(name)]
 
 
+_USUAL: Final = name_of("payer", "to_usual")
 _NOT_AT_STAGE: Final = Missing("not_at_stage")
 _NOT_LOADED: Final = Missing("not_loaded")
 _UNKNOWN: Final[dict[Unknown, Missing]] = {why: Missing(why) for why in get_args(Unknown)}
@@ -86,6 +87,8 @@ class Observation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         is_declined: What we said of it; None where that is not known.
         others: Kind -> key of every entity of the payment, this one too.
+        ratio_milli: The amount in thousandths of what was usual for its payer; None where that is
+            not known.
     """
 
     kind: Entity
@@ -95,6 +98,7 @@ class Observation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: str
     is_declined: bool | None = None
     others: dict[str, str] = {}
+    ratio_milli: int | None = None
 
 
 class Involves(Protocol):
@@ -185,21 +189,45 @@ def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
     return tuple((kind, key) for kind, key in found.items() if kind in AT_EVERY_STAGE)
 
 
-def observations(facts: Facts, *, is_declined: bool | None = None) -> tuple[Observation, ...]:
+def observations(
+    facts: Facts, *, is_declined: bool | None = None, features: FeatureVector | None = None
+) -> tuple[Observation, ...]:
     """Return what to add to entity states once this payment was judged, whatever the outcome.
 
     Refused payments count as well: a run of them is what card testing looks like.
+
+    Args:
+        facts: The payment.
+        is_declined: What was said of it; None where that is not known.
+        features: What was read for it before; None where nothing was.
     """
     if facts.stage not in COUNTED_AT:
         return ()
     found = _involved(facts)
     others: dict[str, str] = {str(kind): key for kind, key in found.items()}
+    ratio = None if features is None else usual_ratio(features)
     return tuple(
         Observation(
-            kind, key, facts.occurred_at, facts.amount_minor, facts.currency, is_declined, others
+            kind,
+            key,
+            facts.occurred_at,
+            facts.amount_minor,
+            facts.currency,
+            is_declined,
+            others,
+            ratio,
         )
         for kind, key in found.items()
     )
+
+
+def usual_ratio(features: FeatureVector) -> int | None:
+    """Return the amount in thousandths of what was usual for its payer; None for not known."""
+    if _USUAL not in features.names:
+        # Vectors of before there was such a feature.
+        return None
+    ratio = features.value(_USUAL)
+    return ratio if isinstance(ratio, int) else None
 
 
 def vector(

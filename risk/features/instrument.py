@@ -75,4 +75,24 @@ FEATURES: Final[tuple[Feature, ...]] = (
         " known by now as fraud.",
         zh="过去30天内涉及该支付工具的付款中目前已知为欺诈的千分比。",
     ),
+    declare(
+        "instrument",
+        "last_label",
+        en="Whether the newest labelled payment with this instrument is known by now as"
+        " fraud, 1, or as genuine, 0.",
+        zh="涉及该支付工具且目前已有标签的最近一笔付款。已知为欺诈为1、已知为正常为0。",
+    ),
+    declare(
+        "instrument",
+        "fraud_run",
+        en="How many payments with this instrument in a row, up to the newest labelled "
+        "one, are known by now as fraud; 65 stands for more than 64.",
+        zh="涉及该支付工具且已有标签的付款截至最近一笔连续已知为欺诈的笔数。65表示超过64个。",
+    ),
+    declare(
+        "instrument",
+        "since_fraud",
+        en="Seconds since the newest payment with this instrument that is known by now as fraud.",
+        zh="距涉及该支付工具且目前已知为欺诈的最近一笔付款的秒数。",
+    ),
 )

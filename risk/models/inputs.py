@@ -6,7 +6,9 @@ the reason, because that is what XGBoost learns from.
 """
 
 import math
-from typing import Final
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -70,14 +72,12 @@ class Inputs:
         """Take the names, which `check_inputs` let through."""
         fields = make_fields(features)
         told = reading_order(set(names), fields)
+        valued = tuple(name for name in names if name in features.names)
         self.names = names
-        self._features = tuple(
-            (place, features.names.index(name))
-            for place, name in enumerate(names)
-            if name in features.names
-        )
-        self._told = tuple(names.index(name) for name in told)
+        self._slots = _getter(tuple(features.names.index(name) for name in valued))
         self._read = make_read(told, fields)
+        made = (*valued, *told)
+        self._order = np.array([made.index(name) for name in names], np.int64)
 
     def row(
         self, facts: Facts, circumstances: Circumstances, preset: Preset, vector: FeatureVector
@@ -90,16 +90,10 @@ class Inputs:
             preset: Whose day gives the hour.
             vector: Of the feature set that the names are of, after its check.
         """
-        values = vector.values
-        found: list[float] = [math.nan] * len(self.names)
-        for place, slot in self._features:
-            value = values[slot]
-            if value.__class__ is not Missing:
-                found[place] = value  # type: ignore[assignment]  # a class of its own, see above
-        for place, told in zip(self._told, self._read(facts, circumstances, preset), strict=True):
-            if told is not None:
-                found[place] = told
-        return np.array(found, np.float32)
+        values = (*self._slots(vector.values), *self._read(facts, circumstances, preset))
+        numbers = [math.nan if one is None or one.__class__ is Missing else one for one in values]
+        found: Floats = np.array(numbers, np.float32)[self._order]
+        return found
 
 
 def make_inputs(names: tuple[str, ...], features: FeatureSet) -> Inputs:
@@ -110,3 +104,10 @@ def make_inputs(names: tuple[str, ...], features: FeatureSet) -> Inputs:
     """
     check_inputs(names, features)
     return Inputs(names, features)
+
+
+def _getter(slots: tuple[int, ...]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+    """Return what takes the values of these places, whether they are none, one or many."""
+    if len(slots) > 1:
+        return itemgetter(*slots)
+    return lambda values: tuple(values[slot] for slot in slots)

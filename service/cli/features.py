@@ -39,7 +39,9 @@ from service.unit_of_work.fence import WRITER_ROW
 
 KINDS: Final[tuple[Entity, ...]] = get_args(Entity)
 SHARD: Final = 0
-_OF_MONEY: Final = frozenset({"sum", "max", "mean", "deviation", "to_normal"})
+# What compares the amount that is asked about with others.
+_OF_AMOUNT: Final = frozenset({"to_normal", "to_usual", "z", "log_z", "to_window_mean", "window_z"})
+_OF_MONEY: Final = _OF_AMOUNT | {"sum", "max", "mean", "deviation", "window_mean"}
 _PSEUDONYMS: Final[dict[str, Kind]] = {"email": Kind.EMAIL, "phone": Kind.PHONE}
 
 
@@ -209,7 +211,7 @@ def values(
             is_money = one.aggregate in _OF_MONEY
             if place and not is_money:
                 continue
-            lacks = one.aggregate == "to_normal" and not has_amount
+            lacks = one.aggregate in _OF_AMOUNT and not has_amount
             why = _missing(one, asked, value, lacks_amount=lacks)
             shown.append(
                 Shown(

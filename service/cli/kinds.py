@@ -12,7 +12,11 @@ Language = Literal["en", "zh"]
 Post = Callable[[Paid, Language], dict[str, Any]]
 TRIES_MAX: Final = 12
 REASONS_MAX: Final = 3
-NOT_STOPPED: Final = "approve"
+WEAKEST: Final = "approve"
+STRONGEST: Final = "decline"
+STRENGTH: Final = {
+    one: place for place, one in enumerate((WEAKEST, "challenge", "review", "hold", STRONGEST))
+}
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,16 +46,19 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def try_each(found: dict[Scenario, list[Paid]], post: Post) -> tuple[Kind, ...]:
-    """Return one payment of each kind: the first that is stopped, or the last that was tried."""
+    """Return one payment of each kind: the first with the strongest outcome that there was."""
     return tuple(_try(scenario, some[:TRIES_MAX], post) for scenario, some in found.items())
 
 
 def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
     shown, answer, tries = some[0], post(some[0], "en"), 1
-    for paid in some[1:]:
-        if answer["outcome"] != NOT_STOPPED:
+    for number, paid in enumerate(some[1:], start=2):
+        if answer["outcome"] == STRONGEST:
             break
-        shown, answer, tries = paid, post(paid, "en"), tries + 1
+        found = post(paid, "en")
+        # The last one stands for those that nobody stops.
+        if STRENGTH[found["outcome"]] > STRENGTH[answer["outcome"]] or answer["outcome"] == WEAKEST:
+            shown, answer, tries = paid, found, number
     chinese = post(shown, "zh")
     assessment = answer["assessment"]
     reasons = [

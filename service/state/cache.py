@@ -72,6 +72,8 @@ class State(Protocol):
         currency: str,
         is_declined: bool | None = None,  # noqa: FBT001  as risk takes it
         others: Mapping[str, str] = ...,
+        *,
+        ratio_milli: int | None = None,
     ) -> None:
         """Add one observation."""
         ...
@@ -102,7 +104,14 @@ def observe(state: State, seen: Observation) -> None:
     if told is not None:
         state.tell(seen.at, told.payment_id, told.said, was_normal=told.was_normal)
     else:
-        state.add(seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others)
+        state.add(
+            seen.at,
+            seen.amount_minor,
+            seen.currency,
+            seen.is_declined,
+            seen.others,
+            ratio_milli=seen.ratio_milli,
+        )
 
 
 class StateCodec(Protocol):

@@ -61,6 +61,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         others: Kind -> key of every entity of the same fact; told by the observations beside it,
             so it is not stored.
         told: What labels say of the payment of that time; it is then not counted once more.
+        ratio_milli: The amount in thousandths of what was usual for its payer; None where that is
+            not known.
     """
 
     kind: str
@@ -71,15 +73,19 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     is_declined: bool | None = None
     others: Mapping[str, str] = {}
     told: Told | None = None
+    ratio_milli: int | None = None
 
 
 # The first form is a list of one row for each observation, and begins with a list; every later one
 # begins with its number. All are read for ever.
-FORM: Final = 2
+FORM_PLAIN: Final = 2
 FORM_TOLD: Final = 3
+FORM: Final = 4
 _First = tuple[str, str, dt.datetime, int, str]
-# One fact: time, amount, currency, whether it was declined, and kind and key in turn.
-_Fact = tuple[dt.datetime, int, str, bool | None, list[str]]
+_Plain = tuple[dt.datetime, int, str, bool | None, list[str]]
+# One fact: time, amount, currency, whether it was declined, the amount to what was usual, and kind
+# and key in turn.
+_Fact = tuple[dt.datetime, int, str, bool | None, int | None, list[str]]
 # What labels say of one payment: its time, id, whether it was normal; what was said; kind and key.
 _Telling = tuple[dt.datetime, str, bool, tuple[tuple[int, bool], ...], list[str]]
 
@@ -97,7 +103,8 @@ def pack(observations: tuple[Observation, ...]) -> bytes | None:
     last: Observation | None = None
     for one in observations:
         if last is None or not _is_same_fact(last, one):
-            facts.append((one.at, one.amount_minor, one.currency, one.is_declined, []))
+            shared = (one.at, one.amount_minor, one.currency, one.is_declined, one.ratio_milli)
+            facts.append((*shared, []))
         facts[-1][-1].extend((one.kind, one.key))
         last = one
     return msgspec.msgpack.encode((FORM, facts))
@@ -123,8 +130,9 @@ def unpack(packed: bytes | None) -> tuple[Observation, ...]:
             currency=currency,
             is_declined=is_declined,
             others=others,
+            ratio_milli=ratio_milli,
         )
-        for at, minor, currency, is_declined, named in facts
+        for at, minor, currency, is_declined, ratio_milli, named in facts
         for others in (dict(zip(named[::2], named[1::2], strict=True)),)
         for kind, key in zip(named[::2], named[1::2], strict=True)
     )
@@ -152,6 +160,12 @@ def _facts(packed: bytes) -> list[_Fact]:
     head = msgspec.msgpack.decode(packed, type=list[Any])[:1]
     if head == [FORM]:
         return msgspec.msgpack.decode(packed, type=tuple[int, list[_Fact]])[1]
+    if head == [FORM_PLAIN]:
+        plain = msgspec.msgpack.decode(packed, type=tuple[int, list[_Plain]])[1]
+        return [
+            (at, minor, currency, is_declined, None, named)
+            for at, minor, currency, is_declined, named in plain
+        ]
     if head and isinstance(head[0], int):
         raise ValueError(f"observations of form {head[0]}")
     facts: list[_Fact] = []
@@ -160,7 +174,7 @@ def _facts(packed: bytes) -> list[_Fact]:
         if facts and facts[-1][:3] == shared:
             facts[-1][-1].extend((kind, key))
         else:
-            facts.append((*shared, None, [kind, key]))
+            facts.append((*shared, None, None, [kind, key]))
     return facts
 
 
@@ -170,4 +184,5 @@ def _is_same_fact(one: Observation, other: Observation) -> bool:
         and one.amount_minor == other.amount_minor
         and one.currency == other.currency
         and one.is_declined == other.is_declined
+        and one.ratio_milli == other.ratio_milli
     )

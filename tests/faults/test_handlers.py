@@ -28,6 +28,7 @@ from service.rooms.payments.contract import (
     ExecutePayment,
     ExpirePayment,
     IssueToken,
+    JudgeAgain,
     ReportEvent,
 )
 from service.state.codec import WindowStates
@@ -192,6 +193,12 @@ def to_expire(desk: Desk) -> Command:
     return ExpirePayment(payment_id=payment.payment_id, version=payment.version)
 
 
+def to_judge_again(desk: Desk) -> Command:
+    reply = desk.pay(desk.small())
+    assert reply.judged is not None
+    return JudgeAgain(payment_id=reply.payment.id, assessment_id=reply.judged.id)
+
+
 READY: Final[dict[type[Command], Callable[[Desk], Command]]] = {
     CreatePayment: to_create,
     ExecutePayment: to_execute,
@@ -199,6 +206,7 @@ READY: Final[dict[type[Command], Callable[[Desk], Command]]] = {
     ReportEvent: to_report,
     CancelPayment: to_cancel,
     ExpirePayment: to_expire,
+    JudgeAgain: to_judge_again,
 }
 
 

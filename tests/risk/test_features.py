@@ -2,7 +2,6 @@
 
 import datetime as dt
 import inspect
-import math
 import re
 
 import msgspec
@@ -15,28 +14,11 @@ from risk.facts import Facts
 from risk.feature import Feature, declare, load_features, make_feature_set, name_of
 from risk.plan import WINDOWED
 from risk.vectors import FeatureVector, Missing, Observation, entities, observations, vector
+from tests.support.defined import WINDOW_WORDS, by_definition, is_declined
 
 FEATURES = load_features()
 EACH = pytest.mark.parametrize("feature", FEATURES.features, ids=FEATURES.names)
 NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
-WINDOW_WORDS = {"1m": 60, "1h": 3_600, "24h": 86_400, "7d": 7 * 86_400, "30d": 30 * 86_400}
-BUCKETS = {60: 1, 3_600: 60, 86_400: 3_600, 7 * 86_400: 3_600, 30 * 86_400: 86_400}
-
-
-OWN = {
-    "payer": lambda facts: facts.payer_key,
-    "device": lambda facts: facts.device_id,
-    "instrument": lambda facts: facts.instrument_id,
-    "payee": lambda facts: facts.payee_id,
-    "email": lambda facts: facts.email_key,
-    "phone": lambda facts: facts.phone_key,
-    "address": lambda facts: facts.shipping_address_id,
-    "ip": lambda facts: facts.ip_keys[-1] if facts.ip_keys else None,
-    "ip_24": lambda facts: facts.ip_keys[-2] if facts.ip_keys else None,
-    "bin": lambda facts: facts.instrument_bin,
-    "merchant": lambda facts: facts.merchant_id,
-}
-ABSENT = {"ip_24": "no_ip"}
 
 
 def payments() -> st.SearchStrategy[list[Facts]]:
@@ -70,11 +52,6 @@ def payments() -> st.SearchStrategy[list[Facts]]:
     return st.lists(one, min_size=1, max_size=25)
 
 
-def is_declined(facts: Facts) -> bool:
-    """An outcome that every history can tell again."""
-    return facts.amount_minor % 3 == 0
-
-
 def online(history: list[Facts]) -> list[FeatureVector]:
     """Judge in order of arrival, as the writer does: read, then add."""
     states: dict[tuple[str, str], EntityState] = {}
@@ -83,74 +60,16 @@ def online(history: list[Facts]) -> list[FeatureVector]:
         for entity in entities(facts):
             states.setdefault(entity, EntityState(FEATURES.plans[entity[0]]))
         vectors.append(vector(facts, states, FEATURES))
-        for seen in observations(facts, is_declined=is_declined(facts)):
+        for seen in observations(facts, is_declined=is_declined(facts), features=vectors[-1]):
             states[seen.kind, seen.key].add(
-                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+                seen.at,
+                seen.amount_minor,
+                seen.currency,
+                seen.is_declined,
+                seen.others,
+                ratio_milli=seen.ratio_milli,
             )
     return vectors
-
-
-def by_definition(feature: Feature, facts: Facts, before: list[Facts]) -> int | str:
-    """Return a feature's value, or why it is missing, from the whole history."""
-    own = OWN[feature.entity]
-    if own(facts) is None:
-        return ABSENT.get(feature.entity, f"no_{feature.entity}")
-    found = [other for other in before if own(other) == own(facts)]
-    if feature.window_s:
-        return _in_window(feature, facts, found)
-    if feature.aggregate in {"since_last", "since_first"}:
-        pick = max if feature.aggregate == "since_last" else min
-        times = [other.occurred_at for other in found]
-        if not times:
-            return "no_history"
-        return max(int((facts.occurred_at - pick(times)).total_seconds()), 0)
-    return _of_amounts(feature, facts, found)
-
-
-def _in_window(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
-    size = BUCKETS[feature.window_s]
-    end = (int(facts.occurred_at.timestamp()) // size + 1) * size
-    start = end - feature.window_s
-    found = [other for other in found if start <= other.occurred_at.timestamp() < end]
-    money = [other.amount_minor for other in found if other.currency == facts.currency]
-    if feature.aggregate == "sum":
-        return sum(money)
-    if feature.aggregate == "max":
-        return max(money, default="no_history")
-    if feature.aggregate == "declined_share":
-        return 1_000 * sum(map(is_declined, found)) // len(found) if found else "no_history"
-    if feature.aggregate in {"fraud_count", "unexplained_fraud_count"}:
-        return 0  # nobody told of any; tests/risk/offline/test_columns.py has those with labels
-    if feature.aggregate == "fraud_share":
-        return 0 if found else "no_history"
-    return len(found) if feature.of is None else _with_others(feature, facts, found)
-
-
-def _with_others(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
-    of = OWN[feature.of]
-    if feature.aggregate == "distinct":
-        return len({of(other) for other in found} - {None})
-    if of(facts) is None:
-        return ABSENT.get(feature.of, f"no_{feature.of}")
-    together = sum(of(other) == of(facts) for other in found)
-    if feature.aggregate == "count":
-        return together
-    return 1_000 * together // len(found) if found else "no_history"
-
-
-def _of_amounts(feature: Feature, facts: Facts, found: list[Facts]) -> int | str:
-    money = [other.amount_minor for other in found if other.currency == facts.currency]
-    if len(money) < 3:
-        return "no_history"
-    mean, variance = float(money[0]), 0.0
-    for amount in money[1:]:
-        by = amount - mean
-        mean, variance = mean + 0.125 * by, 0.875 * (variance + 0.125 * by * by)
-    if mean <= 0:
-        return "no_history"
-    if feature.aggregate == "to_normal":
-        return int(min(1_000.0 * facts.amount_minor / mean, 1_000_000))
-    return int((mean if feature.aggregate == "mean" else math.sqrt(variance)) + 0.5)
 
 
 @settings(deadline=None, max_examples=150)
@@ -293,3 +212,28 @@ def test_an_observation_carries_what_a_state_adds() -> None:
         Observation("device", "d", NOON, 5, "CNY", True, others),
         Observation("payee", "p", NOON, 5, "CNY", True, others),
     )
+
+
+@pytest.mark.parametrize(
+    ("names", "value", "ratio"),
+    [
+        (("payer_amount_to_usual",), 2_600, 2_600),
+        (("payer_amount_to_usual",), Missing("no_history"), None),
+        (("payer_amount_to_normal",), 2_600, None),
+    ],
+)
+def test_an_observation_carries_how_usual_its_amount_was(
+    names: tuple[str, ...], value: int | Missing, ratio: int | None
+) -> None:
+    facts = Facts(
+        stage="pre_payment",
+        occurred_at=NOON,
+        kind="purchase",
+        amount_minor=5,
+        currency="CNY",
+        payer_key="a",
+        payee_id="p",
+    )
+    known = FeatureVector(feature_set="fs_1", names=names, values=(value,))
+
+    assert {one.ratio_milli for one in observations(facts, features=known)} == {ratio}

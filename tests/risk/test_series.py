@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from risk.amounts import z_of
 from risk.compiled import compiled_reads
-from risk.entity_state import CURRENCIES_MAX, EntityState
+from risk.entity_state import CURRENCIES_MAX, LAST_USES_MAX, EntityState
 from risk.history import DISTINCT_MAX, keyed
 from risk.plan import Plan, Reads, Want, make_plan, make_reads
 from risk.reading import Asked
@@ -21,6 +22,7 @@ from risk.windows import EPOCH, TIERS, tier_of
 DAY_S = 86_400
 NOON_S = 20_000 * DAY_S + DAY_S // 2
 WINDOWS_S = (1, 60, 120, 3_600, 7_200, DAY_S, 7 * DAY_S, 8 * DAY_S, 30 * DAY_S)
+LONG_S = (7 * DAY_S, 14 * DAY_S)
 UNKNOWN = {why: why for why in ("not_loaded", "outside_kept_range", "no_history")}
 WANTS = [
     Want(slot, *want)
@@ -30,8 +32,11 @@ WANTS = [
             *(("declined_share", s, None) for s in WINDOWS_S),
             *((one, s, "device") for s in WINDOWS_S for one in ("distinct", "count", "share")),
             *(("distinct", s, "payee") for s in (3_600, DAY_S)),
-            *((one, 0, None) for one in ("mean", "deviation", "to_normal")),
-            *((one, 0, None) for one in ("since_last", "since_first")),
+            *((one, s, None) for s in (60, *LONG_S) for one in ("window_mean", "abnormal_count")),
+            *((one, s, None) for s in LONG_S for one in ("abnormal_max", "window_z")),
+            *((one, 0, None) for one in ("mean", "deviation", "to_normal", "to_usual", "z")),
+            *((one, 0, None) for one in ("since_last", "since_first", "since_abnormal")),
+            ("since_last", 0, "device"),
         ]
     )
 ]
@@ -49,6 +54,7 @@ class Paid(NamedTuple):
     is_declined: bool | None = None
     device: str | None = None
     payee: str = "p"
+    ratio: int | None = None
 
 
 class Recount:
@@ -58,7 +64,7 @@ class Recount:
         self.tiers: list[dict[int, list[Paid]]] = [defaultdict(list) for _ in PLAN.tiers]
         self.floors: list[int | None] = [None for _ in PLAN.tiers]
         self.currencies: list[str] = []
-        self.times: list[int] = []
+        self.all: list[Paid] = []
         self.amounts: dict[str, list[int]] = defaultdict(list)
 
     def add(self, paid: Paid) -> None:
@@ -66,7 +72,7 @@ class Recount:
             self.currencies.append(paid.currency)
         if paid.currency in self.currencies[:CURRENCIES_MAX]:
             self.amounts[paid.currency].append(paid.amount_minor)
-        self.times.append(paid.second)
+        self.all.append(paid)
         for place, tier in enumerate(PLAN.tiers):
             buckets, floor = self.tiers[place], self.floors[place]
             key = paid.second // tier.bucket_s
@@ -88,7 +94,7 @@ class Recount:
 
     def _value(self, want: Want, asked: Paid) -> Any:
         if not want.window_s:
-            return self._scalar(want.aggregate, asked)
+            return self._scalar(want, asked)
         place = tier_of(want.window_s)
         size = TIERS[place].bucket_s
         last = asked.second // size
@@ -99,11 +105,14 @@ class Recount:
         if want.of is not None:
             return self._of_others(want, asked, buckets)
         found = [paid for held in buckets for paid in held]
-        if want.aggregate == "count":
-            return len(found)
-        if want.aggregate == "declined_share":
+        if want.aggregate.startswith("abnormal"):
+            far = [paid.ratio for paid in found if (paid.ratio or 0) > 2_500]
+            is_count = want.aggregate == "abnormal_count"
+            return len(far) if is_count else max(far, default="no_history")
+        if want.aggregate in {"count", "declined_share"}:
             said = [paid.is_declined for paid in found if paid.is_declined is not None]
-            return 1_000 * sum(said) // len(said) if said else "no_history"
+            share = 1_000 * sum(said) // len(said) if said else "no_history"
+            return len(found) if want.aggregate == "count" else share
         return self._of_money(want, asked, buckets)
 
     def _of_money(self, want: Want, asked: Paid, buckets: list[list[Paid]]) -> Any:
@@ -115,9 +124,22 @@ class Recount:
             [paid.amount_minor for paid in held if paid.currency == asked.currency]
             for held in buckets
         ]
+        if want.aggregate in {"window_mean", "window_z"}:
+            return self._of_mean(want.aggregate, asked, money)
         if want.aggregate == "sum":
             return sum(min(sum(held), SUM_MAX) for held in money)
         return max((amount for held in money for amount in held), default="no_history")
+
+    def _of_mean(self, aggregate: str, asked: Paid, money: list[list[int]]) -> Any:
+        number, total = sum(map(len, money)), sum(min(sum(held), SUM_MAX) for held in money)
+        if aggregate == "window_mean":
+            return total // number if number else "no_history"
+        if number < 3 or not total:
+            return "no_history"
+        mean = float(total) / float(number)
+        squares = sum(sum(min(amount, 10**8) ** 2 for amount in held) for held in money)
+        variance = max(float(squares) / float(number) - mean * mean, 0.0)
+        return z_of(asked.amount_minor, mean, max(math.sqrt(variance), mean / 16))
 
     def _of_others(self, want: Want, asked: Paid, buckets: list[list[Paid]]) -> Any:
         counted = []
@@ -140,22 +162,51 @@ class Recount:
             return part
         return 1_000 * part // whole if whole else "no_history"
 
-    def _scalar(self, aggregate: str, asked: Paid) -> Any:
-        if aggregate in {"since_last", "since_first"}:
-            pick = max if aggregate == "since_last" else min
-            return max(asked.second - pick(self.times), 0) if self.times else "no_history"
+    def _since(self, want: Want, asked: Paid) -> Any:
+        found = [
+            paid
+            for paid in self.all
+            if want.aggregate != "since_abnormal" or (paid.ratio or 0) > 2_500
+        ]
+        if want.of is not None:
+            if asked.device is None:
+                return None
+            used = {keyed(one.device): one.second for one in found if one.device is not None}
+            for one in found:
+                if one.device is not None:
+                    used[keyed(one.device)] = max(used[keyed(one.device)], one.second)
+            newest = sorted(used, key=lambda key: (used[key], key))[-LAST_USES_MAX:]
+            if keyed(asked.device) in newest:
+                return max(asked.second - used[keyed(asked.device)], 0)
+            return "outside_kept_range" if len(used) > LAST_USES_MAX else "no_history"
+        pick = min if want.aggregate == "since_first" else max
+        times = [paid.second for paid in found]
+        return max(asked.second - pick(times), 0) if times else "no_history"
+
+    def _scalar(self, want: Want, asked: Paid) -> Any:
+        aggregate = want.aggregate
+        if aggregate.startswith("since"):
+            return self._since(want, asked)
         amounts = self.amounts.get(asked.currency, [])
         if not amounts and len(self.currencies) > CURRENCIES_MAX:
             return "outside_kept_range"
         mean, variance = float(amounts[0]) if amounts else 0.0, 0.0
-        for amount in amounts[1:]:
+        usual = mean
+        for number, amount in enumerate(amounts[1:], start=1):
             by = amount - mean
             mean, variance = mean + 0.125 * by, 0.875 * (variance + 0.125 * by * by)
+            cut = min(float(amount), 2.0 * usual) if usual > 0 else float(amount)
+            usual += max(1.0 / (number + 1), 0.0625) * (cut - usual)
         if len(amounts) < 3 or mean <= 0:
             return "no_history"
-        if aggregate == "to_normal":
-            return int(min(1_000.0 * asked.amount_minor / mean, 1_000_000))
-        return int((mean if aggregate == "mean" else math.sqrt(variance)) + 0.5)
+        amount, deviation = asked.amount_minor, math.sqrt(variance)
+        return {
+            "to_normal": int(min(1_000.0 * amount / mean, 1_000_000)),
+            "to_usual": int(min(1_000.0 * amount / usual, 1_000_000)),
+            "z": z_of(amount, mean, max(deviation, mean / 16)),
+            "mean": int(mean + 0.5),
+            "deviation": int(deviation + 0.5),
+        }[aggregate]
 
 
 def at(second: int) -> dt.datetime:
@@ -164,7 +215,14 @@ def at(second: int) -> dt.datetime:
 
 def add(state: EntityState, paid: Paid) -> None:
     others = {"payee": paid.payee, **({"device": paid.device} if paid.device else {})}
-    state.add(at(paid.second), paid.amount_minor, paid.currency, paid.is_declined, others)
+    state.add(
+        at(paid.second),
+        paid.amount_minor,
+        paid.currency,
+        paid.is_declined,
+        others,
+        ratio_milli=paid.ratio,
+    )
 
 
 def read(state: EntityState, asked: Paid) -> list[Any]:
@@ -197,6 +255,7 @@ def steps(*, far: bool) -> st.SearchStrategy[list[tuple[str, Paid]]]:
             is_declined=st.sampled_from([None, True, False]),
             device=st.sampled_from([None, *(f"d{n}" for n in range(5))]),
             payee=st.sampled_from(["p", "q"]),
+            ratio=st.sampled_from([None, 2_500, 2_501, 9_000]),
         ),
     )
 

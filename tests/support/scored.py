@@ -4,21 +4,31 @@ import functools
 from typing import Any
 
 import msgspec
+from typing_extensions import override
 
+from keys.sealing import Sealer
 from risk.feature import load_features
+from risk.models.calibration import Scored
 from risk.models.container import MANIFEST, MARGINS, ROWS, TREES, float_bytes, pack, unpack
 from risk.models.manifest import write_manifest
-from risk.scored import ModelRef
+from risk.scored import ModelRef, Scorer
 from risk.strategy_content import Whole, from_content, packaged, read_content
 from service.carriers.client import SocketCarrier
+from service.db.places import Place
 from service.kernel.clock import SystemClock
+from service.rooms.assessments.public import Judge
+from service.rooms.merchants.contract import Preset
 from service.rooms.models import model as models
 from service.rooms.models.contract import AddModel, AddModelPart
 from service.rooms.strategies import model as strategies
 from service.rooms.strategies.contract import ActivateStrategy
-from service.unit_of_work.commands import HOUSE, Command
+from service.state.codec import WindowStates
+from service.unit_of_work.commands import HOUSE, Command, Mode
+from service.writer.handlers import all_handlers
+from tests.support.desk import ISSUER, Desk
 from tests.support.models import file_of, grow
 from tests.support.servers import Service, a_cli_call
+from tests.support.uow import House
 
 
 @functools.cache
@@ -91,3 +101,33 @@ def refusal(service: Service, command: Command) -> str | None:
     deadline_ns = clock.monotonic_ns() + 60 * 10**9
     reply = submit(command, call=a_cli_call(HOUSE, HOUSE), deadline_ns=deadline_ns)
     return None if reply.problem is None else reply.problem.code
+
+
+class Fixed(Scorer):
+    """Says the same of every row."""
+
+    def __init__(self, model_id: str, unauthorized: float) -> None:
+        self._said = Scored(model=model_id, unauthorized=unauthorized, scam=None, first_party=None)
+
+    @override
+    def score(self, row: Any, /) -> Scored:
+        return self._said
+
+
+class ScoredDesk(Desk):
+    """A merchant whose strategy has a model, which scores when the test says so."""
+
+    def __init__(self, place: Place, *, preset: Preset = "CN", mode: Mode = "live") -> None:
+        self.strategy = with_model(a_model()).strategy
+        self.sealer = Sealer(bytes(32))
+        self.judge = Judge(self.strategy, self.sealer)
+        handlers = all_handlers(self.judge, issuer=ISSUER)
+        self.house = House(place, handlers.names.values(), codec=WindowStates())
+        self.call = self.another(preset=preset, mode=mode)
+
+    def score(self, unauthorized: float | None) -> None:
+        """Let the model say this of every payment from now on; None lets it be down."""
+        named = self.strategy.model
+        assert named is not None
+        scorer = None if unauthorized is None else Fixed(named.sha256, unauthorized)
+        self.judge.switch(self.strategy, scorer)

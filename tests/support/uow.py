@@ -107,7 +107,10 @@ class House:
         clock: Moves only by `advance` and `step`.
         reader: A front end's way to read the same store.
         spanning: The worker's, over all tenants.
+        left_ns: What is left of each command's deadline when its turn comes.
     """
+
+    left_ns = SECOND_NS
 
     def __init__(
         self, place: Place, handlers: Iterable[Handler], *, codec: StateCodec | None = None
@@ -165,7 +168,7 @@ class House:
             Ticket(
                 command=command,
                 call=call,
-                deadline_ns=self.clock.monotonic_ns() + SECOND_NS,
+                deadline_ns=self.clock.monotonic_ns() + self.left_ns,
                 seed=self._entropy(32),
             )
             for command, call in commands

@@ -1,13 +1,18 @@
 """`payguard backtest`: reads a file, judges it under two strategies, shows what would change."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 import numpy.typing as npt
 
+from risk.feature import FeatureSet
+from risk.models.manifest import NotAModel
 from risk.offline.backtest import NotSettled, try_strategy
+from risk.scored import Scorer
+from risk.strategy import Strategy
 from service.cli.backtest.history import Loaded, labelled, load_history
 from service.cli.backtest.report import Report, Rows, compare, text_of
 from service.cli.environment import current_settings
@@ -17,6 +22,9 @@ from service.cli.replay.rows import open_table
 from service.cli.screen import Failure, Screen, reporting
 from service.cli.strategy_folder import deciding, read_folder
 from service.kernel.clock import SystemClock
+
+if TYPE_CHECKING:
+    from risk.offline.batches import BatchScorer
 
 # What a column says of a payment that was fraud, however a file writes it.
 FRAUD = frozenset({"1", "true", "yes", "fraud"})
@@ -38,6 +46,13 @@ FRAUD = frozenset({"1", "true", "yes", "fraud"})
     show_default=True,
     help="Column map: a TOML file, or the name of one that comes with Payguard.",
 )
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="File of a model that one of the strategies names; may be given twice.",
+)
 @click.option("--preset", default="CN", show_default=True, help="Preset of the merchant.")
 @click.option("--label", help="Column that says which payments were fraud, if not the map's.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the outcomes into this file.")
@@ -56,11 +71,15 @@ def backtest(screen: Screen, **given: Any) -> None:
                 f"strategy {one.id} has no preset {given['preset']}",
                 then=f"it has: {', '.join(sorted(one.presets))}",
             )
+    scorers = _scorers((before, after), given["models"])
     clock = SystemClock()
     started_ns = clock.monotonic_ns()
     loaded, fraud = _read(given)
     try:
-        tried = [try_strategy(loaded.history, one) for one in (before, after)]
+        tried = [
+            try_strategy(loaded.history, one, scorer)
+            for one, scorer in zip((before, after), scorers, strict=True)
+        ]
     except RowRefused as error:
         raise Failure(
             "row_refused", f"a row is no payment: {error}", then="see docs/replay.md for maps"
@@ -76,6 +95,39 @@ def backtest(screen: Screen, **given: Any) -> None:
     if given["svg"] is not None:
         _draw(report, given["svg"])
     screen.show(report, text_of(report))
+
+
+def _scorers(strategies: Sequence[Strategy], files: Sequence[Path]) -> list[Scorer | None]:
+    """Return the scorer of each strategy that has a model; its file has to be given."""
+    opened = [_opened(file, strategies[0].features) for file in files]
+    found = {one.model: one for one in opened}
+    for one in strategies:
+        if one.model is not None and one.model.sha256 not in found:
+            raise Failure(
+                "model_missing",
+                f"strategy {one.id} is judged by model {one.model.sha256}",
+                then="give its file with --model",
+            )
+    return [None if one.model is None else found[one.model.sha256] for one in strategies]
+
+
+def _opened(file: Path, features: FeatureSet) -> "BatchScorer":
+    from risk.offline.batches import BatchScorer
+
+    try:
+        return BatchScorer(file.read_bytes(), features)
+    except OSError as error:
+        raise Failure(
+            "file_unreadable",
+            f"{file} cannot be read: {error.strerror or error}",
+            then="give the path of a model's file that this user may read",
+        ) from error
+    except NotAModel as error:
+        raise Failure(
+            "model_invalid",
+            f"{file} is no model for this software: {error}",
+            then="`payguard train` writes one",
+        ) from error
 
 
 def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:

@@ -130,15 +130,13 @@ def _observed(
     payment: payments.Told,
     known_at: dt.datetime,
 ) -> tuple[Observation, ...]:
-    """Return what all labels of the payment say together; nothing where none ever said fraud."""
+    """Return what all labels of the payment say together, also where all say normal."""
     assert command.touches == payment.touched, "the front end read the same payment"
     rows = reversed(view.rows(_labels_read(command, ctx.call)))
     said = [(second_of(row["known_at"]), row["intent"] != NORMAL) for row in rows]
     # Of one time the label that was told last counts, and that is this one.
     said.append((second_of(known_at), command.intent != NORMAL))
     said.sort(key=lambda one: one[0])
-    if not any(is_fraud for _, is_fraud in said):
-        return ()
     told = Told(
         payment_id=command.payment_id,
         said=tuple(said),

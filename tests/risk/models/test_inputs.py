@@ -31,9 +31,14 @@ def rows_online(history: History, strategy: Strategy) -> np.ndarray:
         met.add(pair)
         values = vector(facts, states, strategy.features)
         found.append(inputs.row(facts, known, preset, values))
-        for seen in observations(facts, is_declined=False):
+        for seen in observations(facts, is_declined=False, features=values):
             states[seen.kind, seen.key].add(
-                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+                seen.at,
+                seen.amount_minor,
+                seen.currency,
+                seen.is_declined,
+                seen.others,
+                ratio_milli=seen.ratio_milli,
             )
     return np.array(found)
 

@@ -231,13 +231,20 @@ def mismatches(
         pair = (facts.payer_key, facts.payee_id)
         known = circumstances(facts, history.preset, is_new=pair not in met)
         met.add(pair)
-        online = judge(facts, known, vector(facts, states, strategy.features), strategy, scorer)
+        features = vector(facts, states, strategy.features)
+        online = judge(facts, known, features, strategy, scorer)
         offline = tried.assessments[tried.group[row]]
         if said(online) != said(offline) or online.outcome != OUTCOMES[tried.outcome[row]]:
             found.append((row, said(online), said(offline)))
-        for seen in observations(facts, is_declined=online.outcome == "decline"):
+        declined = online.outcome == "decline"
+        for seen in observations(facts, is_declined=declined, features=features):
             states[seen.kind, seen.key].add(
-                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+                seen.at,
+                seen.amount_minor,
+                seen.currency,
+                seen.is_declined,
+                seen.others,
+                ratio_milli=seen.ratio_milli,
             )
     return found
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from risk.amounts import NORMAL_MAX_MILLI
 from risk.entity_state import EntityState
 from risk.facts import Facts
 from risk.feature import load_features
-from risk.frauds import NORMAL_MAX_MILLI
 from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
 from risk.vectors import Missing, entities, observations, vector
 from risk.windows import LATE_S
@@ -116,7 +116,7 @@ def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
     for row in range(len(columns.second)):
         while label < len(columns.labels.row) and columns.labels.after[label] <= row:
             row_of = int(columns.labels.row[label])
-            tell(columns, label, states, int(offline["payer_amount_to_normal"][row_of]))
+            tell(columns, label, states, int(offline["payer_amount_to_usual"][row_of]))
             label += 1
         facts = facts_of(columns, row)
         for entity in entities(facts):
@@ -128,9 +128,15 @@ def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
             if (MISSING if isinstance(value, Missing) else value) != other:
                 found.append((row, name, value, other))
         said = int(columns.is_declined[row])
-        for seen in observations(facts, is_declined=None if said < 0 else bool(said)):
+        declined = None if said < 0 else bool(said)
+        for seen in observations(facts, is_declined=declined, features=online):
             states[seen.kind, seen.key].add(
-                seen.at, seen.amount_minor, seen.currency, seen.is_declined, seen.others
+                seen.at,
+                seen.amount_minor,
+                seen.currency,
+                seen.is_declined,
+                seen.others,
+                ratio_milli=seen.ratio_milli,
             )
     return found
 

@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 import pytest
 
-from service.state.entities import FORM_TOLD, Observation, Told, pack, unpack
+from service.state.entities import FORM, FORM_PLAIN, Observation, Told, pack, unpack
 
 NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
@@ -61,9 +61,25 @@ def test_the_first_form_is_read() -> None:
     assert found == (one("payer", "c_17"), one("device", "d_5"))
 
 
+def test_the_form_of_before_usual_amounts_is_read() -> None:
+    fact = (NOON, 5, "CNY", True, ["payer", "c_17", "device", "d_5"])
+
+    found = unpack(msgspec.msgpack.encode([FORM_PLAIN, [fact]]))
+
+    assert found == (one("payer", "c_17", declined=True), one("device", "d_5", declined=True))
+
+
+def test_how_usual_an_amount_was_is_packed_and_unpacked() -> None:
+    seen = (
+        msgspec.structs.replace(one("payer", "c_17"), ratio_milli=2_600, others={"payer": "c_17"}),
+    )
+
+    assert unpack(pack(seen)) == seen
+
+
 def test_a_later_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="form 4"):
-        unpack(msgspec.msgpack.encode([FORM_TOLD + 1, []]))
+    with pytest.raises(ValueError, match="form 5"):
+        unpack(msgspec.msgpack.encode([FORM + 1, []]))
 
 
 def test_what_labels_say_is_packed_and_unpacked() -> None:

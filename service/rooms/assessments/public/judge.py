@@ -8,10 +8,10 @@ import msgspec
 
 from keys.sealing import Sealer
 from risk import events
+from risk.amounts import NORMAL_MAX_MILLI
 from risk.assessment import Assessment
 from risk.facts import Circumstances, Counter, Facts, Forced
 from risk.feature import COUNTED_AT
-from risk.frauds import NORMAL_MAX_MILLI
 from risk.lists import ListHit
 from risk.scored import ModelRef, Scorer
 from risk.strategy import Strategy
@@ -45,7 +45,9 @@ SALT_BYTES: Final = 32
 # that a payment which is let through to it is answered in time.
 SCORER_BUDGET_NS: Final = 5_000_000
 ScorerState = Literal["none", "ready", "down", "late"]
-RATIO: Final = "payer_amount_to_normal"
+# What says whether an amount was normal for its payer; and what said so before there was that.
+RATIO: Final = "payer_amount_to_usual"
+RATIO_BEFORE: Final = "payer_amount_to_normal"
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,8 +187,11 @@ class Judge:
                     currency=one.currency,
                     is_declined=one.is_declined,
                     others=one.others,
+                    ratio_milli=one.ratio_milli,
                 )
-                for one in observations(facts, is_declined=assessment.outcome == "decline")
+                for one in observations(
+                    facts, is_declined=assessment.outcome == "decline", features=features
+                )
             ),
             counted=counted,
             changes=(
@@ -225,8 +230,9 @@ class Judge:
         found = self.first_features(view, call, subject_id)
         if found is None:
             return False
-        # An older version's vector may lack it.
-        ratio = found.value(RATIO) if RATIO in found.names else None
+        name = RATIO if RATIO in found.names else RATIO_BEFORE
+        # An older version's vector may lack both.
+        ratio = found.value(name) if name in found.names else None
         return isinstance(ratio, int | float) and ratio <= NORMAL_MAX_MILLI
 
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:

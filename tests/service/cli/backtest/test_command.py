@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scored import a_model
 from tests.support.terminal import Terminal
 
 HEAD = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD"
@@ -69,6 +70,31 @@ def test_it_compares_with_the_strategy_in_force(
 
     assert found["before"] == found["after"] == made["strategy_id"]
     assert found["transitions"] == {}
+
+
+@pytest.fixture
+def modelled(fresh: Terminal, tmp_path: Path) -> tuple[Path, Path]:
+    """Return the folder of a strategy with a model, and the model's file."""
+    file, folder = tmp_path / "some.pgmodel", tmp_path / "modelled"
+    file.write_bytes(a_model())
+    fresh.json("strategy", "new", folder, "--model", file)
+    return folder, file
+
+
+def test_a_strategy_with_a_model_is_tried_with_its_file(
+    fresh: Terminal, file: Path, modelled: tuple[Path, Path]
+) -> None:
+    folder, model = modelled
+
+    asked = fresh.json("backtest", file, "--strategy", folder)
+    other = fresh.json("backtest", file, "--strategy", folder, "--model", file)
+    nowhere = fresh.json("backtest", file, "--strategy", folder, "--model", folder / "none")
+    found = fresh.json("backtest", file, "--strategy", folder, "--model", model)
+
+    assert asked["error"]["code"] == "model_missing"
+    assert other["error"]["code"] == "model_invalid"
+    assert nowhere["error"]["code"] == "file_unreadable"
+    assert found["payments"] == 30
 
 
 @pytest.mark.parametrize(

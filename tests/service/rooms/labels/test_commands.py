@@ -99,10 +99,23 @@ def test_the_label_that_became_known_last_counts_in_whatever_order_they_are_told
     assert seen(desk, "payee_fraud_count_30d") == 1
 
 
-def test_a_label_that_says_normal_moves_nothing(desk: Desk) -> None:
-    label(desk, pay(desk), "fine", intent="normal")
+def test_a_label_that_says_normal_is_no_fraud_and_is_known(desk: Desk) -> None:
+    first = pay(desk)
+    assert [seen(desk, f"payee_{name}_7d") for name in ("fraud_risk", "unlabelled")] == [10_000, 2]
+
+    label(desk, first, "fine", intent="normal")
 
     assert seen(desk, "payee_fraud_count_30d") == 0
+    assert seen(desk, "payee_unlabelled_7d") == 3
+    assert [seen(desk, f"{kind}_last_label") for kind, _ in ENTITIES] == [0, 0, 0, 0]
+
+
+def test_a_label_of_today_moves_every_entity_of_its_payment_at_once(desk: Desk) -> None:
+    label(desk, pay(desk), "fine", intent="normal")
+    label(desk, pay(desk), "one")
+
+    assert [seen(desk, f"{kind}_last_label") for kind, _ in ENTITIES] == [1, 1, 1, 1]
+    assert [seen(desk, f"{kind}_fraud_run") for kind, _ in ENTITIES] == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize(("minor", "count"), [(10_000, 1), (90_000, 0)])

@@ -107,7 +107,7 @@ def own_events(draw: Any, payment: Payment) -> Body | None:
             no_answer_at=LATER,
             judgement=None if to == "executing" else draw(judgements(to)),
         )
-    if action in {"prove", "fail", "lift", "end", "stop"}:
+    if action in {"prove", "fail", "judge_again", "lift", "end", "stop"}:
         return Judged(at=at, action=action, judgement=draw(judgements(to)))
     return Moved(at=at, action=action, to=to)
 
