@@ -37,6 +37,28 @@ from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, is_sound
 
 
+class _Limited(NamedTuple):
+    """The limit on speed was passed: what it does here, and by how many payments."""
+
+    at: VelocityAt
+    payments: int
+
+
+class _Found(NamedTuple):
+    """What was found of a payment, whatever was proved."""
+
+    strategy: Strategy
+    reading: Reading
+    degraded: tuple[DegradedCode, ...]
+    limited: _Limited | None
+    hits: tuple[RuleHit, ...]
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether anything was missing that sends to the degraded policy."""
+        return not ONLY_TOLD.issuperset(self.degraded)
+
+
 def assess(
     facts: Facts,
     circumstances: Circumstances,
@@ -81,25 +103,28 @@ def assess(
     found = _Found(
         strategy=strategy,
         reading=reading,
-        is_degraded=not ONLY_TOLD.issuperset(degraded),
+        degraded=degraded,
         limited=limited,
         hits=ruled.hits,
     )
+    rules = (*shown(circumstances.lists), *(() if looked is None else (looked,)), *ruled.results)
+    return _judged(setting, found, rules)
+
+
+def _judged(setting: Setting, found: _Found, rules: tuple[RuleResult, ...]) -> Assessment:
+    """Return what is said of a payment of which all was found."""
     priced = _priced(setting, found)
     verdict = _decided(setting, found, priced)
+    reading, strategy = found.reading, found.strategy
     return Assessment(
-        stage=facts.stage,
+        stage=setting.facts.stage,
         outcome=verdict.outcome,
         level=verdict.level,
         any_of=verdict.any_of,
         reason_code=verdict.reasons[0].code,
         reasons=verdict.reasons,
-        rules=(
-            *shown(circumstances.lists),
-            *(() if looked is None else (looked,)),
-            *ruled.results,
-        ),
-        degraded=degraded,
+        rules=rules,
+        degraded=found.degraded,
         score=reading.score,
         risk_level=reading.risk_level,
         probabilities=reading.probabilities,
@@ -114,23 +139,6 @@ def assess(
         is_calibrated=reading.basis == "model",
         counterfactuals=_by_proof(setting, found, verdict),
     )
-
-
-class _Limited(NamedTuple):
-    """The limit on speed was passed: what it does here, and by how many payments."""
-
-    at: VelocityAt
-    payments: int
-
-
-class _Found(NamedTuple):
-    """What was found of a payment, whatever was proved."""
-
-    strategy: Strategy
-    reading: Reading
-    is_degraded: bool
-    limited: _Limited | None
-    hits: tuple[RuleHit, ...]
 
 
 def _priced(setting: Setting, found: _Found) -> Priced | None:

@@ -163,7 +163,7 @@ def score_of(normal: float) -> int:
 def _by_cold_start(facts: Facts, features: FeatureVector, strategy: Strategy) -> Reading:
     told = features.values
     values: list[float | None] = [
-        None if (value := told[slot]).__class__ is Missing else value  # type: ignore[misc]
+        None if isinstance(value := told[slot], Missing) else value
         for slot in strategy.cold_start_slots
     ]
     values.append(facts.amount_minor)

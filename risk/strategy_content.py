@@ -13,6 +13,7 @@ import msgspec
 
 from risk.cold_start import ColdStart
 from risk.feature import FeatureSet, load_features
+from risk.models.manifest import Manifest, model_id, write_manifest
 from risk.policy.costs import Costs
 from risk.policy.shapes import EventPolicy, Ladder, Preset, Velocity
 from risk.rules.fields import make_fields
@@ -145,6 +146,21 @@ def packaged_files() -> dict[str, bytes]:
 def packaged() -> Whole:
     """Return the strategy that comes with the software."""
     return from_files(packaged_files(), load_features())
+
+
+def model_file(manifest: Manifest) -> bytes:
+    """Return `model.toml` for a strategy that a model is to judge by."""
+    named = {
+        "sha256": model_id(write_manifest(manifest)),
+        "origin": manifest.origin,
+        "feature_set": manifest.feature_set,
+        "inputs": manifest.inputs,
+    }
+    # Texts, lists of texts and numbers are written in TOML as in JSON.
+    lines = [f"{name} = {msgspec.json.encode(said).decode()}" for name, said in named.items()]
+    lines += ["", "[priors]"]
+    lines += [f"{head} = {float(one)!r}" for head, one in sorted(manifest.priors.items())]
+    return "\n".join([*lines, ""]).encode()
 
 
 def from_files(files: Mapping[str, bytes], features: FeatureSet) -> Whole:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import functools
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,6 +27,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
         signed_in_s: How long before the payment they signed in; None: not at all.
         payee_added: When the payee was put on the payer's list; None: not told.
         balance_minor: Of the account before; None: not told.
+        tells: How much is told: all; ids of payer, card and device; or the least there may be.
     """
 
     second: int
@@ -45,11 +46,14 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     has_call: bool = False
     has_remote: bool = False
     balance_minor: int | None = None
+    tells: Literal["all", "ids", "least"] = "all"
 
 
 def body(deed: Deed, reference: str) -> dict[str, Any]:
     """Return the request to create the payment: all values plain, money in minor units."""
     payee, device = deed.payee, deed.device
+    if deed.tells != "all":
+        return _brief(deed, reference)
     is_phone = device.platform not in {"windows", "macos"}
     told: dict[str, Any] = {
         "reference": reference,
@@ -87,6 +91,22 @@ def body(deed: Deed, reference: str) -> dict[str, Any]:
         told["mcc"] = payee.mcc
     if deed.balance_minor is not None:
         told["balance_before"] = {"value": deed.balance_minor, "currency": CURRENCY}
+    return told
+
+
+def _brief(deed: Deed, reference: str) -> dict[str, Any]:
+    assert deed.payer is not None
+    told: dict[str, Any] = {
+        "reference": reference,
+        "kind": "purchase",
+        "occurred_at": text(deed.second),
+        "amount": {"value": deed.amount_minor, "currency": CURRENCY},
+        "payer": {"payer_id": deed.payer.payer_id},
+        "payee": {"payee_id": deed.payee.payee_id},
+    }
+    if deed.tells == "ids":
+        told["instrument"] = {"instrument_id": deed.card.instrument_id}
+        told["device"] = {"device_id": deed.device.device_id}
     return told
 
 

@@ -111,6 +111,8 @@ class Ordinary:
         if draws.chance(told.new_shop_share):
             shop = draws.favourite(self._people.shops)
         minor = draws.lognormal(payer.usual_minor * shop.price, self._world.payers.own_spread)
+        if draws.chance(told.till_share):
+            return self._at_till(payer, second, shop, amount(minor))
         if draws.chance(self._world.innocent.big_purchase_share):
             minor *= draws.between(3, 9)
         return self._made(payer, second, shop, amount(minor))
@@ -158,6 +160,19 @@ class Ordinary:
             has_call=draws.chance(told.innocent.call_share),
             has_remote=draws.chance(told.innocent.remote_share),
             balance_minor=self._balance(payer, minor),
+        )
+
+    def _at_till(self, payer: Payer, second: int, shop: Payee, minor: int) -> Deed:
+        """Return a purchase in the shop itself: little is told of it, and nobody far away robs."""
+        return Deed(
+            second=second,
+            amount_minor=minor,
+            payee=shop,
+            card=self._card(payer),
+            device=payer.devices[0],
+            ip=payer.mobile,
+            payer=payer,
+            tells="ids" if self._draws.chance(0.5) else "least",
         )
 
     def _guest(self, payer: Payer, second: int) -> Deed:

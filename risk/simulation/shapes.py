@@ -89,6 +89,7 @@ class Payees(_Shape, frozen=True, kw_only=True):
     new_person_share: float
     transfer_share: float
     guest_share: float
+    till_share: float
 
 
 class Innocent(_Shape, frozen=True, kw_only=True):

@@ -83,7 +83,7 @@ def lines(url: str, kites: Shop, books: Shop, *, at: str, payment_id: str) -> It
     """
     normal = payment(minor=38_000, payee="kites", at=at)
     small = payment(minor=1_800, payee="books", at=at, **WITH_PHONE)
-    larger = payment(minor=38_000, payee="books", at=at, **WITH_PHONE)
+    larger = payment(minor=12_000, payee="books", at=at, **WITH_PHONE)
     refused = payment(minor=38_000, payee="test:decline", at=at)
 
     def create(shop: Shop, title: str, body: Body, key: str) -> Line:

@@ -19,9 +19,10 @@ from service.cli.audit_log import folder_of, trusted
 from service.cli.audit_verify import LogCheck
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.history import DAYS, History
+from service.cli.learning import lesson
 from service.cli.screen import Failure, Screen, reporting
 from service.cli.story import Ready, Story
-from service.cli.welcome import text_of, told_of
+from service.cli.welcome import learnt_of, text_of, told_of
 from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.rooms.audit.contract import LOG
@@ -36,6 +37,7 @@ LOOK_EVERY_S: Final = 0.1
 SIGNED_LOOKS_MAX: Final = 40
 SHARD: Final = 0
 SEED_MAX: Final = 2**32
+_SECOND_NS: Final = 1_000_000_000
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,12 +108,21 @@ def _told(story: Story, screen: Screen, options: _Options) -> Ready:
     """Tell the story, with the history of a made-up world unless that is left away."""
     if options.is_bare:
         return story.tell()
-    history = History(options.seed, now=SystemClock().now())
+    clock = SystemClock()
+    started_ns = clock.monotonic_ns()
+    history = History(options.seed, now=clock.now())
     screen.note(f"a made-up world pays and is robbed for {DAYS} days (seed {options.seed}) ...")
-    lived = story.live(history)
-    screen.note(f"  {told_of(lived)}")
-    ready = story.tell()
-    return msgspec.structs.replace(ready, history=lived, kinds=story.kinds(history))
+    with lesson(history, story.folder) as learning:
+        lived = story.live(history)
+        screen.note(f"  {told_of(lived)}")
+        ready = story.tell()
+        screen.note("  it answers; what it lived through is learnt from meanwhile ...")
+        learned = story.learn(learning)
+    seconds = (clock.monotonic_ns() - started_ns) / _SECOND_NS
+    screen.note(f"  {learnt_of(learned)}; ready after {seconds:.0f} s")
+    return msgspec.structs.replace(
+        ready, history=lived, learned=learned, kinds=story.kinds(history, learned)
+    )
 
 
 @contextlib.contextmanager

@@ -12,7 +12,12 @@ Language = Literal["en", "zh"]
 Post = Callable[[Paid, Language], dict[str, Any]]
 TRIES_MAX: Final = 12
 REASONS_MAX: Final = 3
-NOT_STOPPED: Final = "approve"
+WEIGHTS_MAX: Final = 3
+WEAKEST: Final = "approve"
+STRONGEST: Final = "decline"
+STRENGTH: Final = {
+    one: place for place, one in enumerate((WEAKEST, "challenge", "review", "hold", STRONGEST))
+}
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +32,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         score: 0 to 1,000; None where nothing scores.
         risk_level: Of it.
         basis: What it was judged by: a model, a cold start, rules alone; None: not told.
+        weights: What moved the model's score the most towards harm, in English and then in Chinese;
+            empty where no model scored.
         reasons: Why, in English and then in Chinese, as officers read it.
     """
 
@@ -39,19 +46,23 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     risk_level: str
     basis: str | None
     reasons: tuple[str, ...]
+    weights: tuple[str, ...] = ()
 
 
 def try_each(found: dict[Scenario, list[Paid]], post: Post) -> tuple[Kind, ...]:
-    """Return one payment of each kind: the first that is stopped, or the last that was tried."""
+    """Return one payment of each kind: the first with the strongest outcome that there was."""
     return tuple(_try(scenario, some[:TRIES_MAX], post) for scenario, some in found.items())
 
 
 def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
     shown, answer, tries = some[0], post(some[0], "en"), 1
-    for paid in some[1:]:
-        if answer["outcome"] != NOT_STOPPED:
+    for number, paid in enumerate(some[1:], start=2):
+        if answer["outcome"] == STRONGEST:
             break
-        shown, answer, tries = paid, post(paid, "en"), tries + 1
+        found = post(paid, "en")
+        # The last one stands for those that nobody stops.
+        if STRENGTH[found["outcome"]] > STRENGTH[answer["outcome"]] or answer["outcome"] == WEAKEST:
+            shown, answer, tries = paid, found, number
     chinese = post(shown, "zh")
     assessment = answer["assessment"]
     reasons = [
@@ -67,9 +78,25 @@ def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
         outcome=answer["outcome"],
         score=assessment["score"],
         risk_level=assessment["risk_level"],
-        basis=assessment.get("basis"),
+        basis=(assessment.get("explanation") or {}).get("basis"),
         reasons=tuple(reasons),
+        weights=tuple(
+            one for told in (assessment, chinese["assessment"]) for one in _weights(told)
+        ),
     )
+
+
+def _weights(assessment: dict[str, Any]) -> list[str]:
+    """Return the inputs that spoke for harm the most, in the answer's language."""
+    explanation = assessment.get("explanation") or {}
+    found = [one for one in explanation.get("contributions") or () if one["contribution"] > 0.0]
+    found.sort(key=lambda one: -one["contribution"])
+    return [_weight(one) for one in found[:WEIGHTS_MAX]]
+
+
+def _weight(one: dict[str, Any]) -> str:
+    name = str(one["text"] or one["feature"]).rstrip(".。")
+    return f"{name} (+{one['contribution']:.1f})"
 
 
 def _told(paid: Paid, tries: int) -> str:

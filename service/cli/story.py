@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
@@ -12,6 +13,7 @@ from risk.simulation.shapes import Paid
 from service.cli.curls import WITH_PHONE, Body, Line, Shop, configuration, lines, payment
 from service.cli.history import History, Seeded, Seeder
 from service.cli.kinds import Kind, try_each
+from service.cli.learning import Learned, Lesson, go_back
 from service.cli.replay.sender import Answer, Sender, read_target
 from service.cli.screen import Failure
 from service.cli.writers import ask, house_call, merchant_call
@@ -32,7 +34,7 @@ from service.unit_of_work.commands import Submit
 # Over 30 days: the phone counts as known (docs/policy.md).
 PHONE_KNOWN: Final = dt.timedelta(days=60)
 # Of a key that sends what a made-up world did on a day that is over.
-PAST_SCOPES: Final[tuple[Scope, ...]] = ("payments:write", "replay")
+PAST_SCOPES: Final[tuple[Scope, ...]] = ("assessments:explain", "payments:write", "replay")
 LANGUAGES: Final[tuple[Literal["en", "zh"], ...]] = ("en", "zh")
 _MILLISECOND_NS: Final = 1_000_000
 
@@ -63,6 +65,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
         answer_ms: How long it took.
         lines: What to paste.
         stopped: What else was tried and stopped.
+        learned: The model that was trained on that, or why there is none.
         history: What a third shop lived through; None where that was left away.
         kinds: One payment of each kind, tried there.
     """
@@ -76,6 +79,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...]
     stopped: tuple[Stopped, ...]
     history: Seeded | None = None
+    learned: Learned | None = None
     kinds: tuple[Kind, ...] = ()
 
 
@@ -117,8 +121,21 @@ class Story:
         _, self._wallet = self._shop("wallet", "judge_only")
         return history.send(Seeder(self._settings, self._submit, self._wallet))
 
-    def kinds(self, history: History) -> tuple[Kind, ...]:
-        """Return one payment of each kind, tried in the shop that has a history."""
+    @property
+    def folder(self) -> Path:
+        """Where the demo's files lie."""
+        return self._settings.data_dir
+
+    def learn(self, learning: Lesson) -> Learned:
+        """Let a strategy with a model decide from here on, once the model is there."""
+        return learning.end(self._settings, self._submit)
+
+    def kinds(self, history: History, learned: Learned) -> tuple[Kind, ...]:
+        """Return one payment of each kind, tried in the shop that has a history.
+
+        Afterwards the strategy without the model decides again: of the other shops it has learnt
+        nothing, and would take whoever pays there for a stranger.
+        """
         key = self._key(self._wallet, PAST_SCOPES)
         shop = Shop(name="wallet", preset="judge_only", key=key, file="")
 
@@ -126,7 +143,10 @@ class Story:
             once = f"wallet-{paid.body['reference']}"
             return self._post(shop, "/v1/payments", paid.body, once, language=language).body
 
-        return try_each(history.one_of_each, post)
+        found = try_each(history.one_of_each, post)
+        if learned.strategy is not None:
+            go_back(self._settings, self._submit)
+        return found
 
     def _drained(self, shop: Shop) -> Stopped:
         """Let a scammer have nearly all of an account sent to someone new."""
@@ -186,7 +206,7 @@ class Story:
             "known_devices": [{"device_id": "lins-phone", "since": since}],
         }
         self._post(shop, "/v1/payers", payer, "books-payer-lin-01")
-        body = payment(minor=2_500, payee="books", at=self._at, **WITH_PHONE)
+        body = payment(minor=9_000, payee="books", at=self._at, **WITH_PHONE)
         made = self._post(shop, "/v1/payments", body, "books-order-0000").body
         parts = {name: body[name] for name in ("amount", "payee", *WITH_PHONE)}
         execute = {"payment_token": made["payment_token"], **parts}

@@ -30,6 +30,8 @@ from service.secrets import open_secrets
 from service.settings import Settings
 
 SHOWN_CHARS_MAX: Final = 60
+# It waits until its model is checked, for up to a minute, and for those before it.
+CHECK_NS: Final = 120_000_000_000
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,10 +57,13 @@ def strategy() -> None:
 
 @strategy.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--model", type=click.Path(path_type=Path), help="File of a model that it is to judge by."
+)
 @reporting
-def new(screen: Screen, folder: Path) -> None:
+def new(screen: Screen, folder: Path, model: Path | None) -> None:
     """Write the strategy that comes with Payguard into the new FOLDER, to start from."""
-    files = write_start(folder)
+    files = write_start(folder, model)
     screen.show({"folder": str(folder), "files": files}, f"{len(files)} files in {folder}")
 
 
@@ -101,7 +106,7 @@ def activate(screen: Screen, folder: Path) -> None:
             content=found.content,
             note=model.signed(number, strategy_id, found.content, by),
         )
-        made = ask(submit, command, call=house_call()).read(Activation)
+        made = ask(submit, command, call=house_call(), deadline_ns=CHECK_NS).read(Activation)
     screen.show(made, f"{made.strategy_id} decides from here on (number {made.number})")
 
 
@@ -130,7 +135,7 @@ def back(screen: Screen) -> None:
             strategy_id=strategy_id,
             note=model.signed(number, strategy_id, content, by),
         )
-        made = ask(submit, command, call=house_call()).read(Activation)
+        made = ask(submit, command, call=house_call(), deadline_ns=CHECK_NS).read(Activation)
     screen.show(made, f"{made.strategy_id} decides again (number {made.number})")
 
 

@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Final
 
+from risk.models.container import unpack
+from risk.models.manifest import Manifest, NotAModel
 from risk.strategy_content import (
     FILES_MAX,
+    MODEL_FILE,
     NotAStrategy,
     Whole,
     from_content,
     from_files,
+    model_file,
     packaged,
     packaged_files,
 )
@@ -45,13 +49,19 @@ def read_folder(folder: Path) -> Whole:
         ) from error
 
 
-def write_start(folder: Path) -> tuple[str, ...]:
+def write_start(folder: Path, model: Path | None = None) -> tuple[str, ...]:
     """Write the strategy that comes with the software into a new folder; return its files.
 
+    Args:
+        folder: Where to; it must not exist.
+        model: File of a model that the strategy is to judge by.
+
     Raises:
-        Failure: The folder exists, or cannot be written.
+        Failure: The folder exists, or cannot be written; or the model is none.
     """
     files = packaged_files()
+    if model is not None:
+        files[MODEL_FILE] = model_file(_manifest(model))
     try:
         folder.mkdir(parents=True, exist_ok=False)
         for path, written in files.items():
@@ -65,6 +75,21 @@ def write_start(folder: Path) -> tuple[str, ...]:
             then="name a folder that does not exist, where this user may write",
         ) from error
     return tuple(files)
+
+
+def _manifest(file: Path) -> Manifest:
+    try:
+        return unpack(file.read_bytes()).manifest
+    except OSError as error:
+        raise Failure(
+            "file_unreadable",
+            f"{file} cannot be read: {error.strerror or error}",
+            then="give the path of a model's file that this user may read",
+        ) from error
+    except NotAModel as error:
+        raise Failure(
+            "model_invalid", f"{file} is no model: {error}", then="`payguard train` writes one"
+        ) from error
 
 
 def deciding(settings: Settings) -> Whole:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from service.cli.history import Seeded
+from service.cli.learning import Learned
 from service.cli.story import Ready
 
 WIDTH: Final = 88
@@ -20,6 +21,10 @@ COLOURS: Final = {
 }
 OUTCOME_CHARS: Final = max(map(len, COLOURS))
 UNDER: Final = " " * (OUTCOME_CHARS + 2)
+GONE_BACK: Final = (
+    "From here on the strategy without the model decides again, as after `payguard strategy back`:"
+    "\nof the shops below the model has learnt nothing."
+)
 PAST: Final = {
     "approve": "approved",
     "challenge": "challenged",
@@ -75,18 +80,33 @@ def told_of(history: Seeded) -> str:
     )
 
 
+def learnt_of(learned: Learned) -> str:
+    """Return in one line what came of the training."""
+    if learned.why_not is not None:
+        return f"no model, so it goes on by cold start: {learned.why_not}"
+    frauds = ", ".join(f"{count:,} {kind}" for kind, count in learned.frauds.items())
+    return f"a model of {learned.payments:,} payments ({frauds}) decides; origin: {learned.origin}"
+
+
 def _kinds(ready: Ready) -> Iterator[str]:
     """Yield the lines that show one payment of each kind."""
     if ready.history is None:
         return
     yield f"\n{_bold('## one payment of each kind, with the reasons an officer reads')}"
     yield click.style(f"after {ready.history.days} days: {told_of(ready.history)}", dim=True)
+    if ready.learned is not None:
+        yield click.style(learnt_of(ready.learned), dim=True)
     for kind in ready.kinds:
         found = "" if kind.score is None else f"  score {kind.score:,} of 1,000"
         head = f"{_coloured(kind.outcome)}  {_bold(NAMES[kind.scenario])}"
         yield f"{head}{click.style(found, dim=True)}"
         yield f"{UNDER}{kind.tried}"
         yield from (f"{UNDER}- {reason}" for reason in kind.reasons)
+        if kind.weights:
+            yield click.style(f"{UNDER}what spoke for harm the most, in log odds", dim=True)
+            yield from (click.style(f"{UNDER}+ {one}", dim=True) for one in kind.weights)
+    if ready.learned is not None and ready.learned.strategy is not None:
+        yield click.style(GONE_BACK, dim=True)
 
 
 def _coloured(outcome: str) -> str:

@@ -163,15 +163,21 @@ def checked(kind: type[AnyCommand], **values: object) -> AnyCommand:
         raise Failure("options_invalid", str(error), then="see this command's --help") from error
 
 
-def ask(submit: Submit, command: Command, *, call: Call) -> Reply:
+def ask(submit: Submit, command: Command, *, call: Call, deadline_ns: int = DEADLINE_NS) -> Reply:
     """Return the accepted reply to a command.
+
+    Args:
+        submit: The way to the writer.
+        command: What is to be done.
+        call: As whom.
+        deadline_ns: How long it may take.
 
     Raises:
         Failure: It was refused, or nobody answered.
     """
-    deadline_ns = SystemClock().monotonic_ns() + DEADLINE_NS
+    ends_ns = SystemClock().monotonic_ns() + deadline_ns
     try:
-        reply = submit(command, call=call, deadline_ns=deadline_ns)
+        reply = submit(command, call=call, deadline_ns=ends_ns)
     except Overloaded as error:
         raise Failure(
             "overloaded",

@@ -35,6 +35,8 @@ ROOTS: Final = (
     "service.worker.main",
     "service.demo",
     "service.cli",
+    # A process of its own: what it loads may end it.
+    "service.scoring.child",
 )
 # These put rooms together: they name handlers, jobs, routes and tables of all of them.
 ASSEMBLERS: Final = (
@@ -214,7 +216,7 @@ def kernel(graph: grimp.ImportGraph) -> Iterator[Breach]:
 @contract
 def serving_does_not_train(graph: grimp.ImportGraph) -> Iterator[Breach]:
     """Training and simulation are never loaded by a process on the payment path."""
-    for start in {"service.wsgi", "service.writer.main"} & graph.modules:
+    for start in {"service.wsgi", "service.writer.main", "service.worker.main"} & graph.modules:
         cause = reached(graph, start)
         for module in sorted(cause):
             if under(module, *NOT_SERVING):

@@ -43,6 +43,8 @@ from service.rooms.merchants.contract import (
     Preset,
     Scope,
 )
+from service.rooms.models.commands import handlers as model_handlers
+from service.rooms.models.model import signer
 from service.rooms.payments import jobs
 from service.rooms.webhooks import jobs as webhooks
 from service.secrets import open_secrets
@@ -60,6 +62,8 @@ from tests.contract.watch import Answer, Watcher
 
 START: Final = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 # What a live key may have: the tests of what is refused take one away.
+# Signs models; the same in every run, so that what it signed can be shown.
+MAKER: Final = signer(bytes(range(32)))
 EVERY_SCOPE: Final[tuple[Scope, ...]] = (*DEFAULT_SCOPES, *sorted(OFFICER_SCOPES))
 TICK: Final = dt.timedelta(milliseconds=1)
 SECONDS_5_NS: Final = 5_000_000_000
@@ -306,7 +310,7 @@ class House:
         return assemble(
             Parts(
                 store=self.store,
-                handlers=Handlers((*known.names.values(), *extra)),
+                handlers=Handlers((*known.names.values(), *model_handlers(MAKER.verifier), *extra)),
                 clock=self.clock,
                 random=random,
                 sealer=self.secrets.sealer,

@@ -15,7 +15,7 @@ import pytest
 from risk.feature import load_features
 from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
 from risk.vectors import FeatureVector, Missing
-from service.cli.replay.columns import load_map
+from service.cli.replay.columns import ColumnMap, load_map
 from service.cli.replay.crew import Crew, How
 from service.cli.replay.order import Order
 from service.cli.replay.sender import read_target
@@ -77,13 +77,21 @@ def block(service: Service, shop: Shop, rows: list[Row]) -> None:
         service.do(command, sandbox)
 
 
-def send(service: Service, shop: Shop, rows: list[Row], at_half: Callable[[], None]) -> Summary:
+def send(
+    service: Service,
+    shop: Shop,
+    rows: list[Row],
+    at_half: Callable[[], None],
+    *,
+    clients: int = CLIENTS,
+    column_map: ColumnMap = MAP,
+) -> Summary:
     """Send rows as `payguard replay` does, and do something once half of them are judged."""
     tally, clock, order = Tally(), SystemClock(), Order()
     crew = Crew(
         read_target(f"http://127.0.0.1:{service.port}"),
         key=shop.keys["sandbox"],
-        how=How(size=CLIENTS, does_execute=True, is_in_order=True),
+        how=How(size=clients, does_execute=True, is_in_order=True),
         tally=tally,
         clock=clock,
     )
@@ -96,7 +104,7 @@ def send(service: Service, shop: Shop, rows: list[Row], at_half: Callable[[], No
     crew.start()
     watching = threading.Thread(target=watch)
     watching.start()
-    requests = (MAP.labelled(MAP.request(row, now=None), row) for row in rows)
+    requests = (column_map.labelled(column_map.request(row, now=None), row) for row in rows)
     crew.send_all(order.by_time(requests, now=clock.now()))
     crew.join()
     watching.join()
@@ -112,6 +120,7 @@ class Compared:
     def __init__(self, service: Service, rows: list[Row]) -> None:
         books = Books(service.settings.database)
         assessments = {row["assessment_id"]: row for row in books.rows(ASSESSMENTS)}
+        self.judged: list[Row] = []
         by_reference = {f"handbook-{row['TRANSACTION_ID']}": row for row in rows}
         taken: list[Row] = []
         self.stored: list[FeatureVector] = []
@@ -121,6 +130,7 @@ class Compared:
                 continue
             body = json.loads(event["body"])
             judged = assessments[body["judgement"]["assessment_id"]]
+            self.judged.append(judged)
             taken.append(by_reference[body["facts"]["reference"]])
             declined.append(judged["outcome"] == "decline")
             self.stored.append(
@@ -133,8 +143,9 @@ class Compared:
         self.is_out_of_order = any(
             one["TX_DATETIME"] > other["TX_DATETIME"] for one, other in itertools.pairwise(taken)
         )
-        columns = _columns(taken, declined)._replace(labels=_labels(books))
-        self.offline = compute(columns, FEATURES)
+        self.taken = taken
+        self.columns = columns_of_rows(taken, declined)._replace(labels=_labels(books))
+        self.offline = compute(self.columns, FEATURES)
 
     def mismatches(self) -> list[tuple[int, str, object, int]]:
         """Return row, feature, and both values, wherever the two differ."""
@@ -164,7 +175,8 @@ def _known(vector: FeatureVector, name: str) -> float | None:
     return None if isinstance(value, Missing) else value
 
 
-def _columns(rows: list[Row], declined: list[bool]) -> Columns:
+def columns_of_rows(rows: list[Row], declined: list[bool]) -> Columns:
+    """Return rows in the order of their coming as features are computed from them."""
     size = len(rows)
     none = np.full(size, ABSENT)
     requests = [MAP.request(row, now=None) for row in rows]

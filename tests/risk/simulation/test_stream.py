@@ -14,7 +14,7 @@ from service.rooms.payments.contract import CreatePaymentRequest, rule_errors
 
 START = dt.date(2026, 1, 5)
 # The stream of one small world; whoever changes what the world yields writes a new one here.
-PINNED = "826ae4c0b1c433e1fbcae5ee6788da667ea111d5bb2f17437396923783e491ee"
+PINNED = "91556a836b4b735237bb0d2a517700c5a9a7467b31e4a21f71e2c789320397a7"
 DOCUMENTED = tuple(
     map(
         ipaddress.ip_network,
@@ -118,13 +118,24 @@ def test_some_honest_payments_are_claimed_to_be_none(
 
 
 def test_addresses_and_bins_are_those_that_nobody_has(payments: list[Paid]) -> None:
-    ips = {ipaddress.ip_address(one.body["device"]["ip"]) for one in payments}
-    bins = {one.body["instrument"]["bin"] for one in payments}
+    told = [one.body for one in payments if "entry" in one.body]
+    ips = {ipaddress.ip_address(one["device"]["ip"]) for one in told}
+    bins = {one["instrument"]["bin"] for one in told}
     mails = {one.body["payer"].get("email", "@example.com") for one in payments}
 
     assert all(any(ip in network for network in DOCUMENTED) for ip in ips)
     assert bins == {one[0] for one in BINS}
     assert {one.partition("@")[2] for one in mails} <= {"example.com", "example.net"}
+
+
+def test_of_what_is_paid_at_a_till_little_is_told_and_none_is_fraud(
+    payments: list[Paid],
+) -> None:
+    brief = [one for one in payments if "entry" not in one.body]
+
+    assert len(payments) // 20 < len(brief) < len(payments) // 5
+    assert {one.scenario for one in brief} == {"ordinary"}
+    assert {"device" in one.body for one in brief} == {True, False}
 
 
 def test_there_is_more_on_a_saturday_and_after_salaries_than_on_a_tuesday(
@@ -136,7 +147,8 @@ def test_there_is_more_on_a_saturday_and_after_salaries_than_on_a_tuesday(
     tuesdays = [count for day, count in days.items() if day.weekday() == 1]
 
     assert sum(saturdays) / len(saturdays) > 1.1 * sum(tuesdays) / len(tuesdays)
-    assert days[dt.date(2026, 1, 12)] > 1.2 * days[dt.date(2026, 1, 19)]
+    paid_days = sum(days[dt.date(2026, 1, day)] for day in (10, 11, 12))
+    assert paid_days > 1.2 * sum(days[dt.date(2026, 1, day)] for day in (17, 18, 19))
 
 
 @pytest.mark.parametrize(

@@ -37,16 +37,18 @@ def codes(values: list[Any]) -> npt.NDArray[np.int64]:
 def features(payments: list[Paid]) -> Iterator[tuple[str, Values]]:
     """Yield every feature that has no label in it."""
     bodies = [one.body for one in payments]
-    ips = [one["device"]["ip"] for one in bodies]
+    device = [one.get("device", {}) for one in bodies]
+    instrument = [one.get("instrument", {}) for one in bodies]
+    ips = [one.get("ip") for one in device]
     keys = {
         "payer": codes([one["payer"].get("payer_id", one["payer"].get("email")) for one in bodies]),
         "email": codes([one["payer"].get("email") for one in bodies]),
         "payee": codes([one["payee"]["payee_id"] for one in bodies]),
-        "device": codes([one["device"]["device_id"] for one in bodies]),
-        "instrument": codes([one["instrument"]["instrument_id"] for one in bodies]),
-        "bin": codes([one["instrument"]["bin"] for one in bodies]),
+        "device": codes([one.get("device_id") for one in device]),
+        "instrument": codes([one.get("instrument_id") for one in instrument]),
+        "bin": codes([one.get("bin") for one in instrument]),
         "ip": codes(ips),
-        "ip_24": codes([one.rpartition(":" if ":" in one else ".")[0] for one in ips]),
+        "ip_24": codes([one and one.rpartition(":" if ":" in one else ".")[0] for one in ips]),
         "merchant": np.zeros(len(bodies), np.int64),
         "phone": np.full(len(bodies), ABSENT, np.int64),
         "address": np.full(len(bodies), ABSENT, np.int64),
@@ -76,8 +78,8 @@ TOLD: dict[str, Callable[[Paid], float | None]] = {
     "amount_minor": lambda paid: paid.body["amount"]["value"],
     "local_hour": lambda paid: (paid.at.hour + 8) % 24,
     "is_transfer": lambda paid: paid.body["kind"] == "transfer",
-    "call_active": lambda paid: paid.body["device"]["call_active"],
-    "remote_access": lambda paid: paid.body["device"]["remote_access"],
+    "call_active": lambda paid: paid.body.get("device", {}).get("call_active"),
+    "remote_access": lambda paid: paid.body.get("device", {}).get("remote_access"),
     "account_age_s": age("payer", "account_created_at"),
     "contact_age_s": age("payer", "contact_changed_at"),
     "payee_age_s": age("payee", "added_at"),

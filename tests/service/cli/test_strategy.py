@@ -3,9 +3,13 @@
 import sqlite3
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from risk.models.container import unpack
+from risk.scored import ModelRef
 from risk.strategy import load_strategy
+from tests.support.scored import a_model
 from tests.support.terminal import Terminal
 
 OWN = load_strategy().id
@@ -175,3 +179,25 @@ def test_doctor_says_which_one_decides(payguard: Terminal, folder: Path) -> None
 
     assert check["state"] == "ok"
     assert made["strategy_id"] in check["what"]
+
+
+def test_a_folder_with_a_model_names_it_and_shows_that_it_differs(
+    payguard: Terminal, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "some.pgmodel", tmp_path / "modelled"
+    file.write_bytes(a_model())
+    manifest = unpack(a_model()).manifest
+
+    made = payguard.json("strategy", "new", folder, "--model", file)
+    found = payguard.json("strategy", "check", folder)
+    broken = payguard.json("strategy", "new", tmp_path / "other", "--model", folder / "ladder.toml")
+    nowhere = payguard.json("strategy", "new", tmp_path / "other", "--model", tmp_path / "none")
+
+    [changed] = found["differences"]
+    after = msgspec.json.decode(changed["after"], type=ModelRef)
+    assert "model.toml" in made["files"]
+    assert (changed["path"], changed["before"]) == ("model", None)
+    assert (after.sha256, after.inputs) == (unpack(a_model()).id, manifest.inputs)
+    assert after.priors == manifest.priors
+    assert broken["error"]["code"] == "model_invalid"
+    assert nowhere["error"]["code"] == "file_unreadable"

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scored import a_model, with_model
+from tests.support.scored import a_model
 from tests.support.terminal import Terminal
 
 HEAD = "TRANSACTION_ID,TX_DATETIME,CUSTOMER_ID,TERMINAL_ID,TX_AMOUNT,TX_FRAUD"
-NAMED = ("sha256", "origin", "feature_set", "inputs")
 
 
 @pytest.fixture
@@ -74,14 +73,11 @@ def test_it_compares_with_the_strategy_in_force(
 
 
 @pytest.fixture
-def modelled(folder: Path, tmp_path: Path) -> tuple[Path, Path]:
+def modelled(fresh: Terminal, tmp_path: Path) -> tuple[Path, Path]:
     """Return the folder of a strategy with a model, and the model's file."""
-    file = tmp_path / "some.pgmodel"
+    file, folder = tmp_path / "some.pgmodel", tmp_path / "modelled"
     file.write_bytes(a_model())
-    named = with_model(a_model()).strategy.model
-    assert named is not None
-    said = [f"{name} = {json.dumps(getattr(named, name))}" for name in NAMED]
-    (folder / "model.toml").write_text("\n".join(said))
+    fresh.json("strategy", "new", folder, "--model", file)
     return folder, file
 
 
