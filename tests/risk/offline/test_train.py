@@ -76,3 +76,10 @@ def test_chance_is_in_the_interval_of_labels_that_say_nothing():
 
     assert low < 0.5 < high
     assert above > 0.7
+
+
+def test_trees_begin_at_one_half_and_not_at_the_share_of_fraud():
+    # From an estimated share each row weighs almost nothing, and small leaves are forbidden.
+    said = margins(fit(INPUTS, FRAUD, Recipe(1, 1, 1)), INPUTS)
+
+    assert np.abs(said).max() < 0.01
