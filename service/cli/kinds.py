@@ -12,6 +12,7 @@ Language = Literal["en", "zh"]
 Post = Callable[[Paid, Language], dict[str, Any]]
 TRIES_MAX: Final = 12
 REASONS_MAX: Final = 3
+WEIGHTS_MAX: Final = 3
 WEAKEST: Final = "approve"
 STRONGEST: Final = "decline"
 STRENGTH: Final = {
@@ -31,6 +32,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
         score: 0 to 1,000; None where nothing scores.
         risk_level: Of it.
         basis: What it was judged by: a model, a cold start, rules alone; None: not told.
+        weights: What moved the model's score the most towards harm, in English and then in Chinese;
+            empty where no model scored.
         reasons: Why, in English and then in Chinese, as officers read it.
     """
 
@@ -43,6 +46,7 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     risk_level: str
     basis: str | None
     reasons: tuple[str, ...]
+    weights: tuple[str, ...] = ()
 
 
 def try_each(found: dict[Scenario, list[Paid]], post: Post) -> tuple[Kind, ...]:
@@ -74,9 +78,25 @@ def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
         outcome=answer["outcome"],
         score=assessment["score"],
         risk_level=assessment["risk_level"],
-        basis=assessment.get("basis"),
+        basis=(assessment.get("explanation") or {}).get("basis"),
         reasons=tuple(reasons),
+        weights=tuple(
+            one for told in (assessment, chinese["assessment"]) for one in _weights(told)
+        ),
     )
+
+
+def _weights(assessment: dict[str, Any]) -> list[str]:
+    """Return the inputs that spoke for harm the most, in the answer's language."""
+    explanation = assessment.get("explanation") or {}
+    found = [one for one in explanation.get("contributions") or () if one["contribution"] > 0.0]
+    found.sort(key=lambda one: -one["contribution"])
+    return [_weight(one) for one in found[:WEIGHTS_MAX]]
+
+
+def _weight(one: dict[str, Any]) -> str:
+    name = str(one["text"] or one["feature"]).rstrip(".。")
+    return f"{name} (+{one['contribution']:.1f})"
 
 
 def _told(paid: Paid, tries: int) -> str:

@@ -34,7 +34,7 @@ from service.unit_of_work.commands import Submit
 # Over 30 days: the phone counts as known (docs/policy.md).
 PHONE_KNOWN: Final = dt.timedelta(days=60)
 # Of a key that sends what a made-up world did on a day that is over.
-PAST_SCOPES: Final[tuple[Scope, ...]] = ("payments:write", "replay")
+PAST_SCOPES: Final[tuple[Scope, ...]] = ("assessments:explain", "payments:write", "replay")
 LANGUAGES: Final[tuple[Literal["en", "zh"], ...]] = ("en", "zh")
 _MILLISECOND_NS: Final = 1_000_000
 

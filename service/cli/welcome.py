@@ -102,6 +102,9 @@ def _kinds(ready: Ready) -> Iterator[str]:
         yield f"{head}{click.style(found, dim=True)}"
         yield f"{UNDER}{kind.tried}"
         yield from (f"{UNDER}- {reason}" for reason in kind.reasons)
+        if kind.weights:
+            yield click.style(f"{UNDER}what spoke for harm the most, in log odds", dim=True)
+            yield from (click.style(f"{UNDER}+ {one}", dim=True) for one in kind.weights)
     if ready.learned is not None and ready.learned.strategy is not None:
         yield click.style(GONE_BACK, dim=True)
 

@@ -6,13 +6,17 @@ from typing import Any, ClassVar, Final
 
 import msgspec
 
+from service.rooms.models.contract import AddModelPart
+from service.rooms.models.model import digest, signed
 from service.rooms.payments import model, moves
 from service.rooms.payments.commands.story import Story, found, payment_key, payment_read
 from service.rooms.payments.contract import PaymentReply, Status
 from service.unit_of_work.commands import Call, Command
 from service.unit_of_work.handlers import Context, Handler, View, no_entities
 from service.unit_of_work.outcome import Accepted
-from tests.contract.house import Holder, House
+from tests.contract.house import MAKER, Holder, House
+from tests.service.rooms.models.conftest import adding, manifest
+from tests.support.uow import a_house_call
 
 AMOUNT: Final = 38_000
 QUARTER: Final = dt.timedelta(minutes=15)
@@ -313,6 +317,18 @@ def _another(house: House, key: Holder) -> tuple[str, Any]:
     return "/v1/webhook_endpoints", {"url": "https://hooks.example/other"}
 
 
+def add_model(house: House, name: str) -> str:
+    """Bring a model and return its id."""
+    file, told = b"what the trees are matters to nobody here", manifest(name=name)
+    house.do(AddModelPart(content=file), a_house_call())
+    house.do(adding(file, manifest=told, note=signed(told, MAKER)), a_house_call())
+    return f"sha256:{digest(told)}"
+
+
+def _model(house: House, _key: Holder) -> tuple[str, Any]:
+    return f"/v1/models/{add_model(house, f'model {house.next()}')}", None
+
+
 _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "create_payment": lambda house, _: ("/v1/payments", house.body()),
     "list_payments": lambda _house, _: ("/v1/payments", None),
@@ -337,6 +353,8 @@ _GOOD: Final[dict[str, Callable[[House, Holder], tuple[str, Any]]]] = {
     "list_list_entries": lambda _house, _: ("/v1/lists/entries", None),
     "get_list_entry": _of_entry("", None),
     "remove_list_entry": _of_entry("/remove", {}),
+    "list_models": lambda _house, _: ("/v1/models", None),
+    "get_model": _model,
     "get_checkpoint": _signed("/v1/audit/checkpoint"),
     "list_log_entries": _signed("/v1/audit/entries"),
     "prove_log_entry": _proved,

@@ -185,6 +185,14 @@ def test_a_payout_that_waits_asks_for_the_level_of_a_rule_that_hit(
     assert (said.outcome, said.level, said.reason_code) == ("hold", 4, "recent_change")
 
 
+def test_a_payout_that_waits_after_a_change_says_of_no_proof_that_it_would_go(paid_out) -> None:
+    asked = paid_out(amount_minor=900_000)
+    waiting = paid_out(amount_minor=900_000, contact_changed_at=NOON - HOUR)
+
+    assert (asked.outcome, len(asked.counterfactuals)) == ("challenge", 1)
+    assert (waiting.outcome, waiting.counterfactuals) == ("hold", ())
+
+
 @pytest.mark.parametrize("given", [{}, {"contact_changed_at": NOON - HOUR}])
 def test_a_card_that_is_paid_to_offers_no_proof_by_its_issuer(paid_out, given) -> None:
     said = paid_out(instrument_type="card", amount_minor=900_000, **given)

@@ -3,7 +3,6 @@
 import datetime as dt
 import itertools
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +17,9 @@ from service.cli.replay.labels import Label
 from service.cli.replay.order import Order
 from service.cli.replay.rows import Table, open_table
 from service.cli.replay.sender import Answer, read_target
-from service.cli.replay.tally import Tally, text_of
+from service.cli.replay.sending import Sending
+from service.cli.replay.tally import text_of
+from service.cli.replay.warmup import Warmup
 from service.cli.screen import (
     DONE,
     INTERRUPTED,
@@ -32,9 +33,7 @@ from service.kernel.clock import Clock, SystemClock
 
 CONCURRENCY_MAX: Final = 64
 CONCURRENCY_USUAL: Final = 8
-PROGRESS_TERMINAL_S: Final = 0.5
-PROGRESS_FILE_S: Final = 10.0
-_SECOND_NS: Final = 1_000_000_000
+HISTORY_DAYS_MAX: Final = 3_660
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +43,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     map_name: str
     is_now: bool
     limit: int | None
+    history: int
     concurrency: int
     does_execute: bool
 
@@ -65,7 +65,16 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     help="Column map: a TOML file, or the name of one that comes with Payguard.",
 )
 @click.option("--now", "is_now", is_flag=True, help="Send each row as a payment of this moment.")
-@click.option("--limit", type=click.IntRange(min=1), help="Send the first so many rows only.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Send the first so many rows only, after --history."
+)
+@click.option(
+    "--history",
+    metavar="DAYS",
+    type=click.IntRange(min=0, max=HISTORY_DAYS_MAX),
+    default=0,
+    help="Send the first so many days before, as history that is not reported.",
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(min=1, max=CONCURRENCY_MAX),
@@ -87,11 +96,13 @@ def replay(screen: Screen, **given: Any) -> int:
     a row failed, with 3 when no row can succeed, with 130 after Ctrl-C.
     """
     options = _Options(**given)
+    if options.is_now and options.history:
+        raise click.UsageError("--history needs the times of the file: leave --now out")
     clock = SystemClock()
-    tally = Tally()
     columns = load_map(options.map_name)
     more = () if options.is_now else columns.label_columns
     rows = open_table(options.file, columns.columns, more)
+    sending = Sending(screen, clock, has_history=options.history > 0)
     crew = Crew(
         read_target(options.url),
         key=_key(options.key_file),
@@ -100,65 +111,47 @@ def replay(screen: Screen, **given: Any) -> int:
             does_execute=options.does_execute,
             is_in_order=not options.is_now,
         ),
-        tally=tally,
+        tally=sending.first,
         clock=clock,
     )
-    total = min(rows.count, options.limit or sys.maxsize)
-    screen.note(
-        f"{total:,} rows of {options.file.name} to {options.url}, {options.concurrency} at a time"
-    )
-    order = Order()
-    requests: Iterator[Request | Label]
-    if options.is_now:
-        requests = _requests(rows, columns, tally, clock=clock, limit=options.limit)
-    else:
-        if columns.has_labels and not rows.has_more:
-            screen.note(f"no labels: the file lacks {', '.join(columns.label_columns)}")
-        found = _requests(rows, columns, tally, clock=None, limit=options.limit)
-        requests = order.by_time(found, now=clock.now())
-    started_ns = clock.monotonic_ns()
-    is_interrupted = _run(crew, requests, _Progress(screen, tally, total=total, clock=clock))
-    tally.ordered(unknown_labels=order.unknown, out_of_order=order.out_of_order)
-    summary = tally.summary(
-        duration_ns=clock.monotonic_ns() - started_ns, is_interrupted=is_interrupted
-    )
+    _announce(screen, options, columns, rows)
+    order, warmup = Order(), Warmup(options.history)
+    found = _requests(rows, columns, sending, clock=clock if options.is_now else None)
+    requests: Iterator[Request | Label] = itertools.islice(found, options.limit)
+    if not options.is_now:
+        requests = order.by_time(warmup.limited(found, options.limit), now=clock.now())
+    sending.send(crew, requests, warmup, rows=rows.count, limit=options.limit)
+    summary = sending.summary(order)
     screen.show(summary, text_of(summary))
     if crew.useless is not None:
         screen.note(_advice(crew.useless))
         return REFUSED
-    if is_interrupted:
+    if summary.is_interrupted:
         return INTERRUPTED
-    return SOMETHING_FAILED if summary.failed else DONE
+    return SOMETHING_FAILED if summary.failed or summary.history_failed else DONE
+
+
+def _announce(screen: Screen, options: _Options, columns: ColumnMap, rows: Table) -> None:
+    total = min(rows.count, options.limit or sys.maxsize)
+    many = (
+        f"{options.history} days of history and the rest" if options.history else f"{total:,} rows"
+    )
+    screen.note(f"{many} of {options.file.name} to {options.url}, {options.concurrency} at a time")
+    if not options.is_now and columns.has_labels and not rows.has_more:
+        screen.note(f"no labels: the file lacks {', '.join(columns.label_columns)}")
 
 
 def _requests(
-    rows: Table, columns: ColumnMap, tally: Tally, *, clock: Clock | None, limit: int | None
+    rows: Table, columns: ColumnMap, sending: Sending, *, clock: Clock | None
 ) -> Iterator[Request]:
     """Yield the payments of a file; a row that is none counts as failed."""
-    for place, row in enumerate(itertools.islice(rows.rows(), limit), start=1):
+    for place, row in enumerate(rows.rows(), start=1):
         now: dt.datetime | None = clock.now() if clock is not None else None
         try:
             request = columns.request(row, now=now)
             yield columns.labelled(request, row) if clock is None and rows.has_more else request
         except RowRefused as refused:
-            tally.failed_row(f"row {place}", f"row_refused ({refused})")
-            tally.row_done(is_rounded=False)
-
-
-def _run(crew: Crew, requests: Iterator[Request | Label], progress: "_Progress") -> bool:
-    """Send everything; return whether it was interrupted. A second Ctrl-C ends it at once."""
-    crew.start()
-    progress.start()
-    try:
-        crew.send_all(requests)
-        crew.join()
-    except KeyboardInterrupt:
-        crew.stop()
-        crew.join()
-        return True
-    finally:
-        progress.stop()
-    return False
+            sending.refused(f"row {place}", f"row_refused ({refused})")
 
 
 def _key(path: Path) -> str:
@@ -187,47 +180,3 @@ def _advice(answer: Answer) -> str:
     }
     said = f"stopped: the service answers {answer.code}"
     return f"{said}; {known.get(answer.code, answer.body.get('next', 'see docs/errors.md'))}"
-
-
-class _Progress:
-    """Says now and then how far it is, on standard error."""
-
-    def __init__(self, screen: Screen, tally: Tally, *, total: int, clock: Clock) -> None:
-        self._screen = screen
-        self._tally = tally
-        self._total = total
-        self._clock = clock
-        self._started_ns = clock.monotonic_ns()
-        self._ended = threading.Event()
-        self._is_terminal = sys.stderr.isatty()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        every_s = PROGRESS_TERMINAL_S if self._is_terminal else PROGRESS_FILE_S
-        while not self._ended.wait(every_s):
-            self._say(self._line())
-        if self._is_terminal:
-            self._say("")
-
-    def _line(self) -> str:
-        done = self._tally.done
-        seconds = (self._clock.monotonic_ns() - self._started_ns) / _SECOND_NS
-        rate = done / seconds
-        left = f"{(self._total - done) / rate:,.0f} s left" if rate else "waiting"
-        share = done * 100 // max(self._total, 1)
-        failed = f", {self._tally.failed:,} failed" if self._tally.failed else ""
-        return f"{done:,} of {self._total:,} ({share} %), {rate:,.0f} a second, {left}{failed}"
-
-    def _say(self, line: str) -> None:
-        if self._is_terminal:
-            # One line that is written over; the sequence clears what was longer before.
-            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
-        else:
-            self._screen.note(line)

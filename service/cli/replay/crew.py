@@ -1,6 +1,7 @@
 """Threads that send rows side by side, one payer's in order. Reads no file, prints nothing."""
 
 import hashlib
+import itertools
 import queue
 import threading
 import zlib
@@ -67,6 +68,7 @@ class Crew:
     ) -> None:
         self._does_execute = how.does_execute
         self._tally = tally
+        self._numbers = itertools.count()
         self._stopping = threading.Event()
         self._stretch = Stretch(how.size * APART if how.is_in_order else None, self._stopping)
         self._useless: Answer | None = None
@@ -97,14 +99,31 @@ class Crew:
 
         A label comes behind its payment, whose thread sends it, with the id that it was answered.
         """
-        for number, request in enumerate(requests):
+        if self._hand_out(requests):
+            for one in self._queues:
+                self._put(one, None)
+
+    def send_history(self, requests: Iterable[Request | Label], *, then: Tally) -> bool:
+        """Send what comes first, and wait for all of it; False where that was stopped.
+
+        Args:
+            requests: What comes first.
+            then: Where all that comes afterwards is counted.
+        """
+        if not self._hand_out(requests) or not self._stretch.settle():
+            return False
+        self._tally = then
+        return True
+
+    def _hand_out(self, requests: Iterable[Request | Label]) -> bool:
+        for request in requests:
+            number = next(self._numbers)
             place = zlib.crc32(request.payer.encode()) % len(self._queues)
             if not self._stretch.enter(number):
-                return
+                return False
             if not self._put(self._queues[place], (number, request)):
-                return
-        for one in self._queues:
-            self._put(one, None)
+                return False
+        return True
 
     def is_working(self) -> bool:
         """Say whether a thread still sends."""

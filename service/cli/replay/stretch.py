@@ -37,6 +37,15 @@ class Stretch:
             del self._under_way[number]
             self._moved.notify()
 
+    def settle(self) -> bool:
+        """Wait until all that was let in is done; False if everything stops."""
+        with self._moved:
+            while self._under_way:
+                if self._stopping.is_set():
+                    return False
+                self._moved.wait(LOOK_EVERY_S)
+            return not self._stopping.is_set()
+
     def _is_ahead(self, number: int) -> bool:
         if self._length is None or not self._under_way:
             return False

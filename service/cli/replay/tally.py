@@ -40,6 +40,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         seconds: How long it took.
         rate: Rows a second.
         is_interrupted: It was stopped before the end.
+        history: Rows that were sent before, as history; they count nowhere else here.
+        history_failed: How many of these failed.
     """
 
     rows: int
@@ -60,6 +62,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     rate: float
     is_interrupted: bool
+    history: int = 0
+    history_failed: int = 0
 
 
 class Tally:
@@ -138,6 +142,12 @@ class Tally:
             self._counts["unknown_labels"] = unknown_labels
             self._counts["out_of_order"] = out_of_order
 
+    def followed(self, history: "Tally") -> None:
+        """Take what was sent before as history."""
+        with self._guard:
+            self._counts["history"] = history.done
+            self._counts["history_failed"] = history.failed
+
     def summary(self, *, duration_ns: int, is_interrupted: bool) -> Summary:
         """Return what was counted."""
         with self._guard:
@@ -161,6 +171,8 @@ class Tally:
                 seconds=round(seconds, 3),
                 rate=round(self._counts["done"] / seconds, 1),
                 is_interrupted=is_interrupted,
+                history=self._counts["history"],
+                history_failed=self._counts["history_failed"],
             )
 
 
@@ -181,6 +193,9 @@ def text_of(summary: Summary) -> str:
     """Return a summary for people."""
     speed = f"{summary.rows:,} in {summary.seconds:.1f} s, {summary.rate:,.0f} a second"
     rows = [("rows", speed + (" (interrupted)" if summary.is_interrupted else ""))]
+    if summary.history:
+        failed = f", {summary.history_failed:,} failed" if summary.history_failed else ""
+        rows += [("history", f"{summary.history:,} rows before{failed}")]
     rows += [("judged", _counts(summary.judged) + _times(summary.create))]
     if summary.executed:
         rows += [("executed", _counts(summary.executed) + _times(summary.execute))]

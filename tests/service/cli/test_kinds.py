@@ -27,7 +27,24 @@ def tried(found: dict[Scenario, list[Paid]], *, stops_at: int) -> tuple[dict[str
         reasons = [{"text": f"{language}-{place}"}]
         return {
             "outcome": outcome,
-            "assessment": {"score": 7, "risk_level": "low", "reasons": reasons},
+            "assessment": {
+                "score": 7,
+                "risk_level": "low",
+                "reasons": reasons,
+                "explanation": {
+                    "basis": "model",
+                    "contributions": [
+                        {
+                            "feature": "a",
+                            "text": f"Small in {language}.",
+                            "value": 3,
+                            "contribution": 0.2,
+                        },
+                        {"feature": "b", "text": "Against.", "value": 1, "contribution": -2.0},
+                        {"feature": "c", "text": None, "value": None, "contribution": 1.25},
+                    ],
+                },
+            },
         }
 
     return {one.scenario: one for one in try_each(found, post)}, sent
@@ -64,3 +81,13 @@ def test_what_was_done_is_told_in_a_line(found: dict[Scenario, list[Paid]]) -> N
     assert "stolen cards" in said["card_testing"]
     assert "new phone abroad" in said["takeover"]
     assert "talked into" in said["scam"]
+
+
+def test_what_spoke_for_harm_is_told_the_heaviest_first(
+    found: dict[Scenario, list[Paid]],
+) -> None:
+    kinds, _ = tried(found, stops_at=1)
+
+    assert kinds["scam"].basis == "model"
+    assert kinds["scam"].weights[:2] == ("c (+1.2)", "Small in en (+0.2)")
+    assert len(kinds["scam"].weights) == 4

@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Process]:
-    with Process("demo", "--port", "0", environment={}) as process:
+    with Process("demo", "--bare", "--port", "0", environment={}) as process:
         yield process
 
 

@@ -85,6 +85,62 @@ def test_rows_and_labels_go_in_the_order_of_their_own_times(
     assert told == [f"2018-04-{day}T00:00:30Z" for day in ("01", "02", "08", "20")]
 
 
+def history_file(folder: Path) -> Path:
+    """Write four payments on three days; the second and the third turn out to be fraud."""
+    file = folder / "history.csv"
+    lines = (
+        f"{FIRST + 951},2018-04-01 23:00:00,1,7,1.00,0\n",
+        f"{FIRST + 952},2018-04-02 23:00:00,2,7,2.00,1\n",
+        f"{FIRST + 953},2018-04-03 00:00:00,3,7,3.00,1\n",
+        f"{FIRST + 954},2018-04-03 01:00:00,4,7,4.00,0\n",
+    )
+    file.write_text(f"{HEAD.strip()},TX_FRAUD\n{''.join(lines)}")
+    return file
+
+
+def test_history_is_sent_first_and_not_reported(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+
+    status, summary = sent_to(scripted, history_file(tmp_path), tmp_path, "--history", "2")
+
+    assert status == 0
+    assert (summary["history"], summary["rows"], summary["judged"]) == (2, 2, {"approve": 2})
+    # A label of history that became known afterwards is told in its turn.
+    assert summary["labelled"] == {"unauthorized": 2}
+    times = [one.body.get("occurred_at") or one.body["known_at"] for one in scripted.asked]
+    assert set(times[:2]) == {"2018-04-01T23:00:00Z", "2018-04-02T23:00:00Z"}
+    assert len(times) == 6
+
+
+def test_a_limit_is_of_what_follows_history(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+    file = history_file(tmp_path)
+
+    _, summary = sent_to(scripted, file, tmp_path, "--history", "2", "--limit", "1")
+
+    assert (summary["history"], summary["rows"]) == (2, 1)
+
+
+def test_history_that_fails_is_told(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.answer(422, {"code": "invalid_request"})
+    scripted.answer(201, {"id": "pay_1", "outcome": "approve", "payment_token": None})
+
+    status, summary = sent_to(scripted, history_file(tmp_path), tmp_path, "--history", "2")
+
+    assert (status, summary["history_failed"], summary["failed"]) == (1, 1, 0)
+
+
+def test_history_needs_the_times_of_the_file(scripted: Scripted, tmp_path: Path) -> None:
+    file = history_file(tmp_path)
+
+    result = Terminal(tmp_path)(
+        "replay", file, *given(scripted, tmp_path), "--now", "--history", "1"
+    )
+
+    assert result.exit_code == 2
+    assert "leave --now out" in result.stderr
+
+
 def test_with_now_no_label_is_sent(scripted: Scripted, tmp_path: Path) -> None:
     file = tmp_path / "past.csv"
     file.write_text(f"{HEAD.strip()},TX_FRAUD\n{FIRST},2018-04-02 00:00:30,1,7,1.00,1\n")
