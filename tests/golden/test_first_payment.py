@@ -37,7 +37,10 @@ BYTES_MAX = 300_000
 # A token's state is told as it is by then; so is whose turn it is to ask.
 PASSING = {"payment_token", "payment_token_state"}
 # Came later; and texts may be worded anew, since programs read their codes.
-OTHERWISE = {"for_payer", "text"}
+OTHERWISE = {
+    *("basis", "contributions_missing", "contributions_to", "counterfactuals", "for_payer"),
+    "text",
+}
 
 
 @pytest.fixture(scope="module")

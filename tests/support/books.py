@@ -181,13 +181,16 @@ class Books:
                 said = msgspec.json.decode(row["judged"], type=Assessment)
                 judging = strategy
                 if said.strategy != strategy.id:
-                    # Versions before this one had no rules.
-                    judging = msgspec.structs.replace(strategy, rules=())
+                    # Versions before this one had no rules, and no score without a model.
+                    quiet = msgspec.structs.replace(strategy.cold_start, signals=())
+                    judging = msgspec.structs.replace(strategy, rules=(), cold_start=quiet)
                 again = judge(
                     inputs.facts, inputs.circumstances, features, judging, inputs.scorer()
                 )
                 if judging is not strategy:
-                    ours = {"strategy": again.strategy, "feature_set": again.feature_set}
+                    # What proof would lead to came later, too.
+                    named = ("strategy", "feature_set", "counterfactuals")
+                    ours = {name: getattr(again, name) for name in named}
                     said = msgspec.structs.replace(said, **ours)
                 assert again == said, row["assessment_id"]
             for event in events:
