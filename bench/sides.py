@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,17 +62,19 @@ class Side:
 
 
 class Other(NamedTuple):
-    """What runs in the place of the product's own processes.
+    """What runs in the place of the product's own processes, or what they are told first.
 
     Attributes:
         modules: The module instead of each; those that are not named run as they are.
         environment: What they are told.
         has_writer: Whether there is a writer, and a worker that asks it.
+        prepare: Done to the service while its own processes run.
     """
 
     modules: Mapping[str, str]
     environment: Mapping[str, str] = {}
     has_writer: bool = True
+    prepare: Callable[[Service], None] | None = None
 
 
 RIVAL = Other({FRONT_END: "bench.rival"}, has_writer=False)
@@ -114,7 +116,9 @@ def payguard(
         place_of, server = (None, ()) if database is None else (database[0], database[1:])
         with Service(Path(place) / "data", settings=chosen, database=place_of) as service:
             key = ",".join(service.shop(preset="judge_only").keys["live"] for _ in range(merchants))
-            if other is not None:
+            if other is not None and other.prepare is not None:
+                other.prepare(service)
+            if other is not None and other.modules:
                 _exchange(service, other)
             running = [
                 one.pid

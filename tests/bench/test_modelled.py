@@ -1,0 +1,11 @@
+import pytest
+
+
+@pytest.mark.servers
+@pytest.mark.long
+def test_the_command_compares_a_decision_with_a_model_with_the_same_without(written):
+    block = written("modelled", "--rounds", "1", "--seconds", "1", "--stores", "SQLite")
+
+    assert "with a model, SQLite against rules alone, SQLite:" in block
+    assert "goal at most 0.5" in block
+    assert "| constant route |" in block
