@@ -50,6 +50,8 @@ FILE_BYTES_MAX: Final = 512 << 20
 HEADER_BYTES_MAX: Final = 1 << 20
 ARRAYS_MAX: Final = 64
 MODE: Final = 0o400
+# Group and others.
+OTHERS_WRITE: Final = 0o022
 _LENGTH: Final = struct.Struct(">Q")
 _ALIGNED: Final = 64
 _TYPES: Final = frozenset({"<i8", "<f4", "<f8", "|b1"})
@@ -262,6 +264,9 @@ def _mapping(path: Path) -> mmap.mmap:
         smallest = len(MAGIC) + _LENGTH.size
         if not stat.S_ISREG(told.st_mode) or not smallest <= told.st_size <= FILE_BYTES_MAX:
             raise NotAModel("the file of arrays has no size that one can have")
+        if told.st_uid not in {os.geteuid(), 0} or told.st_mode & OTHERS_WRITE:
+            # Its owner could change what was checked while it is mapped.
+            raise NotAModel("the file of arrays is somebody else's")
         return mmap.mmap(opened, told.st_size, access=mmap.ACCESS_READ)
     finally:
         os.close(opened)
@@ -302,6 +307,18 @@ def _is_whole(path: Path) -> bool:
     except (OSError, NotAModel):
         return False
     return True
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what processes left that were ended while they wrote.
+
+    Nobody may be writing into the folder.
+
+    Raises:
+        OSError: The folder cannot be read or changed.
+    """
+    for path in folder.glob(f".*{ENDING}"):
+        path.unlink(missing_ok=True)
 
 
 def _write_whole(path: Path, pieces: list[bytes]) -> None:

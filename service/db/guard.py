@@ -38,11 +38,14 @@ _RIGHTS: Final = {
     "scorers": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }
+# What no front end reads: a model's trees tell how to pass it.
+_WRITERS_ALONE: Final = frozenset({"model_parts"})
 _ALL_ROWS: Final = "SELECT, INSERT, UPDATE, DELETE"
 _FUNCTIONS: Final = (
     "payguard_make_partition(text, bigint, integer)",
     "payguard_detach_partition(text, integer, bigint)",
     "payguard_drop_partition()",
+    "payguard_take_statistics()",
 )
 _POLICIES: Final = ("payguard_owner", "payguard_writer", "payguard_reader", "payguard_key")
 
@@ -168,7 +171,10 @@ def guard(connection: Connection, roles: Roles) -> None:
     for name, is_a_tenants, is_a_merchants in tables:
         rights = sql.SQL(_RIGHTS.get(name, _ALL_ROWS))
         grant = sql.SQL("GRANT {} ON public.{} TO {}")
-        for right, role in ((rights, roles.writer), (sql.SQL("SELECT"), roles.reader)):
+        granted = [(rights, roles.writer)]
+        if name not in _WRITERS_ALONE:
+            granted.append((sql.SQL("SELECT"), roles.reader))
+        for right, role in granted:
             connection.execute(grant.format(right, sql.Identifier(name), sql.Identifier(role)))
         if is_a_tenants:
             _shut(connection, name, roles, is_a_merchants=is_a_merchants)

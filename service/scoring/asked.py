@@ -12,6 +12,7 @@ Why = Literal[
     "model_missing",
     "model_unsigned",
     "model_refused",
+    "model_unreadable",
     "wrong_features",
     "other_model",
     "check_ended",
@@ -22,11 +23,13 @@ WHYS: Final[dict[Why, str]] = {
     "model_missing": "The model, or a part of its file, is not in the store.",
     "model_unsigned": "The model's signature does not hold.",
     "model_refused": "The model is damaged, or XGBoost gives other scores than it says.",
+    "model_unreadable": "The store could not be read, or what it holds of the model is malformed.",
     "wrong_features": "The model is made for other features than this software computes.",
     "other_model": "The strategy says other things of the model than the model's file.",
     "check_ended": "The process that checks the model was ended by the model or from outside.",
     "check_late": "The check of the model took too long.",
-    "arrays_unusable": "The arrays of a checked model could not be written or mapped.",
+    "arrays_unusable": "The arrays of a checked model could not be written or mapped, or others may"
+    " write where they lie.",
 }
 
 

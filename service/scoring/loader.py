@@ -1,18 +1,20 @@
 """From a model in the store to one that is mapped: by way of a child that checks it. No SQL."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
 from keys.notes import Verifier
-from risk.models.arrays import Mapped, map_model
+from risk.models.arrays import Mapped, map_model, remove_leftovers
 from risk.models.manifest import NotAModel
 from service.scoring.asked import NotLoaded, Question
 from service.scoring.shelf import Shelf
 from service.scoring.supervise import check
 
 FOLDER_MODE: Final = 0o700
+OTHERS_WRITE: Final = 0o022
 
 
 class Kept(Protocol):
@@ -51,6 +53,8 @@ class Loader:
             self.shelf.put(model_id, self._mapped(model_id))
         except NotLoaded as refused:
             self.shelf.refuse(model_id, refused)
+        except Exception as error:  # noqa: BLE001  no model stops the writer, whatever it holds
+            self.shelf.refuse(model_id, NotLoaded("model_unreadable", type(error).__name__))
 
     def _mapped(self, model_id: str) -> Mapped:
         kept = self.find(model_id)
@@ -58,8 +62,13 @@ class Loader:
             raise NotLoaded("model_missing", f"there is no model {model_id}")
         try:
             self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            told = self.folder.stat()
+            remove_leftovers(self.folder)
         except OSError as error:
             raise NotLoaded("arrays_unusable", str(error.strerror)) from error
+        if told.st_uid != os.geteuid() or told.st_mode & OTHERS_WRITE:
+            # Whoever may write here could change the numbers that were checked.
+            raise NotLoaded("arrays_unusable", f"{self.folder} is not this user's alone")
         sound = check(
             Question(
                 file=kept.file,

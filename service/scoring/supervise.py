@@ -71,5 +71,5 @@ def _answer(question: bytes, timeout_s: float) -> Answer:
         raise NotLoaded("check_ended", f"the check ended with status {ended.returncode}")
     try:
         return msgspec.json.decode(ended.stdout, type=Answer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise NotLoaded("check_ended", "the check said nothing that can be read") from None

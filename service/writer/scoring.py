@@ -84,9 +84,9 @@ class Scoring:
         return None if named is None else named.sha256
 
     def load_in_force(self) -> None:
-        """Load the model of the strategy in force, if it has one."""
+        """Load the model of the strategy in force, if it has one and it is not at hand."""
         model_id = self.model
-        if model_id is None:
+        if model_id is None or self._loader.shelf.why_not(model_id) is None:
             return
         self._loader.load(model_id)
         why = self._loader.shelf.why_not(model_id)
@@ -139,7 +139,9 @@ class Scoring:
         self._judge.switch(strategy, self.scorer_of(strategy))
 
     def look(self) -> None:
-        """Have noted soon what changed; never waits."""
+        """Have noted soon what changed; never waits. What is so at the start, `begin` notes."""
+        if self._put is None:
+            return
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(None)
         self._watch()
@@ -215,6 +217,9 @@ class Scoring:
                 self._loader.load(model_id)
             self._hand_on(held.ticket, held.lane, held.settle)
         except (StoreUnavailable, Overloaded):
+            held.settle(Overloaded())
+        except Exception as error:  # noqa: BLE001  whoever waits for it is told, whatever it was
+            self._log.error("strategy_not_prepared", reason=type(error).__name__)
             held.settle(Overloaded())
 
     def _named(self, command: Command) -> str | None:

@@ -65,9 +65,11 @@ SCOPES: Final[dict[Scope, str]] = {
 SANDBOX_SCOPES: Final[frozenset[Scope]] = frozenset({"replay"})
 # An officer's, for a key of its own: whoever steals a server's key must not release what is held.
 OFFICER_SCOPES: Final[frozenset[Scope]] = frozenset({"assessments:decide"})
+# Of what was learnt from all merchants' payments: for the house's own keys.
+HOUSE_SCOPES: Final[frozenset[Scope]] = frozenset({"models:read"})
 # What a key gets that names none.
 DEFAULT_SCOPES: Final[tuple[Scope, ...]] = tuple(
-    sorted(set(SCOPES) - SANDBOX_SCOPES - OFFICER_SCOPES)
+    sorted(set(SCOPES) - SANDBOX_SCOPES - OFFICER_SCOPES - HOUSE_SCOPES)
 )
 
 TENANT_NOT_FOUND: Final = Problem("tenant_not_found", 404)

@@ -67,10 +67,13 @@ def explained(judged: Judged, request: Request, ports: Ports, *, is_read: bool) 
     head = _likeliest(judged.probabilities)
     if mapped is None or head is None or head not in mapped.explainers:
         return Explained(missing="model_not_at_hand")
-    row = _row(judged, request, ports)
-    if row is None or row.shape != (len(mapped.manifest.inputs),):
+    try:
+        row = _row(judged, request, ports)
+        if row is None or row.shape != (len(mapped.manifest.inputs),):
+            return Explained(missing="model_not_at_hand")
+        told = tuple(_told(one, request.language) for one in strongest(mapped, head, row))
+    except Exception:  # noqa: BLE001  it is committed, and must not be answered as if it were not
         return Explained(missing="model_not_at_hand")
-    told = tuple(_told(one, request.language) for one in strongest(mapped, head, row))
     return Explained(contributions=told, to=head)
 
 
