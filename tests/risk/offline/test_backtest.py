@@ -306,6 +306,7 @@ class Told100And290:
         raise AssertionError(row)
 
     def score_rows(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        assert len(rows) == 2
         odds = 2.0 ** (np.array([100.0, 290.0]) / 40.0 - 14.0)
         return {"unauthorized": odds / (1.0 + odds)}
 
