@@ -46,12 +46,14 @@ class ReasonWords(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         for_payer: It may be shown to the payer; any other one is for officers.
+        plain: What is said without its values, where they tell what not everybody may know.
     """
 
     slots: dict[str, SlotType]
     for_payer: bool
     en: str
     zh: str
+    plain: Text | None = None
 
 
 class Texts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,8 +79,14 @@ def load_texts() -> Texts:
     return texts
 
 
-def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
+def reason_text(reason: Reason, language: Language, texts: Texts, *, is_plain: bool = False) -> str:
     """Return a reason as one sentence without a full stop.
+
+    Args:
+        reason: With its slots.
+        language: Of the sentence.
+        texts: The words of all codes.
+        is_plain: Leave out how likely a harm is and what it would cost.
 
     Raises:
         ValueError: Its slots are not those of its code, or nobody knows its code.
@@ -92,6 +100,8 @@ def reason_text(reason: Reason, language: Language, texts: Texts) -> str:
     words = _words(reason.code, texts)
     if words is None or set(words.slots) != set(reason.slots):
         raise ValueError(f"reason {reason.code} carries exactly its slots")
+    if is_plain and words.plain is not None:
+        return _in(language, words.plain)
     written = {
         name: _write(reason.slots[name], kind, language, texts)
         for name, kind in words.slots.items()

@@ -128,3 +128,37 @@ def test_reasons_of_rules_limits_and_lists_are_for_officers(texts, strategy) -> 
         *("on_block_list", "recent_change", "too_many_payments"),
     }
     assert not any(is_for_payer(rule.code, texts) for rule in strategy.rules)
+
+
+@pytest.mark.parametrize(
+    ("code", "en", "zh"),
+    [
+        (
+            "likely_first_party",
+            "May be denied later by its own payer",
+            "付款人事后可能否认本次付款",
+        ),
+        ("likely_scam", "The payer may be deceived", "付款人可能正被诈骗"),
+        ("likely_unauthorized", "May not be made by the payer", "可能并非付款人本人操作"),
+    ],
+)
+def test_how_likely_a_harm_is_and_its_cost_can_be_left_out(texts, code, en, zh) -> None:
+    reason = Reason(code, {"share": 420_000, "loss": Amount(4_200, "CNY", 2)})
+
+    assert reason_text(reason, "en", texts, is_plain=True) == en
+    assert reason_text(reason, "zh", texts, is_plain=True) == zh
+    for language in ("en", "zh"):
+        whole = reason_text(reason, language, texts)
+        assert all(said in whole for said in ("42%", "42.00 CNY"))
+
+
+def test_every_reason_that_tells_how_likely_a_harm_is_has_a_plain_sentence(texts) -> None:
+    telling = {code for code, words in texts.reasons.items() if "ppm" in words.slots.values()}
+
+    assert telling == {code for code, words in texts.reasons.items() if words.plain is not None}
+    assert all(words.plain.en and words.plain.zh for words in texts.reasons.values() if words.plain)
+
+
+def test_a_plain_sentence_still_needs_the_slots_of_its_code(texts) -> None:
+    with pytest.raises(ValueError, match="carries exactly its slots"):
+        reason_text(Reason("likely_scam"), "en", texts, is_plain=True)

@@ -56,7 +56,7 @@ def due_again(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
             return []
         rows = reader.fetch(again_due(limit, after))
         if not rows:
-            after, begun = FROM_OLDEST, begun if after != FROM_OLDEST else None
+            after = FROM_OLDEST
             return []
         newest = reader.maybe(NEWEST_SCORER)
         # Where nothing was ever noted, no strategy had a model; and one without a model judges

@@ -194,7 +194,8 @@ def answered(
         is_read: It is read again, so that the reasons of an approval are told as well.
     """
     explanation = None
-    if EXPLAIN_SCOPE in request.caller.scopes:
+    may_know = EXPLAIN_SCOPE in request.caller.scopes
+    if may_know:
         because = explained(judged, request, ports, is_read=is_read)
         explanation = _explanation(judged, because, currency)
     return answers.AssessmentAnswer(
@@ -205,7 +206,9 @@ def answered(
         strategy=judged.strategy,
         arm=judged.arm,
         degraded=judged.degraded,
-        reasons=tuple(_reason(one, request.language) for one in judged.reasons),
+        reasons=tuple(
+            _reason(one, request.language, is_plain=not may_know) for one in judged.reasons
+        ),
         explanation=explanation,
     )
 
@@ -244,12 +247,12 @@ def _explanation(judged: Judged, because: Explained, currency: str | None) -> an
     )
 
 
-def _reason(coded: answers.ReasonCoded, language: Language) -> answers.Reason:
+def _reason(coded: answers.ReasonCoded, language: Language, *, is_plain: bool) -> answers.Reason:
     said = msgspec.convert(msgspec.to_builtins(coded), JudgedReason)
     spoken: reasons.Language = "zh" if language.startswith("zh") else "en"
     return answers.Reason(
         code=coded.code,
-        text=reasons.reason_text(said, spoken, _texts()),
+        text=reasons.reason_text(said, spoken, _texts(), is_plain=is_plain),
         for_payer=reasons.is_for_payer(coded.code, _texts()),
     )
 
