@@ -18,7 +18,7 @@ from risk.offline.data_check import (
     check_labels,
     check_times,
 )
-from risk.offline.examples import matrix, varied
+from risk.offline.examples import matrix, taught, varied
 from risk.offline.history import EPOCH, History
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
@@ -114,8 +114,7 @@ def learn(
     _refuse([*check_times(material), *check_labels(material)])
     known = outcomes.until(asked.trained_at)
     rows = asked.window.rows(second)
-    told = history._replace(columns=history.columns._replace(labels=known.labels(second)))
-    made = matrix(told, strategy, asked.names, rows, note)
+    made = matrix(taught(history, known), strategy, asked.names, rows, note)
     kept = varied(made)
     names = tuple(asked.names[place] for place in kept)
     examples = Examples(made[:, kept], names, second[rows])

@@ -10,7 +10,7 @@ from risk.cold_start import names_read
 from risk.offline.book import book_features
 from risk.offline.cold_start import unlike_of_rows
 from risk.offline.evaluate import Tested
-from risk.offline.examples import features_of, matrix, varied
+from risk.offline.examples import features_of, matrix, taught, varied
 from risk.offline.history import History
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
@@ -148,7 +148,7 @@ def _prepare(
         book: dict[str, Any] = book_features(columns, outcomes.fraud)
         made = np.stack([one[rows] for one in book.values()], axis=1).astype(np.float32)
         return Prepared(rows, made, tuple(book))
-    told = history._replace(columns=columns._replace(labels=outcomes.labels(columns.second)))
+    told = taught(history, outcomes)
     made = matrix(told, strategy, plan.names, rows, note)
     kept = varied(made)
     cold = features_of(told, strategy, names_read(strategy.cold_start), rows, note)
