@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from risk.models.inputs import input_names
-from risk.offline.data_check import check_columns, pending
+from risk.offline.data_check import check_columns
 from risk.offline.history import History
 from risk.offline.making import Asked, DataRefused
 from risk.offline.outcomes import Outcomes
@@ -45,7 +45,7 @@ def asked_of(
     """
     second = history.columns.second
     trained_at = _second(given["at"] or now)
-    ripe = min(int(second[-1]) + 1, trained_at - pending(outcomes, second))
+    ripe = min(int(second[-1]) + 1, trained_at - outcomes.pending(second))
     start = int(second[0]) if given["since"] is None else _second(given["since"])
     end = ripe if given["until"] is None else _second(given["until"])
     return Asked(Window(start, end), trained_at, input_names(strategy.features))
