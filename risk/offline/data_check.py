@@ -107,18 +107,10 @@ def check_times(material: Material) -> list[Finding]:
                 "cut the file there, or correct its times",
             )
         )
-    told = outcomes.is_told
-    early = int((outcomes.known[told] < second[told]).sum())
-    if early:
-        found.append(
-            Finding(
-                "label_before_payment",
-                f"{early:,} labels were known before their payments were made",
-                "correct the label's time in the map: known_at is when somebody found out",
-            )
-        )
+    found += check_known(second, outcomes)
     own = window.rows(second)
-    unknown = int((outcomes.known[own][told[own]] > material.trained_at).sum())
+    told = outcomes.of_rows(own)
+    unknown = int((told.known[told.is_told] > material.trained_at).sum())
     if unknown:
         found.append(
             Finding(
@@ -138,6 +130,21 @@ def check_times(material: Material) -> list[Finding]:
             )
         )
     return [*found, *_unripe(material)]
+
+
+def check_known(second: Ints, outcomes: Outcomes) -> list[Finding]:
+    """Return whether labels were known before their payments."""
+    told = outcomes.is_told
+    early = int((outcomes.known[told] < second[told]).sum())
+    if not early:
+        return []
+    return [
+        Finding(
+            "label_before_payment",
+            f"{early:,} labels were known before their payments were made",
+            "correct the label's time in the map: known_at is when somebody found out",
+        )
+    ]
 
 
 def _unripe(material: Material) -> list[Finding]:

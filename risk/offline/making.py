@@ -118,7 +118,7 @@ def learn(
     second = history.columns.second
     material = Material(second, outcomes, asked.window, asked.trained_at)
     note("checking times and labels")
-    _refuse([*check_times(material), *check_labels(material)])
+    refuse([*check_times(material), *check_labels(material)])
     known = outcomes.until(asked.trained_at)
     rows = asked.window.rows(second)
     made = matrix(taught(history, known), strategy, asked.names, rows, note)
@@ -127,7 +127,7 @@ def learn(
     examples = Examples(made[:, kept], names, second[rows], known.since(second)[rows])
     of_rows = known.of_rows(rows)
     note("checking inputs")
-    _refuse(check_inputs(examples, of_rows))
+    refuse(check_inputs(examples, of_rows))
     return Learnt(asked.window, examples, of_rows.intent, *_heads(examples, of_rows, note))
 
 
@@ -226,7 +226,12 @@ def metrics_of(heads: Mapping[HeadName, TrainedHead]) -> dict[str, float]:
     return found
 
 
-def _refuse(findings: list[Finding]) -> None:
+def refuse(findings: list[Finding]) -> None:
+    """Go on where nothing was found.
+
+    Raises:
+        DataRefused: Something was.
+    """
     if findings:
         raise DataRefused(findings)
 

@@ -84,6 +84,10 @@ class Outcomes(NamedTuple):
         """
         return self._replace(known=second + delay_s)
 
+    def at_earliest(self, delay_s: int, second: Ints) -> "Outcomes":
+        """Return the same, known when it was, and so long after each payment at the earliest."""
+        return self._replace(known=np.maximum(self.known, second + delay_s))
+
     def labels(self, second: Ints) -> Labels:
         """Return labels as features over columns read them, in the order of telling.
 

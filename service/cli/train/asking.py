@@ -11,6 +11,7 @@ from risk.offline.making import Asked, DataRefused
 from risk.offline.outcomes import Outcomes
 from risk.offline.split import Window
 from risk.strategy import Strategy
+from service.cli.screen import Failure
 from service.cli.train.reading import Read
 
 
@@ -23,6 +24,20 @@ def check_map(read_in: Read) -> None:
     findings = check_columns(read_in.columns, read_in.label_columns)
     if findings:
         raise DataRefused(findings)
+
+
+def check_preset(strategy: Strategy, preset: str) -> None:
+    """Look whether a strategy has a preset.
+
+    Raises:
+        Failure: It has not.
+    """
+    if preset not in strategy.presets:
+        raise Failure(
+            "preset_unknown",
+            f"strategy {strategy.id} has no preset {preset}",
+            then=f"it has: {', '.join(sorted(strategy.presets))}",
+        )
 
 
 def asked_of(

@@ -49,18 +49,13 @@ def train(screen: Screen, file: Path, **given: Any) -> None:
     from risk.models.container import unpack
     from risk.offline.making import DataRefused, Learnt, Named, learn, packed
     from risk.strategy import load_strategy
-    from service.cli.train.asking import asked_of, check_map
+    from service.cli.train.asking import asked_of, check_map, check_preset
     from service.cli.train.card import Trained, card_of, text_of
     from service.cli.train.reading import read
 
     now = SystemClock().now()
     strategy = load_strategy()
-    if given["preset"] not in strategy.presets:
-        raise Failure(
-            "preset_unknown",
-            f"strategy {strategy.id} has no preset {given['preset']}",
-            then=f"it has: {', '.join(sorted(strategy.presets))}",
-        )
+    check_preset(strategy, given["preset"])
     screen.note(f"reading {file}")
     read_in = read(file, given["map_name"], preset=given["preset"])
     outcomes = read_in.outcomes

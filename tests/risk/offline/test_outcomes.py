@@ -41,5 +41,9 @@ def test_a_head_is_made_of_its_own_kind_and_of_what_is_no_fraud():
     assert list(own) == [False, False, True]
 
 
+def test_a_label_is_known_no_sooner_than_it_was():
+    assert list(FOUND.at_earliest(100, SECOND).known) == [350, 300, 300, 400, 500]
+
+
 def test_a_delay_replaces_the_times():
     assert list(FOUND.after(50, SECOND).known) == list(SECOND + 50)
