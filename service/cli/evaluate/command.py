@@ -2,12 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from risk.offline.split import DAY_S
 from service.cli.evaluate.protocol import Protocol, data_file, read_protocol
 from service.cli.screen import SOMETHING_FAILED, Failure, Screen, reporting
+
+if TYPE_CHECKING:
+    from risk.offline.outcomes import Outcomes
+    from service.cli.train.reading import Read
 
 
 @click.command()
@@ -47,7 +52,6 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     from risk.offline.fold_check import check_folds
     from risk.offline.making import DataRefused, refuse
     from risk.offline.measures import NotMeasurable
-    from risk.offline.split import DAY_S
     from risk.offline.train import GRID, engine
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
@@ -61,10 +65,7 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     check_preset(strategy, asked.preset)
     screen.note(f"reading {file}")
     read_in = read(file, asked.map, preset=asked.preset)
-    second, told = read_in.history.columns.second, read_in.outcomes
-    delay_s = asked.label_delay_days * DAY_S
-    # A delay that stands in a map is a supposition, and the protocol's takes its place.
-    outcomes = (told.at_earliest if read_in.has_times else told.after)(delay_s, second)
+    second, outcomes = read_in.history.columns.second, known_by(asked, read_in)
     plan = Plan(
         folds=asked.folds,
         known_from=asked.known_from,
@@ -73,7 +74,9 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
     )
     try:
         check_map(read_in)
-        refuse([*check_known(second, told), *check_folds(second, outcomes, asked.folds)])
+        refuse(
+            [*check_known(second, read_in.outcomes), *check_folds(second, outcomes, asked.folds)]
+        )
         trials = run(read_in.history, outcomes, strategy, plan, screen.note)
         screen.note("measuring")
         no_costs = why_no_costs(trials, read_in.history, outcomes)
@@ -97,6 +100,16 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         no_costs=no_costs,
     )
     return made(asked, source, found)
+
+
+def known_by(asked: Protocol, read_in: "Read") -> "Outcomes":
+    """Return what payments were, known after the protocol's delay or when the file says, if later.
+
+    A delay that stands in a map is a supposition, and the protocol's takes its place.
+    """
+    second, told = read_in.history.columns.second, read_in.outcomes
+    known = told.at_earliest if read_in.has_times else told.after
+    return known(asked.label_delay_days * DAY_S, second)
 
 
 def _write(path: Path, text: str) -> None:
