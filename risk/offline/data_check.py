@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.offline.measures import NotMeasurable, Ranking
-from risk.offline.outcomes import Outcomes
+from risk.offline.outcomes import HEADS, Outcomes
 from risk.offline.split import DAY_S, Window
 from risk.offline.train import FRAUDS_MIN, Examples, chance
 
@@ -107,18 +107,10 @@ def check_times(material: Material) -> list[Finding]:
                 "cut the file there, or correct its times",
             )
         )
-    told = outcomes.is_told
-    early = int((outcomes.known[told] < second[told]).sum())
-    if early:
-        found.append(
-            Finding(
-                "label_before_payment",
-                f"{early:,} labels were known before their payments were made",
-                "correct the label's time in the map: known_at is when somebody found out",
-            )
-        )
+    found += check_known(second, outcomes)
     own = window.rows(second)
-    unknown = int((outcomes.known[own][told[own]] > material.trained_at).sum())
+    told = outcomes.of_rows(own)
+    unknown = int((told.known[told.is_told] > material.trained_at).sum())
     if unknown:
         found.append(
             Finding(
@@ -140,9 +132,24 @@ def check_times(material: Material) -> list[Finding]:
     return [*found, *_unripe(material)]
 
 
+def check_known(second: Ints, outcomes: Outcomes) -> list[Finding]:
+    """Return whether labels were known before their payments."""
+    told = outcomes.is_told
+    early = int((outcomes.known[told] < second[told]).sum())
+    if not early:
+        return []
+    return [
+        Finding(
+            "label_before_payment",
+            f"{early:,} labels were known before their payments were made",
+            "correct the label's time in the map: known_at is when somebody found out",
+        )
+    ]
+
+
 def _unripe(material: Material) -> list[Finding]:
     """Return whether labels of the newest payments to learn from are still to come."""
-    usual = pending(material.outcomes, material.second)
+    usual = material.outcomes.pending(material.second)
     ripe = material.trained_at - usual
     # A window that ends in the future is refused as such.
     if not ripe < material.window.end <= material.trained_at:
@@ -184,24 +191,47 @@ def check_labels(material: Material) -> list[Finding]:
     return []
 
 
-def check_inputs(examples: Examples, fraud: Flags) -> list[Finding]:
+def check_inputs(examples: Examples, outcomes: Outcomes) -> list[Finding]:
     """Return inputs that tell the outcome, and labels that nothing tells.
 
     Args:
         examples: What is learnt from, with enough fraud.
-        fraud: Which of them were fraud.
+        outcomes: What each of them was, as far as it is known.
     """
-    leaks = [(name, apart) for name, apart in _apart(examples, fraud) if apart > APART_MAX]
-    if leaks:
-        named = ", ".join(f"{name} (AUC {apart:.4f})" for name, apart in leaks)
-        return [
-            Finding(
-                "outcome_input",
-                f"one input alone tells fraud from all else: {named}",
-                "find out whether it is known when a payment is judged; if it is made of the"
-                " outcome, take its column out of the map",
-            )
-        ]
+    found = [one for head in HEADS for one in _leaks(examples, outcomes, head)]
+    if found:
+        return found
+    # Who is labelled at all may be told by the facts though the labels themselves were shuffled.
+    told = np.flatnonzero(outcomes.is_told)
+    fraud = outcomes.fraud[told]
+    has_both = min(int(fraud.sum()), int((~fraud).sum())) >= FRAUDS_MIN
+    return _shuffled(examples, outcomes.fraud, "fraud") or (
+        _shuffled(examples.of_rows(told), fraud, "fraud among labelled payments")
+        if has_both and len(told) < len(outcomes.intent)
+        else []
+    )
+
+
+def _leaks(examples: Examples, outcomes: Outcomes, head: str) -> list[Finding]:
+    """Return inputs that tell one kind of fraud, on the rows that its head is made of."""
+    rows, own = outcomes.told_apart(head)
+    if not FRAUDS_MIN <= int(own.sum()) < len(own):
+        return []
+    apart = _apart(examples.of_rows(rows), own)
+    leaks = [f"{name} (AUC {auc:.4f})" for name, auc in apart if auc > APART_MAX]
+    if not leaks:
+        return []
+    return [
+        Finding(
+            "outcome_input",
+            f"one input alone tells fraud ({head}) from all else: {', '.join(leaks)}",
+            "find out whether it is known when a payment is judged; if it is made of the"
+            " outcome, take its column out of the map",
+        )
+    ]
+
+
+def _shuffled(examples: Examples, fraud: Flags, what: str) -> list[Finding]:
     try:
         low, high = chance(examples, fraud, seed=0, resamples=RESAMPLES)
     except NotMeasurable:
@@ -216,7 +246,7 @@ def check_inputs(examples: Examples, fraud: Flags) -> list[Finding]:
         return [
             Finding(
                 "labels_shuffled",
-                "a model of the first two thirds tells fraud in the last third no better than"
+                f"a model of the first two thirds tells {what} in the last third no better than"
                 f" chance (AUC {low:.3f} to {high:.3f})",
                 "compare some labels with their payments: they were shuffled, or joined by the"
                 " wrong column",
@@ -234,14 +264,6 @@ def _apart(examples: Examples, fraud: Flags) -> list[tuple[str, float]]:
         auc = Ranking(ranks, fraud).auc()
         found.append((name, max(auc, 1.0 - auc)))
     return found
-
-
-def pending(outcomes: Outcomes, second: Ints, *, share: float = 0.9) -> int:
-    """Return within how many seconds such a share of the frauds became known; 0 without any."""
-    fraud = outcomes.fraud
-    if not fraud.any():
-        return 0
-    return int(np.quantile(outcomes.known[fraud] - second[fraud], share, method="higher"))
 
 
 def text_of(second: int) -> str:

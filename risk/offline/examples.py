@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,26 @@ import numpy.typing as npt
 from risk.feature import Feature, make_feature_set
 from risk.offline.columns import ABSENT, MISSING, compute
 from risk.offline.history import History, Told
+from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
 from risk.strategy import Strategy
 
 Ints = npt.NDArray[np.int64]
 Inputs = npt.NDArray[np.float32]
+# What `Columns.is_declined` holds of a payment of which nobody knows what was decided.
+NOT_KNOWN: Final = -1
+
+
+def taught(history: History, outcomes: Outcomes) -> History:
+    """Return a history as a model may be taught by it: with labels, without our own decisions.
+
+    A file says nothing of what was declined. Taken for approved, every payment would have a share
+    of declines of 0, and a model would learn what is never true online.
+    """
+    columns = history.columns
+    unknown = np.full(history.size, NOT_KNOWN, np.int64)
+    labels = outcomes.labels(columns.second)
+    return history._replace(columns=columns._replace(labels=labels, is_declined=unknown))
 
 
 def matrix(

@@ -18,7 +18,7 @@ from risk.offline.data_check import (
     check_labels,
     check_times,
 )
-from risk.offline.examples import matrix, varied
+from risk.offline.examples import matrix, taught, varied
 from risk.offline.history import EPOCH, History
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
@@ -31,6 +31,10 @@ Inputs = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 # Golden rows show what is made of a missing value: of every row one input in so many is taken out.
 MISSING_STEP: Final = 11
+# Why labels of one kind carry no head.
+FEW: Final = f"fewer than {FRAUDS_MIN}"
+ONE_SIDED: Final = "which lie in one part of the time alone"
+UPSIDE_DOWN: Final = "which its trees rank no better than chance"
 
 
 class DataRefused(ValueError):  # noqa: N818  says what is wrong with the data
@@ -64,20 +68,23 @@ class Learnt(NamedTuple):
 
     Attributes:
         examples: Learnt from, with the inputs that have more than one value.
+        intents: What each of them was, as was known at the instant of training.
         heads: Those that labels carry.
         frauds: How many payments of each kind there were.
     """
 
     window: Window
     examples: Examples
+    intents: Ints
     heads: dict[HeadName, TrainedHead]
     frauds: dict[HeadName, int]
 
     @property
     def sha256(self) -> str:
-        """Hash of what was learnt from: inputs row by row, and times."""
+        """Hash of what was learnt from: inputs row by row, times, and what the rows were."""
         digest = hashlib.sha256(np.ascontiguousarray(self.examples.inputs, "<f4").tobytes())
         digest.update(np.ascontiguousarray(self.examples.second, "<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.intents, "<i8").tobytes())
         return digest.hexdigest()
 
 
@@ -111,47 +118,53 @@ def learn(
     second = history.columns.second
     material = Material(second, outcomes, asked.window, asked.trained_at)
     note("checking times and labels")
-    _refuse([*check_times(material), *check_labels(material)])
+    refuse([*check_times(material), *check_labels(material)])
     known = outcomes.until(asked.trained_at)
     rows = asked.window.rows(second)
-    told = history._replace(columns=history.columns._replace(labels=known.labels(second)))
-    made = matrix(told, strategy, asked.names, rows, note)
+    made = matrix(taught(history, known), strategy, asked.names, rows, note)
     kept = varied(made)
     names = tuple(asked.names[place] for place in kept)
-    examples = Examples(made[:, kept], names, second[rows])
+    examples = Examples(made[:, kept], names, second[rows], known.since(second)[rows])
+    of_rows = known.of_rows(rows)
     note("checking inputs")
-    _refuse(check_inputs(examples, known.fraud[rows]))
-    return Learnt(asked.window, examples, *_heads(examples, known, rows, note))
+    refuse(check_inputs(examples, of_rows))
+    return Learnt(asked.window, examples, of_rows.intent, *_heads(examples, of_rows, note))
 
 
 def _heads(
-    examples: Examples, known: Outcomes, rows: Ints, note: Note
+    examples: Examples, known: Outcomes, note: Note
 ) -> tuple[dict[HeadName, TrainedHead], dict[HeadName, int]]:
     found: dict[HeadName, TrainedHead] = {}
     counts: dict[HeadName, int] = {}
-    any_kind = known.fraud[rows]
+    why_not: dict[HeadName, str] = {}
     for name in HEADS:
-        own = known.of(name)[rows]
+        used, own = known.told_apart(name)
         counts[name] = int(own.sum())
-        # A head tells its kind from normal payments: other harm is nobody's example here.
-        used = np.flatnonzero(own | ~any_kind)
-        part = Examples(examples.inputs[used], examples.names, examples.second[used])
         note(f"head {name}: {counts[name]} frauds")
-        head = train_head(part, own[used], note=note)
+        head = train_head(examples.of_rows(used), own, note=note)
         if head is not None and head.calibration.a > 0.0:
             found[name] = head
+        elif counts[name] < FRAUDS_MIN:
+            why_not[name] = FEW
+        else:
+            why_not[name] = ONE_SIDED if head is None else UPSIDE_DOWN
     if not found:
-        what = ", ".join(f"{count} {name}" for name, count in counts.items())
-        raise DataRefused(
-            [
-                Finding(
-                    "too_few_frauds",
-                    f"no kind of fraud has {FRAUDS_MIN} labelled payments: {what}",
-                    "give a longer time with --from and --to, or wait for labels",
-                )
-            ]
-        )
+        raise DataRefused([_headless(counts, why_not)])
     return found, counts
+
+
+def _headless(counts: Mapping[HeadName, int], why_not: Mapping[HeadName, str]) -> Finding:
+    """Return what is said where no kind of fraud carries a head, each for its own reason."""
+    what = "; ".join(f"{counts[name]} {name}, {why}" for name, why in why_not.items())
+    is_few = set(why_not.values()) == {FEW}
+    return Finding(
+        "too_few_frauds" if is_few else "no_head",
+        f"no kind of fraud carries a head: {what}",
+        "give a longer time with --from and --to, or wait for labels"
+        if is_few
+        else "give a time in which labels of each kind are complete, and compare some with their"
+        " payments",
+    )
 
 
 def packed(learnt: Learnt, named: Named, strategy: Strategy) -> bytes:
@@ -213,7 +226,12 @@ def metrics_of(heads: Mapping[HeadName, TrainedHead]) -> dict[str, float]:
     return found
 
 
-def _refuse(findings: list[Finding]) -> None:
+def refuse(findings: list[Finding]) -> None:
+    """Go on where nothing was found.
+
+    Raises:
+        DataRefused: Something was.
+    """
     if findings:
         raise DataRefused(findings)
 

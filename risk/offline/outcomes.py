@@ -12,6 +12,8 @@ Flags = npt.NDArray[np.bool_]
 # The first is no fraud; each other one may have a head of its own.
 INTENTS: Final = ("normal", "unauthorized", "scam", "first_party")
 HEADS: Final = INTENTS[1:]
+# Labels of so many frauds have come when a payment without one is taken for normal.
+USUAL_SHARE: Final = 0.9
 
 
 class Outcomes(NamedTuple):
@@ -39,6 +41,36 @@ class Outcomes(NamedTuple):
         """Return where it was fraud of one kind."""
         return np.equal(self.intent, INTENTS.index(head))
 
+    def of_rows(self, rows: Ints) -> "Outcomes":
+        """Return those of some payments."""
+        return Outcomes(self.intent[rows], self.known[rows])
+
+    def told_apart(self, head: str) -> tuple[Ints, Flags]:
+        """Return the rows that one head is made of, and which of them were fraud of its kind.
+
+        It tells its kind from normal payments: other harm is nobody's example here.
+        """
+        own = self.of(head)
+        rows = np.flatnonzero(own | ~self.fraud)
+        return rows, own[rows]
+
+    def pending(self, second: Ints, *, share: float = USUAL_SHARE) -> int:
+        """Return within how many seconds that share of the frauds became known; 0 without any."""
+        fraud = self.fraud
+        if not fraud.any():
+            return 0
+        return int(np.quantile(self.known[fraud] - second[fraud], share, method="higher"))
+
+    def since(self, second: Ints) -> Ints:
+        """Return when it was known of each payment what it was.
+
+        Nobody tells of most that they were normal: it is known once fraud would have been told.
+
+        Args:
+            second: Event times.
+        """
+        return np.where(self.is_told, self.known, second + self.pending(second))
+
     def until(self, second: int) -> "Outcomes":
         """Return what was known at an instant."""
         return self._replace(intent=np.where(self.known <= second, self.intent, ABSENT))
@@ -51,6 +83,10 @@ class Outcomes(NamedTuple):
             second: Event times.
         """
         return self._replace(known=second + delay_s)
+
+    def at_earliest(self, delay_s: int, second: Ints) -> "Outcomes":
+        """Return the same, known when it was, and so long after each payment at the earliest."""
+        return self._replace(known=np.maximum(self.known, second + delay_s))
 
     def labels(self, second: Ints) -> Labels:
         """Return labels as features over columns read them, in the order of telling.

@@ -72,8 +72,8 @@ def test_rows(fold: Fold, *, second: Ints, payer: Ints, fraud: Flags, known_from
     return np.concatenate(kept)
 
 
-def in_order(second: Ints, parts: int, first: float) -> list[tuple[Ints, Ints]]:
-    """Return pairs of rows to learn from and the rows that follow them, in the order of time.
+def in_order(second: Ints, parts: int, first: float) -> list[tuple[Ints, Ints, float]]:
+    """Return rows to learn from, the rows that follow them, and the time between, in its order.
 
     Args:
         second: Event times, in any order.
@@ -85,5 +85,5 @@ def in_order(second: Ints, parts: int, first: float) -> list[tuple[Ints, Ints]]:
     found = []
     for start, end in pairwise(borders):
         before = np.flatnonzero(second < start)
-        found.append((before, np.flatnonzero((second >= start) & (second < end))))
+        found.append((before, np.flatnonzero((second >= start) & (second < end)), float(start)))
     return found

@@ -9,13 +9,15 @@ import numpy.typing as npt
 from risk.cold_start import names_read
 from risk.offline.book import book_features
 from risk.offline.cold_start import unlike_of_rows
+from risk.offline.data_check import check_inputs
 from risk.offline.evaluate import Tested
-from risk.offline.examples import features_of, matrix, varied
+from risk.offline.examples import features_of, matrix, taught, varied
 from risk.offline.history import History
+from risk.offline.making import refuse
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import Note, silent
 from risk.offline.split import Fold, test_rows
-from risk.offline.train import GRID, Examples, Recipe, TrainedHead, train_head
+from risk.offline.train import FRAUDS_MIN, GRID, Examples, Recipe, TrainedHead, train_head
 from risk.strategy import Strategy
 
 Ints = npt.NDArray[np.int64]
@@ -101,6 +103,7 @@ def run(
 
     Raises:
         TooFewFrauds: A fold carries no model.
+        DataRefused: A fold would teach something else than what payments turn out to be.
         NotMeasurable: A fold's payments hold no fraud, or nothing else.
     """
     tests = [_test(history, outcomes, plan, number) for number in range(len(plan.folds))]
@@ -148,7 +151,7 @@ def _prepare(
         book: dict[str, Any] = book_features(columns, outcomes.fraud)
         made = np.stack([one[rows] for one in book.values()], axis=1).astype(np.float32)
         return Prepared(rows, made, tuple(book))
-    told = history._replace(columns=columns._replace(labels=outcomes.labels(columns.second)))
+    told = taught(history, outcomes)
     made = matrix(told, strategy, plan.names, rows, note)
     kept = varied(made)
     cold = features_of(told, strategy, names_read(strategy.cold_start), rows, note)
@@ -165,8 +168,12 @@ def _train(
     plan: Plan,
     note: Note,
 ) -> TrainedHead:
-    examples = Examples(prepared.of(rows), prepared.names, history.columns.second[rows])
-    fraud = known.fraud[rows]
+    second, of_rows = history.columns.second, known.of_rows(rows)
+    since = known.since(second)[rows]
+    examples = Examples(prepared.of(rows), prepared.names, second[rows], since)
+    fraud = of_rows.fraud
+    if fraud.sum() >= FRAUDS_MIN:
+        refuse(check_inputs(examples, of_rows))
     head = train_head(examples, fraud, grid=plan.grid, note=note)
     if head is None:
         raise TooFewFrauds(f"{int(fraud.sum())} frauds among {len(rows):,} payments")

@@ -2,12 +2,17 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from risk.offline.split import DAY_S
 from service.cli.evaluate.protocol import Protocol, data_file, read_protocol
 from service.cli.screen import SOMETHING_FAILED, Failure, Screen, reporting
+
+if TYPE_CHECKING:
+    from risk.offline.outcomes import Outcomes
+    from service.cli.train.reading import Read
 
 
 @click.command()
@@ -43,19 +48,24 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         Failure: The file does not hold what the protocol asks for.
     """
     from risk.models.inputs import input_names
+    from risk.offline.data_check import check_known
+    from risk.offline.fold_check import check_folds
+    from risk.offline.making import DataRefused, refuse
     from risk.offline.measures import NotMeasurable
     from risk.offline.train import GRID, engine
     from risk.offline.trial import Plan, TooFewFrauds, run
     from risk.strategy import load_strategy
-    from service.cli.evaluate.measuring import found_of
+    from service.cli.evaluate.measuring import Judge, found_of, why_no_costs
     from service.cli.evaluate.report import Source, made
+    from service.cli.train.asking import check_map, check_preset
+    from service.cli.train.command import refused
     from service.cli.train.reading import read
 
     strategy = load_strategy()
+    check_preset(strategy, asked.preset)
     screen.note(f"reading {file}")
     read_in = read(file, asked.map, preset=asked.preset)
-    delay_s = asked.label_delay_days * 86_400
-    outcomes = read_in.outcomes.after(delay_s, read_in.history.columns.second)
+    second, outcomes = read_in.history.columns.second, known_by(asked, read_in)
     plan = Plan(
         folds=asked.folds,
         known_from=asked.known_from,
@@ -63,12 +73,20 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         grid=asked.grid or GRID,
     )
     try:
+        check_map(read_in)
+        refuse(
+            [*check_known(second, read_in.outcomes), *check_folds(second, outcomes, asked.folds)]
+        )
         trials = run(read_in.history, outcomes, strategy, plan, screen.note)
         screen.note("measuring")
+        no_costs = why_no_costs(trials, read_in.history, outcomes)
+        judge = Judge(read_in.history, strategy, has_costs=not no_costs)
         found = [
-            found_of(trial, read_in.history, strategy, asked, seed=asked.seed + number)
+            found_of(trial, judge, asked, seed=asked.seed + number)
             for number, trial in enumerate(trials)
         ]
+    except DataRefused as error:
+        raise refused(error) from error
     except (TooFewFrauds, NotMeasurable) as error:
         raise Failure(
             "fold_carries_no_model",
@@ -79,8 +97,19 @@ def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
         data_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         engine=engine(),
         feature_set=strategy.features.id,
+        no_costs=no_costs,
     )
     return made(asked, source, found)
+
+
+def known_by(asked: Protocol, read_in: "Read") -> "Outcomes":
+    """Return what payments were, known after the protocol's delay or when the file says, if later.
+
+    A delay that stands in a map is a supposition, and the protocol's takes its place.
+    """
+    second, told = read_in.history.columns.second, read_in.outcomes
+    known = told.at_earliest if read_in.has_times else told.after
+    return known(asked.label_delay_days * DAY_S, second)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,27 +1,60 @@
 """What is measured on one fold: ranking, calibration, cold start, cost. Trains nothing."""
 
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
 import msgspec
 import numpy as np
 
+from risk.models.manifest import HeadName
 from risk.offline.costing import SCALES_MILLI, Costed, Judged, compare
 from risk.offline.evaluate import Figures, figures
 from risk.offline.history import History, circumstances
+from risk.offline.outcomes import HEADS, Outcomes
 from risk.offline.trial import Trial
 from risk.policy.costs import menu_of
 from risk.strategy import Strategy
 from service.cli.evaluate.protocol import Protocol
 from service.cli.evaluate.report import Found
 
+# What the one head of a trial is taken for where costs are made of it.
+_HEAD: Final[HeadName] = "unauthorized"
 
-def found_of(
-    trial: Trial, history: History, strategy: Strategy, asked: Protocol, *, seed: int
-) -> Found:
+
+class Judge(NamedTuple):
+    """What costs are made of.
+
+    Attributes:
+        history: The payments of all folds.
+        strategy: Whose costs and presets are used.
+        has_costs: Whether they say anything.
+    """
+
+    history: History
+    strategy: Strategy
+    has_costs: bool
+
+
+def why_no_costs(trials: Sequence[Trial], history: History, outcomes: Outcomes) -> str:
+    """Return why costs are left out of all folds, one sentence; "" where they are not."""
+    tested = np.concatenate([one.test for one in trials])
+    if len(np.unique(history.columns.currency[tested])) > 1:
+        return "costs are left out: the payments that were tried have more than one currency"
+    others = [name for name in HEADS if name != _HEAD and outcomes.of(name).any()]
+    if others:
+        return (
+            f"costs are left out: labels say {' and '.join(others)} besides, which cost otherwise"
+            " than what somebody else did, and one head says not which it is"
+        )
+    return ""
+
+
+def found_of(trial: Trial, judge: Judge, asked: Protocol, *, seed: int) -> Found:
     """Return the figures of one fold.
 
     Args:
         trial: The fold.
-        history: Its payments.
-        strategy: Whose costs and preset they are.
+        judge: What costs are made of.
         asked: The protocol.
         seed: Of the bootstrap.
 
@@ -32,7 +65,7 @@ def found_of(
         trial=trial,
         figures=figures(trial.tested, top=asked.cards_a_day, seed=seed),
         cold_start=_cold(trial, asked, seed),
-        costs=_costs(trial, history, strategy),
+        costs=_costs(trial, judge.history, judge.strategy) if judge.has_costs else (),
     )
 
 
@@ -44,14 +77,12 @@ def _cold(trial: Trial, asked: Protocol, seed: int) -> Figures | None:
 
 
 def _costs(trial: Trial, history: History, strategy: Strategy) -> tuple[Costed, ...]:
-    if len(np.unique(history.columns.currency[trial.test])) > 1:
-        return ()
     facts = history.facts(int(trial.test[0]))
     known = circumstances(facts, history.preset, is_new=False)
     menu = menu_of(facts, known, strategy.preset(history.preset))
     judged = Judged(
-        heads={"unauthorized": trial.tested.probability},
-        came={"unauthorized": trial.tested.fraud},
+        heads={_HEAD: trial.tested.probability},
+        came={_HEAD: trial.tested.fraud},
         amount_minor=trial.tested.amount_minor,
         currency=facts.currency,
     )

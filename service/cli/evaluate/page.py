@@ -7,7 +7,7 @@ from typing import Final
 
 from risk.offline.calibration import Bin
 from service.cli.chart import Line, linear, lines, logarithmic
-from service.cli.evaluate.report import NAMES, Evaluation, Fold, text_of
+from service.cli.evaluate.report import NAMES, Evaluation, Fold, name_of, text_of
 
 LEAST: Final = 1e-5
 _STYLE: Final = (
@@ -27,7 +27,7 @@ def page_of(found: Evaluation) -> str:
         _source(found),
         f"<pre>{escape(text_of(found))}</pre>",
         *_pictures(found),
-        *_inputs(found.folds),
+        *_inputs(found),
     ]
     return "\n".join(
         [
@@ -157,8 +157,8 @@ def _scores(one: Fold) -> str:
     )
 
 
-def _inputs(folds: Iterable[Fold]) -> Iterable[str]:
-    folds = tuple(folds)
+def _inputs(found: Evaluation) -> Iterable[str]:
+    folds, names = found.folds, [name_of(one, found) for one in NAMES]
     yield "<h2>Most useful inputs / 最有用的输入</h2><table>"
     yield f"<tr><th>input</th>{''.join(f'<th>{one.test_from}</th>' for one in folds)}</tr>"
     for name in dict.fromkeys(name for one in folds for name in one.inputs):
@@ -168,4 +168,4 @@ def _inputs(folds: Iterable[Fold]) -> Iterable[str]:
         )
         yield f"<tr><td><code>{escape(name)}</code></td>{cells}</tr>"
     yield "</table>"
-    yield f"<p>{escape(', '.join(NAMES.values()))}: docs/evaluate.md</p>"
+    yield f"<p>{escape(', '.join(names))}: docs/evaluate.md</p>"

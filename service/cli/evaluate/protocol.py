@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from risk.offline.evaluate import CALIBRATED, MEASURES
 from risk.offline.split import DAY_S, Fold, weekly
 from risk.offline.train import Recipe
 from service.cli.screen import Failure
@@ -16,6 +17,8 @@ from service.cli.screen import Failure
 SHIPPED: Final = ("handbook", "handbook_one_day", "handbook_book_features")
 MATERIAL: Final = "PAYGUARD_TEST_MATERIAL"
 FOLDS_MAX: Final = 100
+# What a goal may be of.
+GOALS: Final = (*MEASURES, *CALIBRATED, "slope_off")
 _UTC: Final = dt.UTC
 Days = Annotated[int, msgspec.Meta(ge=0, le=3_660)]
 
@@ -56,13 +59,15 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         inputs: The model's own, or the fifteen features of the handbook's book.
         test_from: First day of each fold's test, UTC.
         train_days: Learnt from, up to `label_delay_days` before the test.
-        label_delay_days: So long after its payment a label is known.
+        label_delay_days: So long after its payment a label is known, or later where the file says
+            when it was.
         known_after_days: Payers whose fraud is so old are taken out; None keeps all.
         known_since_days: Fraud counts for that from so many days before the test.
         cards_a_day: So many cards can be looked at.
         seed: Of the bootstrap.
         recipe: Depth, trees and rate; by validation where there is none.
-        goals: Least values of means; `ece`, `riskiest` and `slope_off` are greatest values.
+        goals: Least values of means; those of `ece`, `riskiest`, `slope_off`, `brier` and
+            `brier_constant` are greatest values.
     """
 
     name: str
@@ -135,13 +140,21 @@ def read_protocol(name: str) -> Protocol:
             then=f"give the path of a TOML file, or one of: {', '.join(SHIPPED)}",
         ) from error
     try:
-        return msgspec.toml.decode(content, type=Protocol)
+        found = msgspec.toml.decode(content, type=Protocol)
     except msgspec.DecodeError as error:
         raise Failure(
             "protocol_invalid",
             f"{name} is no protocol: {error}",
             then="docs/evaluate.md shows a whole one",
         ) from error
+    unknown = [one for one in found.goals if one not in GOALS]
+    if unknown:
+        raise Failure(
+            "protocol_invalid",
+            f"{name} has a goal of {', '.join(unknown)}, which nothing measures",
+            then=f"give goals of: {', '.join(GOALS)}",
+        )
+    return found
 
 
 def data_file(protocol: Protocol, given: Path | None) -> Path:

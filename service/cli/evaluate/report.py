@@ -28,7 +28,7 @@ from service.cli.screen import table
 NAMES: Final = {
     "auc": "AUC",
     "average_precision": "AP",
-    "card_precision": "CP@100",
+    "card_precision": "CP@{cards}",
     "recall_01": "R@0.1%",
     "recall_05": "R@0.5%",
     "recall_1": "R@1%",
@@ -43,7 +43,12 @@ NAMES: Final = {
     "cost_2000": "the same, costs doubled",
 }
 # Of these a goal is the greatest value, of all others the least.
-AT_MOST: Final = frozenset({"ece", "riskiest", "slope_off", "cost_1000", "cost_500", "cost_2000"})
+AT_MOST: Final = frozenset(
+    {
+        *("ece", "riskiest", "slope_off", "brier", "brier_constant"),
+        *("cost_1000", "cost_500", "cost_2000"),
+    }
+)
 INPUTS_SHOWN: Final = 15
 _NONE: Final = "-"
 
@@ -56,7 +61,7 @@ class Fold(msgspec.Struct, frozen=True, kw_only=True):
         rows: Payments that it was tried on, `frauds` of them fraud.
         inputs: The most useful ones, with their share of what all told.
         cold_start: What a score without any label measures on the same payments.
-        costs: As in the costs file, halved and doubled; empty where currencies differ.
+        costs: As in the costs file, halved and doubled; empty where they are left out.
     """
 
     test_from: dt.date
@@ -117,9 +122,11 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         calibration: Means over folds.
         cold_start: Means over folds of the score without labels.
         costs: One for each scale.
+        no_costs: Why costs are left out, one sentence; "" where they are not.
     """
 
     protocol: str
+    cards_a_day: int
     title: Said
     data_sha256: str
     engine: dict[str, str]
@@ -130,6 +137,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     calibration: dict[str, float]
     cold_start: dict[str, Interval]
     costs: tuple[CostMeans, ...]
+    no_costs: str
     goals: tuple[Goal, ...]
     published: tuple[Published, ...]
 
@@ -145,6 +153,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     data_sha256: str
     engine: dict[str, str]
     feature_set: str
+    no_costs: str = ""
 
 
 def made(protocol: Protocol, source: Source, found: Sequence[Found]) -> Evaluation:
@@ -161,6 +170,7 @@ def made(protocol: Protocol, source: Source, found: Sequence[Found]) -> Evaluati
     costs = tuple(_cost_means(each) for each in zip(*(one.costs for one in found), strict=True))
     return Evaluation(
         protocol=protocol.name,
+        cards_a_day=protocol.cards_a_day,
         title=protocol.title,
         data_sha256=source.data_sha256,
         engine=source.engine,
@@ -173,6 +183,7 @@ def made(protocol: Protocol, source: Source, found: Sequence[Found]) -> Evaluati
         calibration=calibrated,
         cold_start=mean(cold) if cold else {},
         costs=costs,
+        no_costs=source.no_costs,
         goals=(*_goals(protocol.goals, means, calibrated), *map(_cost_goal, costs)),
         published=protocol.published,
     )
@@ -232,6 +243,11 @@ def _goals(
     ]
 
 
+def name_of(measure: str, found: Evaluation) -> str:
+    """Return how a measure is called where people read it."""
+    return NAMES[measure].format(cards=found.cards_a_day)
+
+
 def text_of(found: Evaluation) -> str:
     """Return a report as people read it."""
     blocks = [
@@ -245,7 +261,7 @@ def text_of(found: Evaluation) -> str:
 
 
 def _measures(found: Evaluation) -> str:
-    rows = [("test week", "learnt from", "tried on", *(NAMES[one] for one in MEASURES))]
+    rows = [("test week", "learnt from", "tried on", *(name_of(one, found) for one in MEASURES))]
     for one in found.folds:
         sizes = (
             f"{one.learnt_from:,} / {one.frauds_learnt}",
@@ -279,7 +295,7 @@ def _calibration(found: Evaluation) -> str:
 
 def _costs(found: Evaluation) -> str:
     if not found.costs:
-        return ""
+        return found.no_costs
     rows: list[tuple[str, ...]] = [
         (
             "cost of a week, minor units",
@@ -311,7 +327,7 @@ def _goals_table(found: Evaluation) -> str:
     for one in found.goals:
         sign = "<=" if one.measure in AT_MOST else ">="
         met = "met" if one.is_met else "MISSED"
-        rows.append((NAMES[one.measure], f"{sign} {one.goal:g}", f"{one.found:.4f}", met))
+        rows.append((name_of(one.measure, found), f"{sign} {one.goal:g}", f"{one.found:.4f}", met))
     return table(rows)
 
 

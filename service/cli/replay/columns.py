@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -57,6 +57,7 @@ class _Map(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     payment: dict[str, Any]
     zero: dict[str, Any] = {}
     label: LabelMap | None = None
+    origin: Literal["trained", "simulated"] = "trained"
 
 
 class ColumnMap:
@@ -64,11 +65,14 @@ class ColumnMap:
 
     Args:
         content: The parsed TOML: a table `payment` shaped like the request, and a table `zero`
-            with what differs where the amount is 0; perhaps a table `label`, see `LabelMap`.
+            with what differs where the amount is 0; perhaps a table `label`, see `LabelMap`;
+            perhaps an `origin`.
 
     Attributes:
         columns: Those that payments need.
         label_columns: Those that labels need besides; empty where the map has none.
+        origin: `simulated` where the payments happened to nobody, so that a model of them judges
+            nobody's money.
 
     Raises:
         Failure: It is not a map.
@@ -92,6 +96,7 @@ class ColumnMap:
         self.columns: Final = columns_of(self._map.payment, self._map.zero)
         named = () if label is None else columns_of(label.texts)
         self.label_columns: Final = tuple(one for one in named if one not in self.columns)
+        self.origin: Final = self._map.origin
         self.has_labels: Final = label is not None
 
     def request(self, row: Row, *, now: dt.datetime | None) -> Request:

@@ -1,4 +1,4 @@
-"""Rows of a made-up world as a new CSV or parquet file, a few thousand in memory at a time."""
+"""Rows of a made-up world as a new file; all its payments are held until the last label."""
 
 import csv
 import datetime as dt

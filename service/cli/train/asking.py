@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from risk.models.inputs import input_names
-from risk.offline.data_check import check_columns, pending
+from risk.offline.data_check import check_columns
 from risk.offline.history import History
 from risk.offline.making import Asked, DataRefused
 from risk.offline.outcomes import Outcomes
 from risk.offline.split import Window
 from risk.strategy import Strategy
+from service.cli.screen import Failure
 from service.cli.train.reading import Read
 
 
@@ -23,6 +24,20 @@ def check_map(read_in: Read) -> None:
     findings = check_columns(read_in.columns, read_in.label_columns)
     if findings:
         raise DataRefused(findings)
+
+
+def check_preset(strategy: Strategy, preset: str) -> None:
+    """Look whether a strategy has a preset.
+
+    Raises:
+        Failure: It has not.
+    """
+    if preset not in strategy.presets:
+        raise Failure(
+            "preset_unknown",
+            f"strategy {strategy.id} has no preset {preset}",
+            then=f"it has: {', '.join(sorted(strategy.presets))}",
+        )
 
 
 def asked_of(
@@ -45,7 +60,7 @@ def asked_of(
     """
     second = history.columns.second
     trained_at = _second(given["at"] or now)
-    ripe = min(int(second[-1]) + 1, trained_at - pending(outcomes, second))
+    ripe = min(int(second[-1]) + 1, trained_at - outcomes.pending(second))
     start = int(second[0]) if given["since"] is None else _second(given["since"])
     end = ripe if given["until"] is None else _second(given["until"])
     return Asked(Window(start, end), trained_at, input_names(strategy.features))

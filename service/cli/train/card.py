@@ -141,7 +141,7 @@ def card_of(made: Trained) -> str:
         "## What it learnt from / 训练数据",
         "",
         f"- {made.payments:,} payments from {made.since} up to {made.until}",
-        f"- hash of their inputs and times: `{made.data_sha256}`",
+        f"- hash of their inputs, times and labels: `{made.data_sha256}`",
         f"- {made.refused:,} rows of the file were no payments",
         f"- features `{made.feature_set}`, {len(made.inputs)} inputs with more than one value",
         "- a payment without a label was taken for normal; no payment was counted more than once",

@@ -10,8 +10,6 @@ from service.kernel.clock import SystemClock
 
 DAY_S: Final = 86_400
 FORMATS: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z")
-# What `payguard simulate` writes is read by this map, and a model of it judges nobody's money.
-SIMULATED: Final = "simulated"
 MODEL: Final = "model.pgmodel"
 CARD: Final = "card.md"
 _INSTANT: Final = click.DateTime(formats=list(FORMATS))
@@ -51,18 +49,13 @@ def train(screen: Screen, file: Path, **given: Any) -> None:
     from risk.models.container import unpack
     from risk.offline.making import DataRefused, Learnt, Named, learn, packed
     from risk.strategy import load_strategy
-    from service.cli.train.asking import asked_of, check_map
+    from service.cli.train.asking import asked_of, check_map, check_preset
     from service.cli.train.card import Trained, card_of, text_of
     from service.cli.train.reading import read
 
     now = SystemClock().now()
     strategy = load_strategy()
-    if given["preset"] not in strategy.presets:
-        raise Failure(
-            "preset_unknown",
-            f"strategy {strategy.id} has no preset {given['preset']}",
-            then=f"it has: {', '.join(sorted(strategy.presets))}",
-        )
+    check_preset(strategy, given["preset"])
     screen.note(f"reading {file}")
     read_in = read(file, given["map_name"], preset=given["preset"])
     outcomes = read_in.outcomes
@@ -75,8 +68,7 @@ def train(screen: Screen, file: Path, **given: Any) -> None:
         learnt: Learnt = learn(read_in.history, outcomes, strategy, asked, screen.note)
     except DataRefused as error:
         raise refused(error) from error
-    is_simulated = given["map_name"] == SIMULATED
-    named = Named(given["name"], "simulated" if is_simulated else "trained", now)
+    named = Named(given["name"], read_in.origin, now)
     written = packed(learnt, named, strategy)
     made = Trained.of(unpack(written), learnt, refused=read_in.refused)
     _write(given["out"], written, card_of(made))

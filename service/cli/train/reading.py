@@ -1,7 +1,7 @@
 """A file of labelled payments as a history with its outcomes. Does not judge what it reads."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from risk.offline.history import History
 from risk.offline.outcomes import Outcomes
@@ -19,6 +19,8 @@ class Read(NamedTuple):
         columns: That facts of payments are made of.
         label_columns: That labels are made of.
         refused: How many rows are no payments.
+        has_times: Whether the file says when each label became known; else the map does, of all.
+        origin: Whether the payments are real or simulated, as the map says.
     """
 
     history: History
@@ -26,6 +28,8 @@ class Read(NamedTuple):
     columns: tuple[str, ...]
     label_columns: tuple[str, ...]
     refused: int
+    has_times: bool
+    origin: Literal["trained", "simulated"]
 
 
 def read(file: Path, map_name: str, *, preset: str) -> Read:
@@ -56,4 +60,6 @@ def read(file: Path, map_name: str, *, preset: str) -> Read:
         columns=columns.columns,
         label_columns=columns.label_columns,
         refused=loaded.refused,
+        has_times=columns.label.known_at is not None,
+        origin=columns.origin,
     )

@@ -10,7 +10,6 @@ from risk.offline.data_check import (
     check_inputs,
     check_labels,
     check_times,
-    pending,
 )
 from risk.offline.outcomes import Outcomes
 from risk.offline.split import DAY_S, Window
@@ -93,6 +92,10 @@ def inputs(*columns):
     )
 
 
+def said(fraud):
+    return Outcomes(np.where(fraud, 1, ABSENT), SECOND)
+
+
 NOISE = np.random.default_rng(5).normal(size=(2, len(SECOND)))
 
 
@@ -100,7 +103,7 @@ def test_an_input_that_tells_the_outcome():
     told = np.where(FRAUD, 2.0, 0.0)
 
     for one in (told, -told, np.where(FRAUD, 1.0, np.nan)):
-        [found] = check_inputs(inputs(NOISE[0], one), FRAUD)
+        [found] = check_inputs(inputs(NOISE[0], one), said(FRAUD))
         assert (found.code, "input_1" in found.what, "input_0" in found.what) == (
             "outcome_input",
             True,
@@ -109,21 +112,46 @@ def test_an_input_that_tells_the_outcome():
 
 
 def test_labels_that_nothing_tells():
-    assert codes(check_inputs(inputs(*NOISE), np.random.default_rng(6).permutation(FRAUD))) == [
-        "labels_shuffled"
-    ]
+    shuffled = said(np.random.default_rng(6).permutation(FRAUD))
+
+    assert codes(check_inputs(inputs(*NOISE), shuffled)) == ["labels_shuffled"]
 
 
 def test_labels_that_something_tells():
-    assert not check_inputs(inputs(NOISE[0], NOISE[1] + FRAUD), FRAUD)
+    assert not check_inputs(inputs(NOISE[0], NOISE[1] + FRAUD), said(FRAUD))
+
+
+def test_an_input_that_tells_one_kind_of_fraud_alone():
+    # Half of the fraud is a scam, which the input says nothing of: of fraud as a whole it tells
+    # three quarters, and of the kind that it is made of everything.
+    is_scam = FRAUD & (np.arange(len(SECOND)) % 2 == 0)
+    outcomes = Outcomes(np.where(is_scam, 2, np.where(FRAUD, 1, ABSENT)), SECOND)
+    told = np.where(FRAUD & ~is_scam, 2.0, NOISE[0])
+
+    [found] = check_inputs(inputs(NOISE[1] + FRAUD, np.where(told == 2.0, 9.0, told)), outcomes)
+
+    assert found.code == "outcome_input"
+    assert "(unauthorized)" in found.what
+
+
+def test_labels_shuffled_among_those_that_are_labelled():
+    # That a payment was looked at can be told; what was found there, not.
+    is_told = np.arange(len(SECOND)) % 2 == 0
+    fraud = np.random.default_rng(7).random(len(SECOND)) < 0.5
+    intent = np.where(is_told, np.where(fraud, 1, 0), ABSENT)
+
+    [found] = check_inputs(inputs(NOISE[0], NOISE[1] + is_told), Outcomes(intent, SECOND))
+
+    assert found.code == "labels_shuffled"
+    assert "among labelled payments" in found.what
 
 
 def test_labels_of_one_part_of_the_time():
     early = FRAUD & (SECOND < 30 * DAY_S)
 
-    assert codes(check_inputs(inputs(*NOISE), early)) == ["labels_on_one_side"]
+    assert codes(check_inputs(inputs(*NOISE), said(early))) == ["labels_on_one_side"]
 
 
 def test_how_long_labels_take():
-    assert pending(OUTCOMES, SECOND) == 3 * DAY_S
-    assert pending(OUTCOMES._replace(intent=np.zeros_like(SECOND)), SECOND) == 0
+    assert OUTCOMES.pending(SECOND) == 3 * DAY_S
+    assert OUTCOMES._replace(intent=np.zeros_like(SECOND)).pending(SECOND) == 0

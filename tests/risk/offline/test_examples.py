@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from risk.models.inputs import input_names
-from risk.offline.columns import MISSING, compute
-from risk.offline.examples import features_of, matrix, varied
+from risk.offline.columns import ABSENT, MISSING, compute
+from risk.offline.examples import features_of, matrix, taught, varied
 from risk.offline.history import History, Told
 from risk.offline.inputs import columns_of
+from risk.offline.outcomes import Outcomes
 from risk.strategy import Strategy
 from service.cli.train.reading import read
 from tests.support.labelled import payments, written
@@ -47,6 +48,18 @@ def test_features_are_those_of_the_rows(history: History, strategy: Strategy) ->
     whole = compute(history.columns, strategy.features)["payer_payment_count_24h"]
     assert list(found["payer_payment_count_24h"]) == list(whole[rows])
     assert list(found["device_payment_count_1h"]) == [MISSING] * 3
+
+
+def test_no_payment_is_taken_for_one_that_was_not_declined(
+    history: History, strategy: Strategy
+) -> None:
+    names = [one.name for one in strategy.features.features if "declined" in one.name]
+    nothing = Outcomes(np.full(history.size, ABSENT), np.zeros(history.size, np.int64))
+
+    found = matrix(taught(history, nothing), strategy, names, np.arange(history.size))
+
+    assert names
+    assert np.isnan(found).all()
 
 
 def test_a_text_is_no_input(history: History, strategy: Strategy) -> None:

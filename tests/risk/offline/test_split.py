@@ -38,8 +38,8 @@ def test_every_part_follows_what_it_is_learnt_from():
     parts = in_order(second, 3, 0.4)
 
     assert len(parts) == 3
-    for before, after in parts:
-        assert second[before].max() < second[after].min()
-    tried_rows = np.concatenate([after for _, after in parts])
+    for before, after, border in parts:
+        assert second[before].max() < border <= second[after].min()
+    tried_rows = np.concatenate([after for _, after, _ in parts])
     assert len(np.unique(tried_rows)) == len(tried_rows)
     assert second[tried_rows].max() == second.max()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from risk.offline.measures import Ranking
 from risk.offline.train import (
     EXACT_ROWS_MAX,
     FRAUDS_MIN,
@@ -76,6 +77,38 @@ def test_chance_is_in_the_interval_of_labels_that_say_nothing():
 
     assert low < 0.5 < high
     assert above > 0.7
+
+
+def test_chance_reaches_as_far_as_one_in_a_thousand():
+    low, high = chance(EXAMPLES, FRAUD, seed=0, resamples=100)
+    [(before, after)] = EXAMPLES.in_order(FRAUD, 1, 2 / 3)
+    quick = fit(INPUTS[before], FRAUD[before], Recipe(3, 30, 300), rows_exact=0)
+    value = Ranking(margins(quick, INPUTS[after]), FRAUD[after]).auc()
+    frauds = FRAUD[after].sum()
+
+    assert (low + high) / 2 == pytest.approx(value)
+    # Its deviation by Hanley and McNeil's formula, times what leaves out one in a thousand.
+    others = (value / (2 - value) - value**2) * (frauds - 1)
+    others += (2 * value**2 / (1 + value) - value**2) * (len(after) - frauds - 1)
+    deviation = ((value * (1 - value) + others) / frauds / (len(after) - frauds)) ** 0.5
+    assert value - low == pytest.approx(3.09 * deviation, rel=0.25)
+
+
+def test_what_was_not_known_at_a_border_is_not_learnt_from_before_it():
+    late = EXAMPLES._replace(known=EXAMPLES.second + 600 * 60)
+
+    for before, after in late.in_order(FRAUD, 2, 0.4):
+        assert len(before) > 0
+        assert (late.known[before] <= EXAMPLES.second[after].min()).all()
+    assert [len(before) for before, _ in late.in_order(FRAUD, 2, 0.4)] == [1_000, 2_200]
+
+
+def test_labels_that_come_after_the_last_border_leave_the_whole_time_before():
+    late = EXAMPLES._replace(known=EXAMPLES.second + SIZE * 60)
+
+    found = late.in_order(FRAUD, 2, 0.4)
+
+    assert [len(before) for before, _ in found] == [1_600, 2_800]
 
 
 def test_trees_begin_at_one_half_and_not_at_the_share_of_fraud():

@@ -1,5 +1,6 @@
 """`payguard evaluate`: a protocol in, every figure out; its status says whether goals are met."""
 
+import datetime as dt
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -27,6 +28,7 @@ recipe = {{ depth = 3, trees = 30, rate_milli = 100 }}
 
 [goals]
 average_precision = {goal}
+brier = 0.5
 
 [[published]]
 name = "somebody else"
@@ -34,11 +36,14 @@ average_precision = 0.5
 """
 
 
+EASY = PROTOCOL.format(goal=0.3)
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
     written(folder / "history.csv", payments(6_000, seed=9, days=60))
-    (folder / "easy.toml").write_text(PROTOCOL.format(goal=0.3))
+    (folder / "easy.toml").write_text(EASY)
     (folder / "hard.toml").write_text(PROTOCOL.format(goal=0.999))
     return folder
 
@@ -105,9 +110,14 @@ def test_a_missed_goal_is_said_and_ends_with_status_1(folder: Path) -> None:
     ("content", "code"),
     [
         ("name = 1", "protocol_invalid"),
-        (PROTOCOL.format(goal=0.3).replace("2018-05-08", "2018-09-08"), "fold_carries_no_model"),
-        (PROTOCOL.format(goal=0.3).replace("history.csv", "nowhere.csv"), "file_unreadable"),
-        (PROTOCOL.format(goal=0.3) + "more = 1", "protocol_invalid"),
+        (EASY.replace("2018-05-08", "2018-09-08"), "folds_beyond_file"),
+        (EASY.replace("2018-05-01", "2018-04-24"), "folds_beyond_file"),
+        (EASY.replace("2018-05-08", "2018-05-07"), "folds_overlap"),
+        (EASY.replace("train_days = 20", "train_days = 1"), "fold_carries_no_model"),
+        (EASY.replace("[goals]", "[goals]\naverage = 0.3"), "protocol_invalid"),
+        (EASY.replace("train_days", 'preset = "XX"\ntrain_days'), "preset_unknown"),
+        (EASY.replace("history.csv", "nowhere.csv"), "file_unreadable"),
+        (EASY + "more = 1", "protocol_invalid"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
@@ -120,6 +130,97 @@ def test_what_cannot_be_measured_is_refused(
 
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["code"] == code
+    assert "fold 2" not in result.stderr
+
+
+MAP = """
+[payment]
+reference = "r-{TRANSACTION_ID}"
+kind = "purchase"
+occurred_at = "{TX_DATETIME}"
+payer.payer_id = "{CUSTOMER_ID}"
+payee.payee_id = "{TERMINAL_ID}"
+amount.value = "{TX_AMOUNT}"
+amount.currency = "{CURRENCY}"
+
+[label]
+source = "handbook"
+external_id = "{TRANSACTION_ID}"
+intent = "{TX_FRAUD}"
+intents = { "1" = "unauthorized" }
+known_at = "{KNOWN_AT}"
+"""
+QUICK = EASY.replace("trees = 30", "trees = 5").replace('"handbook"', '"map.toml"')
+
+
+def tried(folder: Path, column_map: str = MAP, *, days: float = 3, **more: str) -> dict:
+    """Return what is said of a small file, by a map and labels known so long after payments."""
+    rows = []
+    for row in payments(6_000, seed=9, days=60):
+        known = dt.datetime.fromisoformat(row["TX_DATETIME"]) + dt.timedelta(days=days)
+        is_new = row["TX_DATETIME"] >= "2018-05-10" and int(row["TRANSACTION_ID"]) % 2 == 0
+        currency = more.get("currency", "CNY") if is_new else "CNY"
+        amount = "900.00" if row["TX_FRAUD"] == "1" else "9.00"
+        changed = {"TX_AMOUNT": amount} if "telling" in more else {}
+        told = {"KNOWN_AT": known.isoformat(), "CURRENCY": currency}
+        rows.append(row | changed | told)
+    written(folder / "history.csv", rows)
+    (folder / "map.toml").write_text(column_map)
+    (folder / "protocol.toml").write_text(QUICK.replace("map.toml", str(folder / "map.toml")))
+    return Terminal(folder / "home").json(
+        "evaluate", folder / "protocol.toml", "--data", folder, "--html", folder / "page.html"
+    )
+
+
+def test_what_training_refuses_is_refused(tmp_path: Path) -> None:
+    outcome = MAP.replace('amount.value = "{TX_AMOUNT}"', 'amount.value = "{TX_FRAUD}"')
+
+    assert tried(tmp_path, outcome)["error"]["code"] == "outcome_column"
+    assert tried(tmp_path, days=-1)["error"]["code"] == "label_before_payment"
+    assert tried(tmp_path, telling="yes")["error"]["code"] == "outcome_input"
+
+
+def test_labels_are_known_no_sooner_than_the_file_says(tmp_path: Path) -> None:
+    late = tried(tmp_path, days=12)
+
+    assert late["error"]["code"] == "labels_to_come"
+    assert "12.0 days" in late["error"]["detail"]
+    assert "label_delay_days of 12" in late["error"]["next"]
+
+
+def test_a_fold_with_a_second_currency_leaves_all_without_costs(tmp_path: Path) -> None:
+    found = tried(tmp_path, currency="EUR")
+
+    assert found["costs"] == []
+    assert [one["costs"] for one in found["folds"]] == [[], []]
+    assert "more than one currency" in found["no_costs"]
+    assert "more than one currency" in (tmp_path / "page.html").read_text()
+
+
+def test_a_scam_is_not_priced_as_if_somebody_else_had_paid(tmp_path: Path) -> None:
+    scam = MAP.replace('"1" = "unauthorized"', '"1" = "scam"')
+
+    found = tried(tmp_path, scam)
+
+    assert found["costs"] == []
+    assert "labels say scam besides" in found["no_costs"]
+    assert [one["measure"] for one in found["goals"]] == ["average_precision", "brier"]
+
+
+def test_a_goal_of_brier_is_a_greatest_value(found: dict) -> None:
+    [brier] = [one for one in found["goals"] if one["measure"] == "brier"]
+
+    assert brier["found"] < brier["goal"] == 0.5
+    assert brier["is_met"]
+
+
+def test_the_column_of_cards_says_how_many_a_day(found: dict, folder: Path) -> None:
+    page = (folder / "page.html").read_text()
+
+    assert found["cards_a_day"] == 5
+    assert "CP@5" in page
+    assert "CP@100" not in page
+    assert "{cards}" not in page
 
 
 def test_a_protocol_that_is_not_there(tmp_path: Path) -> None:

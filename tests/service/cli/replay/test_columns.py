@@ -167,6 +167,16 @@ def test_what_is_no_map_is_told_with_a_next_step(text: str, tmp_path: Path) -> N
     assert "docs/replay.md" in failed.value.then
 
 
+def test_a_map_says_whether_its_payments_are_made_up() -> None:
+    assert load_map("simulated").origin == "simulated"
+    assert load_map("handbook").origin == "trained"
+
+
+def test_an_origin_that_there_is_not_is_refused() -> None:
+    with pytest.raises(Failure, match="origin"):
+        ColumnMap({**tomllib.loads(SMALLEST), "origin": "Simulated"}, name="map")
+
+
 def test_a_map_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(Failure, match="cannot be read") as failed:
         load_map("nowhere.toml")

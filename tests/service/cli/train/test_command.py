@@ -35,6 +35,15 @@ def test_a_model_is_written_that_this_software_can_read(trained: tuple[Path, dic
     assert said["heads"]["unauthorized"]["frauds"] == said["heads"]["unauthorized"]["frauds"] > 80
 
 
+def test_nothing_is_learnt_from_decisions_that_the_file_does_not_tell(
+    trained: tuple[Path, dict],
+) -> None:
+    _, said = trained
+
+    assert [one for one in said["inputs"] if "declined" in one] == []
+    assert len(said["inputs"]) > 20
+
+
 def test_the_card_says_what_the_model_is_made_of_and_what_it_cannot_say(
     trained: tuple[Path, dict],
 ) -> None:
@@ -84,6 +93,18 @@ def test_shuffled_labels_are_refused(tmp_path: Path) -> None:
 
     assert found["code"] == "labels_shuffled"
     assert "chance" in found["detail"]
+
+
+def test_a_model_of_made_up_payments_says_so_whatever_its_map_is_called(tmp_path: Path) -> None:
+    file = written(tmp_path / "history.csv", ROWS)
+    copy = tmp_path / "mine.toml"
+    copy.write_text('origin = "simulated"\n' + MAP % "CUSTOMER_ID")
+
+    said = Terminal(tmp_path / "home").json(
+        "train", file, "--map", copy, "--out", tmp_path / "out", "--name", "made up"
+    )
+
+    assert said["origin"] == "simulated"
 
 
 MAP = """

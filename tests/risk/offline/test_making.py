@@ -1,0 +1,43 @@
+"""What is said of the data of a model, and of data that carry none."""
+
+import numpy as np
+import pytest
+
+from risk.offline.columns import ABSENT
+from risk.offline.making import DataRefused, Learnt, _heads
+from risk.offline.outcomes import Outcomes
+from risk.offline.progress import silent
+from risk.offline.split import Window
+from risk.offline.train import Examples
+
+SIZE = 2_000
+SECOND = np.arange(SIZE) * 60
+INPUTS = np.random.default_rng(4).normal(size=(SIZE, 2)).astype(np.float32)
+EXAMPLES = Examples(INPUTS, ("a", "b"), SECOND)
+INTENTS = np.where(np.arange(SIZE) % 5 == 0, 1, ABSENT)
+
+
+def test_other_labels_are_other_data():
+    learnt = Learnt(Window(0, SIZE * 60), EXAMPLES, INTENTS, {}, {})
+
+    scams = learnt._replace(intents=np.where(INTENTS == 1, 2, INTENTS))
+
+    assert learnt.sha256 != scams.sha256
+    assert learnt.sha256 == learnt._replace(intents=INTENTS.copy()).sha256
+
+
+@pytest.mark.parametrize(
+    ("is_fraud", "code", "why"),
+    [
+        (np.arange(SIZE) % 50 == 0, "too_few_frauds", "40 unauthorized, fewer than 80"),
+        (np.arange(SIZE) < 500, "no_head", "500 unauthorized, which lie in one part of the time"),
+    ],
+)
+def test_why_labels_carry_no_head_is_said(is_fraud, code, why):
+    outcomes = Outcomes(np.where(is_fraud, 1, ABSENT), SECOND)
+
+    with pytest.raises(DataRefused, match=why) as refused:
+        _heads(EXAMPLES, outcomes, silent)
+
+    assert refused.value.findings[0].code == code
+    assert "0 scam, fewer than 80" in refused.value.findings[0].what
