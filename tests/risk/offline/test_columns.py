@@ -171,6 +171,23 @@ def test_rows_that_come_late_have_no_mismatch(sized: Callable[..., int], late_s:
     assert mismatches(columns) == []
 
 
+def test_amounts_too_great_to_square_deviate_by_no_more_than_they_do() -> None:
+    rows = 12
+    columns = columns_of(rows, seed=3)
+    one = np.zeros(rows, np.int64)
+    # A payer of 1.2 and 3 million rupiah in turn, in minor units, with a small one at the end.
+    amount = np.where(np.arange(rows) % 2, 300_000_000, 120_000_000)
+    amount[-1] = 30_000_000
+    columns = columns._replace(
+        amount_minor=amount, currency=one, keys={**columns.keys, "payer": one}
+    )
+
+    assert mismatches(columns) == []
+    z = compute(columns, FEATURES)["payer_amount_z_30d"]
+    # None is far from what is usual; the small one is far below.
+    assert list(z) == [MISSING] * 3 + [10_000] * 8 + [0]
+
+
 def test_published_transactions_have_no_mismatch(sized: Callable[..., int], material: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     place = material / "data" / "handbook" / "transactions.parquet"
