@@ -163,6 +163,32 @@ def test_labels_count_from_when_they_were_known_and_told(
     assert len(set(offline["payee_unexplained_fraud_count_30d"])) > 1
 
 
+@pytest.mark.parametrize("late_s", [0, 900])
+def test_what_is_let_go_of_a_busy_payee_is_missing_here_as_well(late_s: int) -> None:
+    """500 payments in 30 days, all labelled: late, and some twice and otherwise."""
+    rows = 500
+    random = np.random.default_rng(late_s)
+    second = 1_700_000_000 + np.arange(rows) * (30 * 86_400 // rows)
+    row = np.concatenate([np.arange(rows), random.integers(0, rows, rows // 4)])
+    after = np.minimum(row + 1 + random.integers(0, 60, len(row)), rows)
+    order = np.argsort(after, kind="stable")
+    row, after = row[order], after[order]
+    known = second[row] + random.integers(0, 4 * 86_400, len(row))
+    said = (random.random(len(row)) < 0.15).astype(np.int64)
+    columns = columns_of(rows, seed=late_s)._replace(
+        second=second - random.integers(0, late_s + 1, rows),
+        labels=Labels(row, after, known, said),
+    )
+    columns.keys["payee"][:] = 0
+
+    assert mismatches(columns) == []
+    offline = compute(columns, FEATURES)
+    for name in ("payee_fraud_risk_30d", "payee_unlabelled_30d"):
+        assert offline[name][400] == MISSING
+    for name in ("payee_fraud_risk_24h", "payee_unlabelled_7d", "payee_fraud_count_30d"):
+        assert np.all(offline[name] != MISSING)
+
+
 @pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])
 def test_rows_that_come_late_have_no_mismatch(sized: Callable[..., int], late_s: int) -> None:
     columns = columns_of(sized(quick=150, ci=600, full=3_000), seed=late_s, late_s=late_s)
