@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from risk.entity_state import EntityState
-from risk.feature import load_features
+from risk.feature import Entity, load_features
 from risk.reading import Asked
 from risk.vectors import Missing, entity_values
 from risk.windows import second_of
@@ -77,9 +77,9 @@ def folded(kind: str, *events: bytes) -> EntityState:
     return found
 
 
-def seen(state: EntityState, kind: str, at: dt.datetime, *names: str) -> list[object]:
+def seen(state: EntityState, kind: Entity, at: dt.datetime, *names: str) -> list[object]:
     asked = Asked(second=second_of(at), currency="CNY", amount_minor=500, others={})
-    values = entity_values(kind, state, asked, FEATURES)  # type: ignore[arg-type]
+    values = entity_values(kind, state, asked, FEATURES)
     return [values[f"{kind}_{name}"] for name in names]
 
 
