@@ -27,7 +27,8 @@ Z_MILLI: Final = 1_000.0
 # Who always pays the same amount deviates by at least this share of it.
 DEVIATION_SHARE_MIN: Final = 0.0625
 LOG_DEVIATION_MIN: Final = 0.0625
-# Squares of greater amounts would not fit where they are summed; these count as this one.
+# Squares of greater amounts would not fit where they are summed; wherever a variance is of squares,
+# these count as this one, in the mean as well.
 SQUARED_MAX: Final = 100_000_000
 
 # How many amounts; the usual one; mean and variance of logarithms.

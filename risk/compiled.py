@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from risk.amounts import SQUARED_MAX
-from risk.history import ABNORMAL, DISTINCT_MAX, NUMBER, SQUARES, Seen, append
+from risk.history import ABNORMAL, DISTINCT_MAX, NUMBER, OVER, SQUARES, Seen, append
 from risk.plan import Plan, Reads, TierPlan, TierReads, WindowReads
 from risk.reading import Asked, read_means, read_tier
 from risk.series import NONE_SEEN, SUM_MAX, Series
@@ -176,15 +176,18 @@ def _means(window: WindowReads) -> Iterator[str]:
     yield "number = one.sums[NAME] - history.sums[NAME][low]".replace("NAME", number)
     yield "part = total - history.sums[currency][low]"
     more = tuple(mean for mean in window.means if mean[1] != "window_mean")
-    squares = "0"
+    squares, over = "0", "0"
     if any(aggregate == "window_z" for _, aggregate in more):
         name = f"currency + {SQUARES!r}"
         squares = f"one.sums[{name}] - history.sums[{name}][low]"
+        name = f"currency + {OVER!r}"
+        yield f"cut = one.sums.get({name})"
+        over = f"0 if cut is None else cut - history.sums[{name}][low]"
     plain = tuple(slot for slot, aggregate in window.means if aggregate == "window_mean")
     if plain:
         yield f"{_all(plain)}part // number if number else none"
     if more:
-        yield f"read_means({more!r}, asked, number, part, {squares})"
+        yield f"read_means({more!r}, asked, number, part, {squares}, {over})"
 
 
 def _values(window: WindowReads) -> Iterator[str]:
@@ -252,9 +255,9 @@ def _add_sums(tier: TierPlan) -> Iterator[str]:
         parts.append("number: sums[number] + 1")
     if tier.has_squares:
         yield f"    squares = currency + {SQUARES!r}"
-        yield "    square = min(amount_minor, SQUARED_MAX) ** 2"
+        yield "    square = amount_minor * amount_minor"
         parts.append("squares: sums[squares] + square")
-        check += " or sums[squares] > SUM_MAX - square"
+        check += " or amount_minor > SQUARED_MAX or sums[squares] > SUM_MAX - square"
     yield f"    if {check}:"
     yield "        one.add_amount(currency, amount_minor)"
     yield f"    elif len(sums) == {len(parts)}:"

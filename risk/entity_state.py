@@ -66,12 +66,14 @@ class EntityState:
         abnormal_at: Second of the newest abnormal amount; None for none.
         last_uses: Kind -> keyed value -> second when it last came. Replaced, never changed.
         let_go: Kinds of which some last uses were let go.
+        unrated_at: Up to this second it is not known which amounts were abnormal; None for known.
     """
 
     # No msgspec.Struct: to set an attribute of one costs eight times as much.
     __slots__ = (
         *("abnormal_at", "add_to", "amounts", "currencies", "frauds", "gap", "last_uses"),
-        *("has_other_currencies", "let_go", "places", "plan", "series", "times", "usuals"),
+        *("has_other_currencies", "let_go", "places", "plan", "series", "times", "unrated_at"),
+        "usuals",
     )
 
     def __init__(self, plan: Plan = EVERY_WINDOW) -> None:
@@ -85,6 +87,7 @@ class EntityState:
         self.abnormal_at: int | None = None
         self.last_uses: dict[str, dict[int, int]] = {}
         self.let_go: frozenset[str] = frozenset()
+        self.unrated_at: int | None = None
         self.has_other_currencies = False
         self.places = places_of(plan)
         self.add_to = compiled_adds(plan)
@@ -153,6 +156,23 @@ class EntityState:
             frauds.tell(payment, second_of(at), found, was_normal=was_normal)
             self.frauds = frauds
 
+    def miss(self, at: dt.datetime) -> None:
+        """Take note that what is told up to a time lacks what older events did not say.
+
+        That is which amounts were abnormal, and the labels of payments that nobody doubted. What
+        needs them is then not known, rather than wrong.
+
+        Args:
+            at: Event time of the payment.
+        """
+        second, plan = second_of(at), self.plan
+        if plan.has_labels:
+            frauds = self.frauds.copy() if self.frauds else Frauds()
+            frauds.miss(second)
+            self.frauds = frauds
+        if plan.has_abnormal or any(tier.has_abnormal for tier in plan.tiers):
+            self.unrated_at = second if self.unrated_at is None else max(self.unrated_at, second)
+
     def count(self, at: dt.datetime, window_s: int) -> int | None:
         """Return the number of payments in the window that ends with `at`; None where unknown."""
         return self._one(Want(0, "count", window_s, None), at, "")
@@ -180,6 +200,8 @@ class EntityState:
                         fill(window.slots, "not_loaded", asked)
                 else:
                     read_tier(self.series[place], tier, asked, is_unsummed=is_unsummed)
+        if self.unrated_at is not None:
+            self._fill_unrated(reads, asked, self.unrated_at)
         if reads.labels:
             self._read_labels(reads.labels, asked)
         if reads.scalars:
@@ -202,6 +224,7 @@ class EntityState:
         other.abnormal_at = self.abnormal_at
         other.last_uses = self.last_uses
         other.let_go = self.let_go
+        other.unrated_at = self.unrated_at
         return other
 
     def pack(self) -> bytes:
@@ -223,6 +246,7 @@ class EntityState:
                     for kind, uses in sorted(self.last_uses.items())
                 },
                 sorted(self.let_go),
+                self.unrated_at,
             )
         )
 
@@ -256,7 +280,7 @@ class EntityState:
             kind: dict(zip(uses[::2], uses[1::2], strict=True))
             for kind, uses in body.last_uses.items()
         }
-        state.let_go = frozenset(body.let_go)
+        state.let_go, state.unrated_at = frozenset(body.let_go), body.unrated_at
         return state
 
     @property
@@ -272,6 +296,14 @@ class EntityState:
         self.read(make_reads([want]), Asked(second_of(at), currency, 0, {}, into, _NOT_SAID))
         found: int | None = into[0]
         return found
+
+    def _fill_unrated(self, reads: Reads, asked: Asked, unrated_at: int) -> None:
+        for tier in reads.tiers:
+            first = asked.second // tier.bucket_s + 1
+            for window in tier.windows:
+                reaches = unrated_at // tier.bucket_s >= first - window.buckets
+                if reaches and self.places[tier.place] is not None:
+                    fill((*window.abnormal, *window.farthest), "outside_kept_range", asked)
 
     def _read_labels(self, reads: tuple[tuple[int, tuple[Want, ...]], ...], asked: Asked) -> None:
         into, missing, second = asked.into, asked.missing, asked.second

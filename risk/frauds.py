@@ -6,7 +6,7 @@ know since when: so a thousand honest payments push no fraud out of memory.
 """
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final, NamedTuple, Self
 
@@ -91,6 +91,14 @@ class Frauds:
         if len(self._payments) > KEPT_MAX:
             oldest = min(self._payments, key=lambda one: (self._payments[one].paid_second, one))
             self._floor = max(self._floor, self._payments.pop(oldest).paid_second)
+
+    def miss(self, paid_second: int) -> None:
+        """Take note that undoubted payments up to a time may have labels that are not told here."""
+        self._known = None
+        self._normal_floor = max(self._normal_floor, paid_second)
+        gone = bisect_right(self._normal_paid, self._normal_floor)
+        for column in (self._normal_paid, self._normal_keys, self._normal_known):
+            del column[:gone]
 
     def known(self, at: int) -> Known:
         """Return what was known at an event time."""

@@ -12,9 +12,11 @@ import msgspec
 DISTINCT_MAX: Final = 64
 
 # Beside the sums of a currency's amounts, under names that no currency has: how many there were,
-# the sums of their squares; and of any currency, how many amounts were abnormal for their payers.
+# the sums of their squares, by how much amounts were greater than what is squared (only where one
+# was); and of any currency, how many amounts were abnormal for their payers.
 NUMBER: Final = "#"
 SQUARES: Final = "^"
+OVER: Final = ">"
 ABNORMAL: Final = "!"
 
 Column: TypeAlias = "array[int] | list[int]"

@@ -9,7 +9,7 @@ import msgspec
 from risk.amounts import Usual, Weighted
 from risk.packed import PackedSeries
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 
 Upcaster = Callable[[list[Any]], list[Any]]
 
@@ -29,6 +29,7 @@ class Packed(msgspec.Struct, array_like=True):
     abnormal_at: int | None
     last_uses: dict[str, list[int]]
     let_go: list[str]
+    unrated_at: int | None
 
 
 class Head(msgspec.Struct, array_like=True):
@@ -58,8 +59,15 @@ def _from_3(body: list[Any]) -> list[Any]:
     return [4, *body[1:6], frauds, {}, [0, 0.0], None, {}, []]
 
 
+def _from_4(body: list[Any]) -> list[Any]:
+    """Return a body of before it was said what older events lack."""
+    return [5, *body[1:], None]
+
+
 # Schema number -> a pure function from its body to the body of the next schema.
-UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType({1: _from_1, 2: _from_2, 3: _from_3})
+UPCASTERS: Final[Mapping[int, Upcaster]] = MappingProxyType(
+    {1: _from_1, 2: _from_2, 3: _from_3, 4: _from_4}
+)
 
 
 def upcast(body: list[Any], *, to: int, upcasters: Mapping[int, Upcaster]) -> list[Any]:

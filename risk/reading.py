@@ -5,8 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from risk.amounts import NORMAL_FROM, deviation_of, ratio_of, z_of
-from risk.history import ABNORMAL, NUMBER, SQUARES
+from risk.amounts import NORMAL_FROM, SQUARED_MAX, deviation_of, ratio_of, z_of
+from risk.history import ABNORMAL, NUMBER, OVER, SQUARES
 from risk.plan import Aggregate, TierReads, WindowReads
 from risk.series import NONE_SEEN, Series, Span
 
@@ -94,7 +94,12 @@ def _read_more(
 
 
 def read_means(
-    means: tuple[tuple[int, Aggregate], ...], asked: Asked, number: int, total: int, squares: int
+    means: tuple[tuple[int, Aggregate], ...],
+    asked: Asked,
+    number: int,
+    total: int,
+    squares: int,
+    over: int,
 ) -> None:
     """Write what is read of the mean of a window.
 
@@ -103,7 +108,9 @@ def read_means(
         asked: The payment.
         number: How many amounts of its currency there are in the window.
         total: Their sum.
-        squares: The sum of their squares; of no matter where no deviation is read.
+        squares: The sum of their squares, none greater than that of `SQUARED_MAX`.
+        over: By how much they are greater than `SQUARED_MAX`, together. Of no matter, as the
+            squares, where no deviation is read.
     """
     into, none = asked.into, asked.missing["no_history"]
     for slot, aggregate in means:
@@ -111,13 +118,13 @@ def read_means(
             into[slot] = total // number if number else none
         elif number < NORMAL_FROM or not total:
             into[slot] = none
+        elif aggregate == "to_window_mean":
+            into[slot] = ratio_of(asked.amount_minor, float(total) / float(number))
         else:
-            mean = float(total) / float(number)
-            if aggregate == "to_window_mean":
-                into[slot] = ratio_of(asked.amount_minor, mean)
-            else:
-                variance = max(float(squares) / float(number) - mean * mean, 0.0)
-                into[slot] = z_of(asked.amount_minor, mean, deviation_of(variance, mean))
+            mean = float(total - over) / float(number)
+            variance = max(float(squares) / float(number) - mean * mean, 0.0)
+            amount = min(asked.amount_minor, SQUARED_MAX)
+            into[slot] = z_of(amount, mean, deviation_of(variance, mean))
 
 
 def _means(
@@ -130,13 +137,14 @@ def _means(
             why = "outside_kept_range"
         fill((slot for slot, _ in window.means), why, asked)
         return
-    squares = currency + SQUARES
+    squares, over = currency + SQUARES, currency + OVER
     read_means(
         window.means,
         asked,
         series.sum_in(currency + NUMBER, span),
         series.sum_in(currency, span),
         series.sum_in(squares, span) if squares in sums else 0,
+        series.sum_in(over, span) if over in sums else 0,
     )
 
 

@@ -30,6 +30,7 @@ class Keeps(Protocol):
     last_uses: dict[str, dict[int, int]]
     let_go: frozenset[str]
     has_other_currencies: bool
+    unrated_at: int | None
 
 
 def read_scalars(state: Keeps, wants: tuple[Want, ...], asked: Asked) -> None:
@@ -93,12 +94,19 @@ def _of_times(state: Keeps, aggregate: str, second: int) -> int | Unknown:
             return "no_history" if state.plan.has_gaps else "not_loaded"
         return int(mean + 0.5)
     if aggregate == "since_abnormal":
-        if state.abnormal_at is None:
-            return "no_history" if state.plan.has_abnormal else "not_loaded"
-        return max(second - state.abnormal_at, 0)
+        return _since_abnormal(state, second)
     if state.times is None:
         return "no_history" if state.plan.has_times else "not_loaded"
     return max(second - state.times[aggregate == "since_last"], 0)
+
+
+def _since_abnormal(state: Keeps, second: int) -> int | Unknown:
+    if not state.plan.has_abnormal:
+        return "not_loaded"
+    newest, unrated = state.abnormal_at, state.unrated_at
+    if unrated is not None and (newest is None or newest < unrated):
+        return "outside_kept_range"
+    return "no_history" if newest is None else max(second - newest, 0)
 
 
 def _since_use(state: Keeps, kind: str, asked: Asked) -> int | Unknown:

@@ -9,6 +9,7 @@ from risk.history import (
     ABNORMAL,
     DISTINCT_MAX,
     NUMBER,
+    OVER,
     SQUARES,
     History,
     Recent,
@@ -355,4 +356,6 @@ def _parts(plan: TierPlan, currency: str, amount_minor: int) -> list[tuple[str, 
         parts.append((currency + NUMBER, 1))
     if plan.has_squares:
         parts.append((currency + SQUARES, min(amount_minor, SQUARED_MAX) ** 2))
+        if amount_minor > SQUARED_MAX:
+            parts.append((currency + OVER, amount_minor - SQUARED_MAX))
     return parts

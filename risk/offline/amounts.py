@@ -115,15 +115,15 @@ def of_window(aggregate: str, window_s: int, amount: Ints, groups: Groups) -> In
     total = sum_in(amount, groups, window)
     if aggregate == "window_mean":
         return np.where(number > 0, total // np.maximum(number, 1), MISSING)
-    mean = total / np.maximum(number, 1)
     known = (number >= NORMAL_FROM) & (total > 0)
     if aggregate == "to_window_mean":
-        return ratios(amount, mean, known)
+        return ratios(amount, total / np.maximum(number, 1), known)
     cut = np.minimum(amount, SQUARED_MAX)
     squares = sum_in(cut * cut, groups, window)
+    mean = sum_in(cut, groups, window) / np.maximum(number, 1)
     variance = np.maximum(squares / np.maximum(number, 1) - mean * mean, 0.0)
     deviation = np.maximum(np.sqrt(variance), DEVIATION_SHARE_MIN * mean)
-    return deviations(amount, mean, deviation, known)
+    return deviations(cut, mean, deviation, known)
 
 
 def is_abnormal(ratio: Ints) -> Any:

@@ -2,9 +2,9 @@
 
 Every value of a row is from the rows before it, by event time, which may fall by as much as a
 payment may be late. Some things are exact here and not known online, where state is bounded: a
-pair counted after `DISTINCT_MAX` others in one bucket, the last use of a pair that was let go,
-what an entity with more buckets than its tier keeps would need for a late payment, and what labels
-said of more payments than an entity keeps.
+pair counted after `DISTINCT_MAX` others in one bucket, the last use of a pair that was let go, and
+what an entity with more buckets than its tier keeps would need for a late payment. What labels say
+of more payments than an entity keeps is not known here either.
 """
 
 from functools import cached_property
@@ -41,7 +41,8 @@ from risk.offline.groups import (
     sum_in,
     thousandths,
 )
-from risk.offline.labels import Want, label_values
+from risk.offline.kept import Want
+from risk.offline.labels import label_values
 from risk.plan import OF_LABELS
 from risk.windows import LATE_S
 

@@ -1,12 +1,12 @@
-"""What was known of the payments of a group before each row, over columns. Exact, whatever came.
+"""What was known of the payments of a group before each row, over columns.
 
 Most groups are plain: their rows came in the order of their times and nobody took back what a
 label said. There, what is known only grows, so each labelled payment counts in one range of rows,
-and all ranges are summed at once. In any other group each row looks at all labels.
+and all ranges are summed at once. In any other group each row looks at all labels. A group with
+more labelled payments than an entity keeps is read as online, with all that is let go: `kept.py`.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,14 +21,8 @@ from risk.offline.groups import (
     count_in,
     thousandths,
 )
+from risk.offline.kept import Telling, Want, fill_busy, is_busy
 from risk.windows import TIERS, tier_of
-
-
-class Want(NamedTuple):
-    """One value: what, over which window (0 for none)."""
-
-    aggregate: str
-    window_s: int
 
 
 class _Known:
@@ -55,34 +49,6 @@ class _Known:
         )
 
 
-class _Said(NamedTuple):
-    """One element for each label, those of one payment side by side, in the order of knowing.
-
-    Attributes:
-        place: Of the payment.
-        after: Rows that had come before it was told.
-        known: Second from which it is known.
-        is_fraud: What it says.
-        was_normal: Whether the payment's amount was.
-    """
-
-    place: Ints
-    after: Ints
-    known: Ints
-    is_fraud: Bools
-    was_normal: Bools
-
-    def only(self, chosen: Bools | Ints) -> "_Said":
-        """Return some of them, chosen by truth or by number."""
-        return _Said(
-            self.place[chosen],
-            self.after[chosen],
-            self.known[chosen],
-            self.is_fraud[chosen],
-            self.was_normal[chosen],
-        )
-
-
 def label_values(
     columns: Columns, groups: Groups, was_normal: Bools, wants: Iterable[Want]
 ) -> dict[Want, Ints]:
@@ -98,24 +64,30 @@ def label_values(
     windows = sorted({one.window_s for one in wanted if one.window_s})
     known = _Known(len(groups.order), windows)
     said = _said(columns.labels, columns.second, groups, was_normal)
-    odd = _is_odd(said, groups)
-    _sweep(_first(said.only(~odd[said.place]), groups), groups, known)
+    busy = is_busy(said, groups)
+    odd = _is_odd(said, groups) & ~busy
+    _sweep(_first(said.only(~(odd | busy)[said.place]), groups), groups, known)
     _look(said.only(odd[said.place]), groups, known, np.flatnonzero(odd))
-    return {one: _value(one, groups, known) for one in wanted}
+    found = {one: _value(one, groups, known) for one in wanted}
+    if np.any(busy):
+        whole = {one: count_in(groups, groups.window(one)) for one in windows}
+        fill_busy(said.only(busy[said.place]), groups, whole, found)
+    return found
 
 
-def _said(labels: Labels, second: Ints, groups: Groups, was_normal: Bools) -> _Said:
+def _said(labels: Labels, second: Ints, groups: Groups, was_normal: Bools) -> Telling:
     place = groups.at()[labels.row]
     told = np.arange(len(place))
     known = np.maximum(labels.known, second[labels.row])
     order = np.lexsort((told, known, place))
     row = labels.row[order]
     after = np.maximum(labels.after[order], row + 1)
-    found = _Said(place[order], after, known[order], labels.is_fraud[order] > 0, was_normal[row])
+    is_fraud = labels.is_fraud[order] > 0
+    found = Telling(place[order], after, known[order], is_fraud, was_normal[row], told[order])
     return found.only(~groups.is_absent[found.place])
 
 
-def _is_odd(said: _Said, groups: Groups) -> Bools:
+def _is_odd(said: Telling, groups: Groups) -> Bools:
     """Say by place which groups have labels and rows out of order, or labels that disagree."""
     groups_of = groups.code[said.place]
     odd = np.zeros(groups.code[-1] + 1, np.bool_)
@@ -128,7 +100,7 @@ def _is_odd(said: _Said, groups: Groups) -> Bools:
     return (odd & has_labels)[groups.code]
 
 
-def _first(said: _Said, groups: Groups) -> _Said:
+def _first(said: Telling, groups: Groups) -> Telling:
     """Return the label of each payment that a row sees first, in the order of their times.
 
     The place of that row stands in `after`.
@@ -149,12 +121,12 @@ def _first(said: _Said, groups: Groups) -> _Said:
     return said._replace(after=seen).only(chosen)
 
 
-def _in(said: _Said, groups: Groups) -> Ints:
+def _in(said: Telling, groups: Groups) -> Ints:
     found: Ints = groups.code[said.place]
     return found
 
 
-def _sweep(said: _Said, groups: Groups, known: _Known) -> None:
+def _sweep(said: Telling, groups: Groups, known: _Known) -> None:
     """Fill in what plain groups know; payments are in the order of their times.
 
     Args:
@@ -214,7 +186,7 @@ def _runs(size: int, start: Ints, end: Ints, paid: Ints, chosen: Bools) -> tuple
     return _covered(size, start, end, chosen), first
 
 
-def _look(said: _Said, groups: Groups, known: _Known, rows: Ints) -> None:
+def _look(said: Telling, groups: Groups, known: _Known, rows: Ints) -> None:
     """Fill in what each of these rows knows, by looking at all labels of its group."""
     code = _in(said, groups)
     begin = np.searchsorted(code, groups.code[rows], side="left")
@@ -229,7 +201,7 @@ def _look(said: _Said, groups: Groups, known: _Known, rows: Ints) -> None:
         _fill(known, row, second, groups.second[part.place[chosen]], part.only(chosen))
 
 
-def _fill(known: _Known, row: int, second: int, paid: Ints, said: _Said) -> None:
+def _fill(known: _Known, row: int, second: int, paid: Ints, said: Telling) -> None:
     fraud, bare = said.is_fraud, said.is_fraud & said.was_normal
     genuine = paid[~fraud].max(initial=NEVER)
     last = paid[fraud].max(initial=NEVER)

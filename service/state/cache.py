@@ -28,7 +28,8 @@ WRITE_BACK_AT_ONCE_MAX: Final = 512
 PACK_WORK_NS: Final = 2_000_000
 PACK_WORK_BEHIND_NS: Final = 4_000_000
 BEHIND: Final = 4 * WAITING_MAX
-STATE_SCHEMA: Final = 1
+# 2: what older events do not say is not known, rather than taken for nothing.
+STATE_SCHEMA: Final = 2
 # The size of a changed state is taken at its first changes and then at every so many.
 MEASURED_EVERY: Final = 8
 
@@ -84,6 +85,10 @@ class State(Protocol):
         """Take what labels say of a payment."""
         ...
 
+    def miss(self, at: Any) -> None:
+        """Take note that what is told up to a time is not all there was."""
+        ...
+
     def copy(self) -> Self:
         """Return a copy that can be changed."""
         ...
@@ -100,6 +105,8 @@ class State(Protocol):
 
 def observe(state: State, seen: Observation) -> None:
     """Add an observation to a state."""
+    if seen.is_partial:
+        state.miss(seen.at)
     told = seen.told
     if told is not None:
         state.tell(seen.at, told.payment_id, told.said, was_normal=told.was_normal)

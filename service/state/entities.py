@@ -63,6 +63,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         told: What labels say of the payment of that time; it is then not counted once more.
         ratio_milli: The amount in thousandths of what was usual for its payer; None where that is
             not known.
+        is_partial: The event is of a form that says neither that nor the labels of payments which
+            nobody doubted: a state does not know them up to that time.
     """
 
     kind: str
@@ -74,13 +76,16 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     others: Mapping[str, str] = {}
     told: Told | None = None
     ratio_milli: int | None = None
+    is_partial: bool = False
 
 
 # The first form is a list of one row for each observation, and begins with a list; every later one
-# begins with its number. All are read for ever.
+# begins with its number. All are read for ever. Before `FORM` and `FORM_TOLD` labels that only ever
+# said normal were not told at all.
 FORM_PLAIN: Final = 2
-FORM_TOLD: Final = 3
+FORM_TOLD_FRAUDS: Final = 3
 FORM: Final = 4
+FORM_TOLD: Final = 5
 _First = tuple[str, str, dt.datetime, int, str]
 _Plain = tuple[dt.datetime, int, str, bool | None, list[str]]
 # One fact: time, amount, currency, whether it was declined, the amount to what was usual, and kind
@@ -118,9 +123,10 @@ def unpack(packed: bytes | None) -> tuple[Observation, ...]:
     """
     if packed is None:
         return ()
-    if msgspec.msgpack.decode(packed, type=list[Any])[:1] == [FORM_TOLD]:
+    form = msgspec.msgpack.decode(packed, type=list[Any])[:1]
+    if form in ([FORM_TOLD], [FORM_TOLD_FRAUDS]):
         return _unpack_told(packed)
-    facts = _facts(packed)
+    facts, is_partial = _facts(packed), form != [FORM]
     return tuple(
         Observation(
             kind=kind,
@@ -131,6 +137,7 @@ def unpack(packed: bytes | None) -> tuple[Observation, ...]:
             is_declined=is_declined,
             others=others,
             ratio_milli=ratio_milli,
+            is_partial=is_partial,
         )
         for at, minor, currency, is_declined, ratio_milli, named in facts
         for others in (dict(zip(named[::2], named[1::2], strict=True)),)
@@ -147,11 +154,19 @@ def _pack_told(observations: tuple[Observation, ...], told: Told) -> bytes:
 
 
 def _unpack_told(packed: bytes) -> tuple[Observation, ...]:
-    _, telling = msgspec.msgpack.decode(packed, type=tuple[int, _Telling])
+    form, telling = msgspec.msgpack.decode(packed, type=tuple[int, _Telling])
     at, payment_id, was_normal, said, named = telling
     told = Told(payment_id=payment_id, said=said, was_normal=was_normal)
     return tuple(
-        Observation(kind=kind, key=key, at=at, amount_minor=0, currency="", told=told)
+        Observation(
+            kind=kind,
+            key=key,
+            at=at,
+            amount_minor=0,
+            currency="",
+            told=told,
+            is_partial=form == FORM_TOLD_FRAUDS,
+        )
         for kind, key in zip(named[::2], named[1::2], strict=True)
     )
 

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from risk.windows import second_of
 from service.cli.replay.columns import Request
 from service.cli.replay.labels import Label
 
@@ -64,8 +65,9 @@ class Order:
         if self._last is not None and at < self._last:
             self.out_of_order += 1
         self._last = at if self._last is None else max(at, self._last)
-        # What became known at the same moment was not known before it.
-        while labels and labels[0][0] < at:
+        # What became known in the same second was not known before it: features go by whole
+        # seconds, offline as well (`risk.offline.outcomes`).
+        while labels and second_of(labels[0][0]) < second_of(at):
             yield heapq.heappop(labels)[2]
         yield request
         if request.label is not None:

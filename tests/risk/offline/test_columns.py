@@ -163,12 +163,55 @@ def test_labels_count_from_when_they_were_known_and_told(
     assert len(set(offline["payee_unexplained_fraud_count_30d"])) > 1
 
 
+@pytest.mark.parametrize("late_s", [0, 900])
+def test_what_is_let_go_of_a_busy_payee_is_missing_here_as_well(late_s: int) -> None:
+    """500 payments in 30 days, all labelled: late, and some twice and otherwise."""
+    rows = 500
+    random = np.random.default_rng(late_s)
+    second = 1_700_000_000 + np.arange(rows) * (30 * 86_400 // rows)
+    row = np.concatenate([np.arange(rows), random.integers(0, rows, rows // 4)])
+    after = np.minimum(row + 1 + random.integers(0, 60, len(row)), rows)
+    order = np.argsort(after, kind="stable")
+    row, after = row[order], after[order]
+    known = second[row] + random.integers(0, 4 * 86_400, len(row))
+    said = (random.random(len(row)) < 0.15).astype(np.int64)
+    columns = columns_of(rows, seed=late_s)._replace(
+        second=second - random.integers(0, late_s + 1, rows),
+        labels=Labels(row, after, known, said),
+    )
+    columns.keys["payee"][:] = 0
+
+    assert mismatches(columns) == []
+    offline = compute(columns, FEATURES)
+    for name in ("payee_fraud_risk_30d", "payee_unlabelled_30d"):
+        assert offline[name][400] == MISSING
+    for name in ("payee_fraud_risk_24h", "payee_unlabelled_7d", "payee_fraud_count_30d"):
+        assert np.all(offline[name] != MISSING)
+
+
 @pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])
 def test_rows_that_come_late_have_no_mismatch(sized: Callable[..., int], late_s: int) -> None:
     columns = columns_of(sized(quick=150, ci=600, full=3_000), seed=late_s, late_s=late_s)
 
     assert np.any(np.diff(columns.second) < 0)
     assert mismatches(columns) == []
+
+
+def test_amounts_too_great_to_square_deviate_by_no_more_than_they_do() -> None:
+    rows = 12
+    columns = columns_of(rows, seed=3)
+    one = np.zeros(rows, np.int64)
+    # A payer of 1.2 and 3 million rupiah in turn, in minor units, with a small one at the end.
+    amount = np.where(np.arange(rows) % 2, 300_000_000, 120_000_000)
+    amount[-1] = 30_000_000
+    columns = columns._replace(
+        amount_minor=amount, currency=one, keys={**columns.keys, "payer": one}
+    )
+
+    assert mismatches(columns) == []
+    z = compute(columns, FEATURES)["payer_amount_z_30d"]
+    # None is far from what is usual; the small one is far below.
+    assert list(z) == [MISSING] * 3 + [10_000] * 8 + [0]
 
 
 def test_published_transactions_have_no_mismatch(sized: Callable[..., int], material: Path) -> None:

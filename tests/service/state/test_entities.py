@@ -5,7 +5,15 @@ import datetime as dt
 import msgspec
 import pytest
 
-from service.state.entities import FORM, FORM_PLAIN, Observation, Told, pack, unpack
+from service.state.entities import (
+    FORM_PLAIN,
+    FORM_TOLD,
+    FORM_TOLD_FRAUDS,
+    Observation,
+    Told,
+    pack,
+    unpack,
+)
 
 NOON = dt.datetime(2026, 11, 24, 12, 0, tzinfo=dt.UTC)
 
@@ -21,6 +29,10 @@ def one(kind: str, key: str, *, declined: bool | None = None, minor: int = 5) ->
         is_declined=declined,
         others=others,
     )
+
+
+def partial(*seen: Observation) -> tuple[Observation, ...]:
+    return tuple(msgspec.structs.replace(each, is_partial=True) for each in seen)
 
 
 def test_what_is_packed_is_unpacked() -> None:
@@ -58,7 +70,7 @@ def test_the_first_form_is_read() -> None:
 
     found = unpack(msgspec.msgpack.encode(rows))
 
-    assert found == (one("payer", "c_17"), one("device", "d_5"))
+    assert found == partial(one("payer", "c_17"), one("device", "d_5"))
 
 
 def test_the_form_of_before_usual_amounts_is_read() -> None:
@@ -66,7 +78,9 @@ def test_the_form_of_before_usual_amounts_is_read() -> None:
 
     found = unpack(msgspec.msgpack.encode([FORM_PLAIN, [fact]]))
 
-    assert found == (one("payer", "c_17", declined=True), one("device", "d_5", declined=True))
+    assert found == partial(
+        one("payer", "c_17", declined=True), one("device", "d_5", declined=True)
+    )
 
 
 def test_how_usual_an_amount_was_is_packed_and_unpacked() -> None:
@@ -78,8 +92,8 @@ def test_how_usual_an_amount_was_is_packed_and_unpacked() -> None:
 
 
 def test_a_later_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="form 5"):
-        unpack(msgspec.msgpack.encode([FORM + 1, []]))
+    with pytest.raises(ValueError, match="form 6"):
+        unpack(msgspec.msgpack.encode([FORM_TOLD + 1, []]))
 
 
 def test_what_labels_say_is_packed_and_unpacked() -> None:
@@ -90,3 +104,13 @@ def test_what_labels_say_is_packed_and_unpacked() -> None:
     )
 
     assert unpack(pack(seen)) == seen
+
+
+def test_tellings_of_before_normal_labels_were_told_are_partial() -> None:
+    telling = (NOON, "pay_1", True, [(5, True)], ["payee", "p_1"])
+
+    [before] = unpack(msgspec.msgpack.encode([FORM_TOLD_FRAUDS, telling]))
+    [now] = unpack(msgspec.msgpack.encode([FORM_TOLD, telling]))
+
+    assert (before.is_partial, now.is_partial) == (True, False)
+    assert before == msgspec.structs.replace(now, is_partial=True)

@@ -2,6 +2,12 @@
 
 import datetime as dt
 
+import msgspec
+import numpy as np
+
+from risk.offline.columns import ABSENT
+from risk.offline.outcomes import Outcomes
+from risk.windows import second_of
 from service.cli.replay.columns import Request
 from service.cli.replay.labels import Label
 from service.cli.replay.order import Order
@@ -56,6 +62,26 @@ def test_a_label_comes_where_it_became_known_and_after_what_happened_then() -> N
     rows = [row(0, known_after=2), row(1), row(2), row(3)]
 
     assert names(Order(), rows) == ["r-0", "r-1", "r-2", "label r-0", "r-3"]
+
+
+def test_what_became_known_in_the_second_of_a_payment_comes_after_it() -> None:
+    """As over columns, where the label of a second is told after all payments of it."""
+    first, second, third = (row(0, known_after=1), row(1), row(1))
+    at = START + HOUR
+    label = msgspec.structs.replace(first.label, known_at=at + dt.timedelta(milliseconds=500))
+    rows = [
+        msgspec.structs.replace(first, label=label),
+        msgspec.structs.replace(second, occurred_at=at + dt.timedelta(milliseconds=800)),
+        msgspec.structs.replace(
+            third, reference="later", occurred_at=at + dt.timedelta(milliseconds=1_100)
+        ),
+    ]
+
+    assert names(Order(), rows) == ["r-0", "r-1", "label r-0", "later"]
+    seconds = np.array([second_of(one.occurred_at) for one in rows])
+    known = np.array([second_of(label.known_at)] * 3)
+    told = Outcomes(np.array([1, ABSENT, ABSENT]), known).labels(seconds)
+    assert list(told.after) == [2]
 
 
 def test_labels_after_the_last_payment_come_in_their_order() -> None:
