@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
+
 from keys.notes import Verifier
 from risk.models.arrays import Mapped, map_model, remove_leftovers
 from risk.models.manifest import NotAModel
+from service.db.store import StoreUnavailable
 from service.scoring.asked import NotLoaded, Question
 from service.scoring.shelf import Shelf
 from service.scoring.supervise import check
@@ -53,7 +56,7 @@ class Loader:
             self.shelf.put(model_id, self._mapped(model_id))
         except NotLoaded as refused:
             self.shelf.refuse(model_id, refused)
-        except Exception as error:  # noqa: BLE001  no model stops the writer, whatever it holds
+        except (StoreUnavailable, msgspec.DecodeError, ValueError) as error:
             self.shelf.refuse(model_id, NotLoaded("model_unreadable", type(error).__name__))
 
     def _mapped(self, model_id: str) -> Mapped:

@@ -173,7 +173,8 @@ class Scoring:
     def _watch(self) -> None:
         """Have a thread of its own for what takes seconds, once there is any such thing."""
         with self._guard:
-            if self._thread is None and not self._stopping.is_set():
+            is_there = self._thread is not None and self._thread.is_alive()
+            if not is_there and not self._stopping.is_set():
                 self._thread = threading.Thread(target=self._run, name="scoring", daemon=True)
                 self._thread.start()
 
@@ -217,9 +218,6 @@ class Scoring:
                 self._loader.load(model_id)
             self._hand_on(held.ticket, held.lane, held.settle)
         except (StoreUnavailable, Overloaded):
-            held.settle(Overloaded())
-        except Exception as error:  # noqa: BLE001  whoever waits for it is told, whatever it was
-            self._log.error("strategy_not_prepared", reason=type(error).__name__)
             held.settle(Overloaded())
 
     def _named(self, command: Command) -> str | None:

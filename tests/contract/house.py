@@ -35,6 +35,7 @@ from service.rooms.audit.model import new_log_key
 from service.rooms.custody.model import new_signing_key
 from service.rooms.merchants.contract import (
     DEFAULT_SCOPES,
+    HOUSE_SCOPES,
     OFFICER_SCOPES,
     CreateKey,
     CreateMerchant,
@@ -64,7 +65,10 @@ START: Final = dt.datetime(2026, 11, 24, 8, 0, tzinfo=dt.UTC)
 # What a live key may have: the tests of what is refused take one away.
 # Signs models; the same in every run, so that what it signed can be shown.
 MAKER: Final = signer(bytes(range(32)))
-EVERY_SCOPE: Final[tuple[Scope, ...]] = (*DEFAULT_SCOPES, *sorted(OFFICER_SCOPES))
+EVERY_SCOPE: Final[tuple[Scope, ...]] = (
+    *DEFAULT_SCOPES,
+    *sorted(OFFICER_SCOPES | HOUSE_SCOPES),
+)
 TICK: Final = dt.timedelta(milliseconds=1)
 SECONDS_5_NS: Final = 5_000_000_000
 

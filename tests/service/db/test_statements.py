@@ -25,6 +25,7 @@ OVER_ALL_TENANTS = {
     "merchant by id alone": "the command line acts for a merchant by its id",
     "payments whose timer is due": "the worker serves every tenant's timers",
     "assessed actions whose timer is due": "the worker serves every tenant's timers",
+    "judgements to make again": "the worker serves every tenant's payments",
     "observations after a sequence": "the writer rebuilds every tenant's feature state",
     "next sequence with observations": "the writer rebuilds every tenant's feature state",
     "any stale entity": "a new feature set is rebuilt for every tenant",

@@ -18,6 +18,7 @@ from risk.rules.fields import make_fields
 from risk.strategy import Strategy
 from risk.strategy_content import NotAStrategy, from_content
 from service.db.statements import Statement
+from service.db.store import StoreUnavailable
 from service.http.ports import Ports
 from service.http.problems import Language
 from service.http.routes import Request
@@ -72,7 +73,8 @@ def explained(judged: Judged, request: Request, ports: Ports, *, is_read: bool) 
         if row is None or row.shape != (len(mapped.manifest.inputs),):
             return Explained(missing="model_not_at_hand")
         told = tuple(_told(one, request.language) for one in strongest(mapped, head, row))
-    except Exception:  # noqa: BLE001  it is committed, and must not be answered as if it were not
+    except (StoreUnavailable, msgspec.DecodeError, ValueError, LookupError):
+        # The judgement is committed, and must not be answered as if it were not.
         return Explained(missing="model_not_at_hand")
     return Explained(contributions=told, to=head)
 
