@@ -56,11 +56,6 @@ class Reading(NamedTuple):
     signals: tuple[SignalCode, ...] = ()
 
     @property
-    def lacks_scorer(self) -> bool:
-        """Whether there should be a score, and is none."""
-        return "scorer_down" in self.degraded or "scorer_late" in self.degraded
-
-    @property
     def risk_level(self) -> RiskLevel:
         """The level of the score; low where there is none."""
         return RISK_LEVELS[0 if self.score is None else bisect_right(RISK_FROM, self.score)]
@@ -76,6 +71,8 @@ def read_score(
     """Return a payment's score by the strategy's model, or by its cold start where it has none.
 
     A payment is scored when it is made: later, most of what a model reads is not known any more.
+    Where a model cannot be had its cold start stands in, besides the degraded policy: nothing is
+    judged more mildly than it would be without any model.
 
     Args:
         facts: The payment.
@@ -84,27 +81,36 @@ def read_score(
         strategy: Whose model scores.
         scorer: Of that model; None where there is none, or it cannot be had.
     """
-    degraded = scorer_missing(facts, circumstances, strategy, scorer)
-    if facts.stage not in COUNTED_AT or features is None or degraded:
+    is_sound = features is not None
+    degraded = scorer_missing(facts, circumstances, strategy, scorer, is_sound=is_sound)
+    if facts.stage not in COUNTED_AT or features is None:
         return Reading(degraded=degraded)
-    if strategy.model is None or scorer is None:
-        return _by_cold_start(facts, features, strategy)
+    if degraded or strategy.model is None or scorer is None:
+        return _by_cold_start(facts, features, strategy)._replace(degraded=degraded)
     preset = strategy.preset(circumstances.preset)
     scored = scorer.score(strategy.inputs.row(facts, circumstances, preset, features))
     if not _is_sound(scored, strategy.model.sha256):
-        return Reading(degraded=("scorer_down",))
+        return _by_cold_start(facts, features, strategy)._replace(degraded=("scorer_down",))
     return reading_of(scored, strategy)
 
 
 def scorer_missing(
-    facts: Facts, circumstances: Circumstances, strategy: Strategy, scorer: Scorer | None
+    facts: Facts,
+    circumstances: Circumstances,
+    strategy: Strategy,
+    scorer: Scorer | None,
+    *,
+    is_sound: bool,
 ) -> tuple[DegradedCode, ...]:
-    """Return why there is no score though there should be one; empty where nothing is amiss."""
+    """Return why there is no score though there should be one; empty where nothing is amiss.
+
+    Features that failed their check are never scored, so that no scorer is missed for them.
+    """
     if circumstances.scorer == "late":
         return ("scorer_late",)
     is_made = facts.stage in COUNTED_AT
     is_forced = circumstances.forced == "degraded" and is_made
-    is_absent = strategy.model is not None and scorer is None and is_made
+    is_absent = strategy.model is not None and scorer is None and is_made and is_sound
     return ("scorer_down",) if circumstances.scorer == "down" or is_forced or is_absent else ()
 
 
@@ -132,11 +138,11 @@ def with_points(reading: Reading, points: int) -> Reading:
     """Return a reading with what rules add to its score; as many points double the odds of harm.
 
     The probabilities that are told stay the model's own: points are a rule's opinion. Costs are
-    compared by the odds that the whole score stands for. Where a score should be and is not, the
-    degraded policy decides, and there is nothing to add to.
+    compared by the odds that the whole score stands for.
     """
-    if not points or reading.lacks_scorer:
+    if not points:
         return reading
+    points = min(points, SCORE_MAX)
     harms = reading.harms
     if harms is not None:
         whole = harms[0] + harms[1] + harms[2]

@@ -16,7 +16,7 @@ from risk.facts import Outcome
 from risk.feature import Feature, FeatureSet, make_feature_set
 from risk.offline.columns import ABSENT, MISSING, compute
 from risk.offline.history import History, Told, circumstances, combined
-from risk.offline.rules import evaluate, number_column
+from risk.offline.rules import HIT, evaluate, number_column
 from risk.offline.scores import names_scored, score_marks
 from risk.rules.tree import fields_of
 from risk.scored import Scorer
@@ -135,8 +135,12 @@ def _judged(
     facts = Told(history, strategy)
     new = facts.is_new
     marks = [facts.policy, new, _amounts(history, strategy), facts.recent]
-    marks += [*_looked(strategy, values), *_ruled(strategy, values, facts)]
-    marks += score_marks(history, strategy, scorer, values, facts)
+    ruled = _ruled(strategy, values, facts)
+    marks += [*_looked(strategy, values), *ruled]
+    points = np.zeros(history.size, np.int64)
+    for rule, said in zip(strategy.runner.ready, ruled, strict=True):
+        points += rule.rule.points * (said == HIT)
+    marks += score_marks(history, strategy, scorer, values, facts, points)
     _, rows, group = np.unique(combined(marks), return_index=True, return_inverse=True)
     assessments = tuple(
         judge(

@@ -21,7 +21,7 @@ from risk.offline.history import History, Told, circumstances
 from risk.offline.inputs import columns_of
 from risk.policy.costs import ACTIONS, menu_of
 from risk.scored import Scorer
-from risk.scoring import BORDERS, RISK_FROM
+from risk.scoring import BORDERS, POINTS_PER_DOUBLING, RISK_FROM, SCORE_MAX
 from risk.strategy import Strategy
 
 Ints = npt.NDArray[np.int64]
@@ -40,9 +40,9 @@ class RowsScorer(Protocol):
 
 def names_scored(strategy: Strategy, scorer: Scorer | None) -> set[str]:
     """Return the features that a score is made of."""
-    if strategy.model is None:
+    if strategy.model is None or scorer is None:
         return set(names_read(strategy.cold_start))
-    return set() if scorer is None else set(strategy.model.inputs) & set(strategy.features.names)
+    return set(strategy.model.inputs) & set(strategy.features.names)
 
 
 def score_marks(
@@ -51,27 +51,52 @@ def score_marks(
     scorer: Scorer | None,
     values: Mapping[str, Ints],
     told: Told,
+    points: Ints,
 ) -> list[Ints]:
-    """Return numbers for each row, equal where scores lead to one outcome for equal reasons."""
-    if strategy.model is None:
-        return _of_cold_start(history, strategy, values)
-    if scorer is None:
-        return []
+    """Return numbers for each row, equal where scores lead to one outcome for equal reasons.
+
+    Args:
+        history: The payments.
+        strategy: By which they are judged.
+        scorer: Of its model; None where it has none, or there is none.
+        values: Its features.
+        told: The history as rules read it.
+        points: What rules add to each score.
+    """
+    points = np.minimum(points, SCORE_MAX)
+    if strategy.model is None or scorer is None:
+        return _of_cold_start(history, strategy, values, points)
     rows = columns_of(strategy.model.inputs, told, values)
     heads = _heads(rows, scorer)
     found = probabilities_of_rows(heads, strategy.priors)
     normal = found["normal"]
     # The scorer keeps probabilities away from 0 and 1, so that there are always odds.
     score = np.searchsorted(BORDERS, (1.0 - normal) / normal, side="right")
-    harms = HarmColumns(found["unauthorized"], found["scam"], found["first_party"])
+    harms = _raised((found["unauthorized"], found["scam"], found["first_party"]), points)
     likeliest = np.argmax(np.array(harms), axis=0).astype(np.int64)
     cheapest = _cheapest(history, strategy, harms, told)
-    return [_level(score), cheapest, np.where(cheapest > 0, likeliest, 0)]
+    return [_level(score + points), cheapest, np.where(cheapest > 0, likeliest, 0)]
 
 
-def _of_cold_start(history: History, strategy: Strategy, values: Mapping[str, Ints]) -> list[Ints]:
+def _raised(harms: tuple[Floats, Floats, Floats], points: Ints) -> HarmColumns:
+    """Return harms of the odds that points raise, as risk.scoring.with_points does, bit by bit."""
+    whole = harms[0] + harms[1] + harms[2]
+    kinds, place = np.unique(points, return_inverse=True)
+    # The power is Python's own: that of columns differs in the last bit.
+    factor = np.array([2.0 ** (int(one) / POINTS_PER_DOUBLING) for one in kinds])[place]
+    raised = whole * factor
+    has_harm = whole > 0.0
+    share = np.where(
+        has_harm, raised / (1.0 - whole + raised) / np.where(has_harm, whole, 1.0), 0.0
+    )
+    return HarmColumns(*(np.where(points > 0, one * share, one) for one in harms))
+
+
+def _of_cold_start(
+    history: History, strategy: Strategy, values: Mapping[str, Ints], points: Ints
+) -> list[Ints]:
     found = unlike_of_rows(strategy.cold_start, values, history.columns.amount_minor)
-    level = np.where(found.score == MISSING, LOW, _level(found.score))
+    level = _level(np.where(found.score == MISSING, 0, found.score) + points)
     # What is unlike the usual is told by its rank, where it is told at all.
     order = np.argsort(-found.points, axis=0, kind="stable").astype(np.int64)
     marks = [np.where(level == LOW, 0, one) for one in order]

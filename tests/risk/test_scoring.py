@@ -133,8 +133,8 @@ def test_what_cannot_be_a_score_is_judged_by_the_degraded_policy(
     found = scored(by=says, scorer=scorer)
 
     assert (found.degraded, found.reason_code) == ((code,), "degraded_small")
-    assert (found.score, found.probabilities, found.model) == (None, None, None)
-    assert (found.basis, found.risk_level, found.expected_loss_minor) == ("rules", "low", None)
+    assert (found.basis, found.probabilities, found.model) == ("cold_start", None, None)
+    assert (found.risk_level, found.expected_loss_minor) == ("low", None)
 
 
 def test_a_model_without_its_scorer_is_judged_by_the_degraded_policy(
@@ -221,6 +221,35 @@ CASES = st.fixed_dictionaries(
         "has_small_consent": st.booleans(),
     }
 )
+
+
+@pytest.mark.parametrize("scorer", ["down", "late"])
+@settings(deadline=None, max_examples=100)
+@given(CASES, st.integers(1, 30))
+def test_nothing_is_milder_while_the_model_is_away_than_without_any(
+    strategy, modelled, payment, known, features, scorer, case, times
+) -> None:
+    fields = set(payment().__struct_fields__)
+    facts = payment(**{name: one for name, one in case.items() if name in fields})
+    rest = {name: one for name, one in case.items() if name not in fields}
+    vector = features(payer_payment_count_30d=20, payer_amount_mean=1 + facts.amount_minor // times)
+    without = assess(facts, known(**rest), vector, strategy)
+    away = assess(facts, known(scorer=scorer, **rest), vector, modelled)
+
+    assert STRENGTH[away.outcome] >= STRENGTH[without.outcome]
+    assert (away.level or 0) >= (without.level or 0)
+    assert away.score == without.score
+
+
+def test_features_that_fail_their_check_miss_no_scorer(modelled, payment, known, features) -> None:
+    unsound = change(features(), feature_set="another")
+    circumstances = known(scorer="ready")
+    first = assess(payment(), circumstances, unsound, modelled, Says(0.5, 0.1, 0.1))
+
+    again = assess(payment(), circumstances, unsound, modelled, None)
+
+    assert "features_invalid" in first.degraded
+    assert again == first, "what was never asked is not needed to judge again"
 
 
 @settings(deadline=None, max_examples=200)

@@ -60,10 +60,15 @@ def test_points_begin_at_nought_where_nothing_gave_a_score() -> None:
 
 
 @pytest.mark.parametrize("missing", ["scorer_down", "scorer_late"])
-def test_nothing_is_added_to_a_score_that_should_be_there(missing) -> None:
-    reading = Reading(degraded=(missing,))
+def test_points_count_as_well_where_the_model_is_away(missing) -> None:
+    assert with_points(Reading(degraded=(missing,)), 300).risk_level == "medium"
 
-    assert with_points(reading, 1_000) is reading
+
+def test_points_have_an_end_however_many_rules_hit() -> None:
+    found = with_points(Reading(basis="model", score=1, harms=(1e-9, 0.0, 0.0)), 10**9)
+
+    assert found.score == 1_000
+    assert 0 < sum(found.harms or ()) < 1
 
 
 def test_a_rule_raises_the_score_and_so_what_is_cheapest(judged) -> None:

@@ -31,7 +31,7 @@ _ONE_AGAIN: Final = (
     AGAIN.c.assessment_id == sa.bindparam("assessment_id"),
 )
 OPEN_AGAIN: Final = Statement(
-    sa.select(AGAIN.c.subject_id).where(*_ONE_AGAIN, AGAIN.c.done_at.is_(None)),
+    sa.select(AGAIN.c.subject_id, AGAIN.c.judged_at).where(*_ONE_AGAIN, AGAIN.c.done_at.is_(None)),
     name="judgement to make again",
 )
 # Once: whoever comes second finds no row.
@@ -42,6 +42,25 @@ SPEND_AGAIN: Final = Statement(
     rows=1,
     name="spend judgement to make again",
 )
+# By the subject's judgements, of which there are few and which have an index.
+OPEN_AGAIN_OF: Final = Statement(
+    sa.select(AGAIN.c.assessment_id)
+    .join(
+        ASSESSMENTS,
+        sa.and_(
+            ASSESSMENTS.c.tenant_id == AGAIN.c.tenant_id,
+            ASSESSMENTS.c.assessment_id == AGAIN.c.assessment_id,
+        ),
+    )
+    .where(
+        ASSESSMENTS.c.tenant_id == sa.bindparam("tenant_id"),
+        ASSESSMENTS.c.subject_id == sa.bindparam("subject_id"),
+        AGAIN.c.merchant_id == sa.bindparam("merchant_id"),
+        AGAIN.c.mode == sa.bindparam("mode"),
+        AGAIN.c.done_at.is_(None),
+    ),
+    name="judgements of a subject to make again",
+)
 # The worker's: across the tenants of its shard, oldest first.
 AGAIN_DUE: Final = Statement(
     sa.select(
@@ -50,9 +69,14 @@ AGAIN_DUE: Final = Statement(
         AGAIN.c.mode,
         AGAIN.c.subject_id,
         AGAIN.c.assessment_id,
+        AGAIN.c.judged_at,
     )
-    .where(AGAIN.c.done_at.is_(None))
-    .order_by(AGAIN.c.judged_at)
+    .where(
+        AGAIN.c.done_at.is_(None),
+        sa.tuple_(AGAIN.c.judged_at, AGAIN.c.assessment_id)
+        > sa.tuple_(sa.bindparam("after_at", type_=Instant()), sa.bindparam("after_id")),
+    )
+    .order_by(AGAIN.c.judged_at, AGAIN.c.assessment_id)
     .limit(sa.bindparam("limit")),
     name="judgements to make again",
 )

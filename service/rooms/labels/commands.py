@@ -8,6 +8,7 @@ from typing import Any, Final
 from risk.windows import second_of
 from service.db.statements import Bound
 from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
+from service.rooms.assessments import public as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.labels import model, store
 from service.rooms.labels.contract import KNOWN_AT_OUT_OF_RANGE, LABEL_TAKEN, Label, RecordLabel
@@ -54,6 +55,7 @@ def _reads(judge: Judge, command: RecordLabel, call: Call) -> Sequence[Bound]:
         payments.payment_read(call, command.payment_id),
         _labels_read(command, call),
         judge.normal_read(call, command.payment_id),
+        assessments.owed_read(call, command.payment_id),
     )
 
 
@@ -114,10 +116,14 @@ def _record_label(judge: Judge, view: View, command: RecordLabel, ctx: Context) 
         body=model.Labelled(**told),
         observations=_observed(judge, view, command, ctx, payment, known_at),
     )
+    ended: tuple[Change, ...] = ()
+    if command.intent != NORMAL:
+        # What is known to be fraud stays stopped, whatever a score would say of it.
+        ended = assessments.end_again(view, ctx.call, command.payment_id, now=ctx.now)
     return Accepted(
         reply=shown,
         entries=(_entry("label.recorded", shown),),
-        changes=(Change(bound=store.INSERT_LABEL(**row)),),
+        changes=(Change(bound=store.INSERT_LABEL(**row)), *ended),
         events=(event,),
     )
 

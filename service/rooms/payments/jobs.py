@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from service.db.reader import Reader
-from service.rooms.assessments.public import again_due
+from service.rooms.assessments.public import FROM_OLDEST, again_due
 from service.rooms.models.public import NEWEST_SCORER
 from service.rooms.payments.contract import ExpirePayment, JudgeAgain
 from service.rooms.payments.queries import DUE
@@ -13,6 +13,9 @@ from service.unit_of_work.commands import Call
 from service.worker.due import Due
 
 TIMER: Final = "timer"
+# What could not be judged again is left alone this long: each try is an entry. Well below the
+# five minutes within which it is judged once its scorer is back.
+LAP: Final = dt.timedelta(seconds=30)
 
 
 def due_payments(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
@@ -39,15 +42,30 @@ def due_payments(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
 
 
 def due_again(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
-    """Return the timer that finds payments to judge again, while the scorer is there."""
+    """Return the timer that finds payments to judge again, unless the scorer is down.
 
-    def due(_now: dt.datetime, limit: int) -> Sequence[Due]:
-        rows = reader.fetch(again_due(limit))
+    It goes through all of them before it comes back to one that is still there, so that those
+    which cannot be judged keep nobody waiting.
+    """
+    after = FROM_OLDEST
+    begun: dt.datetime | None = None
+
+    def due(now: dt.datetime, limit: int) -> Sequence[Due]:
+        nonlocal after, begun
+        if after == FROM_OLDEST and begun is not None and begun <= now < begun + LAP:
+            return []
+        rows = reader.fetch(again_due(limit, after))
         if not rows:
+            after, begun = FROM_OLDEST, begun if after != FROM_OLDEST else None
             return []
         newest = reader.maybe(NEWEST_SCORER)
-        if newest is None or newest["state"] != "ready":
+        # Where nothing was ever noted, no strategy had a model; and one without a model judges
+        # by its cold start, for which nothing has to be there.
+        if newest is not None and newest["state"] == "down":
             return []
+        begun = now if after == FROM_OLDEST else begun
+        last = rows[-1]
+        after = FROM_OLDEST if len(rows) < limit else (last["judged_at"], last["assessment_id"])
         return [
             Due(
                 subject=row["subject_id"],

@@ -13,8 +13,9 @@ from risk.facts import Facts
 from risk.feature import Text
 from risk.models.calibration import Scored
 from risk.offline.backtest import OUTCOMES, Tried, try_strategy
-from risk.offline.columns import Columns
+from risk.offline.columns import MISSING, Columns
 from risk.offline.history import History, Told, circumstances
+from risk.offline.scores import score_marks
 from risk.policy.ruling import RAISED
 from risk.rules.shapes import Rule
 from risk.scored import ModelRef
@@ -296,6 +297,44 @@ def test_every_row_has_the_cold_start_that_the_engine_sees(sized):
     tried = try_strategy(history, touchy(load_strategy()))
     levels = {one.risk_level for one in tried.assessments}
     assert levels >= {"low", "medium"}
+
+
+class Told100And290:
+    """A scorer that gives one row a score of 100, and the other of 290; both are low."""
+
+    def score(self, row: np.ndarray) -> Scored:
+        raise AssertionError(row)
+
+    def score_rows(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        assert len(rows) == 2
+        odds = 2.0 ** (np.array([100.0, 290.0]) / 40.0 - 14.0)
+        return {"unauthorized": odds / (1.0 + odds)}
+
+
+@pytest.mark.parametrize("scorer", [None, Told100And290()])
+def test_points_tell_rows_apart_by_the_score_that_they_are_added_to(scorer):
+    strategy = load_strategy()
+    history = history_of(2, seed=1, preset="judge_only")
+    values = {name: np.full(2, MISSING) for name in strategy.features.names}
+    if scorer is None:
+        # Ten times and once what is usual for the payer.
+        values["payer_amount_mean"] = history.columns.amount_minor // np.array([10, 1]) + 1
+        values["payer_amount_deviation"] = np.ones(2, np.int64)
+        values["payer_payment_count_30d"] = np.full(2, 20)
+        strategy = touchy(strategy)
+    else:
+        model = change(MODEL, priors={"scam": 0.0, "first_party": 0.0})
+        strategy = make_strategy(change(parts_of(strategy), model=model))
+
+    def levels(points: int) -> list[int]:
+        told = Told(history, strategy)
+        marks = score_marks(history, strategy, scorer, values, told, np.full(2, points))
+        return marks[0].tolist()
+
+    assert levels(0)[1] == 0
+    assert levels(30)[1] == (1 if scorer else levels(0)[1])
+    assert levels(1_000) == [3, 3]
+    assert levels(10**6) == [3, 3]
 
 
 @pytest.mark.parametrize("kind", range(len(KINDS)))

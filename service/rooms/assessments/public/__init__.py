@@ -1,6 +1,7 @@
 """What payments ask of this room: a judgement, and giving back what one had counted."""
 
 import datetime as dt
+from typing import Final
 
 from service.db.statements import Bound
 from service.rooms.assessments import store
@@ -14,6 +15,7 @@ from service.unit_of_work.outcome import Change
 
 __all__ = [
     "FORCED",
+    "FROM_OLDEST",
     "Counted",
     "Inputs",
     "Judge",
@@ -24,14 +26,19 @@ __all__ = [
     "again_read",
     "as_answered",
     "canonical_inputs",
+    "end_again",
     "give_back",
     "last_change",
     "last_change_read",
     "means",
     "open_features",
+    "owed_read",
     "people",
     "spend_again",
 ]
+
+
+FROM_OLDEST: Final = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), "")
 
 
 def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
@@ -78,6 +85,27 @@ def spend_again(call: Call, assessment_id: str, *, now: dt.datetime) -> Change:
     )
 
 
-def again_due(limit: int) -> Bound:
-    """Return the worker's read of judgements that are to be made again, the oldest first."""
-    return store.AGAIN_DUE(limit=limit)
+def owed_read(call: Call, subject_id: str) -> Bound:
+    """Return the read to declare for `end_again`."""
+    return store.OPEN_AGAIN_OF(
+        tenant_id=call.tenant_id,
+        merchant_id=call.merchant_id,
+        mode=call.mode,
+        subject_id=subject_id,
+    )
+
+
+def end_again(view: View, call: Call, subject_id: str, *, now: dt.datetime) -> tuple[Change, ...]:
+    """Return what keeps every judgement of a subject from being made again."""
+    rows = view.rows(owed_read(call, subject_id))
+    return tuple(spend_again(call, row["assessment_id"], now=now) for row in rows)
+
+
+def again_due(limit: int, after: tuple[dt.datetime, str]) -> Bound:
+    """Return the worker's read of judgements that are to be made again, the oldest first.
+
+    Args:
+        limit: How many at most.
+        after: Time and id of the last one that was read; `FROM_OLDEST` to begin.
+    """
+    return store.AGAIN_DUE(limit=limit, after_at=after[0], after_id=after[1])

@@ -97,6 +97,11 @@ class Judged:
     changes: tuple[Change, ...]
     entry: Entry
 
+    @property
+    def lacks_score(self) -> bool:
+        """Whether there should be a score behind it, and is none."""
+        return not WITHOUT_SCORE.isdisjoint(self.assessment.degraded)
+
 
 class Judge:
     """Judges payments under the strategy in force; the writer hands one to its handlers.
@@ -196,7 +201,8 @@ class Judge:
             counted=counted,
             changes=(
                 Change(bound=self._row(record, ctx)),
-                *self._again(record, facts, known, ctx),
+                # An action is no payment: nothing judges it again.
+                *(self._again(record, facts, known, ctx) if subject_id is not None else ()),
                 *spends,
             ),
             entry=entry(record),

@@ -53,7 +53,12 @@ class Verdict:
 
 
 def verdict(
-    ctx: Context, payment_id: str, judged: Judged, *, reviews_before_capture: bool
+    ctx: Context,
+    payment_id: str,
+    judged: Judged,
+    *,
+    reviews_before_capture: bool,
+    held_until: dt.datetime | None = None,
 ) -> Verdict:
     """Return where a judgement leads a payment.
 
@@ -63,6 +68,7 @@ def verdict(
         judged: The judgement.
         reviews_before_capture: This payment is captured by a step of its own, and its merchant
             lets execution go on while review is open.
+        held_until: A hold that it sets ends no earlier; None where the payment has no hold.
     """
     said = judged.assessment
     defers = said.outcome == "review" and reviews_before_capture
@@ -81,7 +87,7 @@ def verdict(
     if to == "challenge_required":
         return challenged(ctx, payment_id, judgement, said.any_of)
     if to == "held":
-        return _held(ctx, payment_id, judgement, said)
+        return _held(ctx, payment_id, judgement, said, held_until or ctx.now)
     return Verdict(judgement=judgement, challenge=None, hold=None, changes=(), entries=())
 
 
@@ -111,7 +117,13 @@ def challenged(
     )
 
 
-def _held(ctx: Context, payment_id: str, judgement: Judgement, said: Assessment) -> Verdict:
+def _held(
+    ctx: Context,
+    payment_id: str,
+    judgement: Judgement,
+    said: Assessment,
+    until: dt.datetime,
+) -> Verdict:
     assert said.hold is not None, "risk says how long what it holds is held"
     asks = (said.level or 0, said.any_of) if said.hold.end == "challenge" else None
     hold, change, entry = challenges.stop(
@@ -119,7 +131,7 @@ def _held(ctx: Context, payment_id: str, judgement: Judgement, said: Assessment)
         ("payment", payment_id),
         grounds=said.hold.grounds,
         end=said.hold.end,
-        lasts=dt.timedelta(seconds=said.hold.duration_s),
+        lasts=max(dt.timedelta(seconds=said.hold.duration_s), until - ctx.now),
         asks=asks,
     )
     judgement = msgspec.structs.replace(judgement, hold_id=hold.hold_id, hold_ends_at=hold.ends_at)

@@ -14,9 +14,12 @@ from service.db.places import Place
 from service.kernel.errors import Faulted
 from service.kernel.facts import DeviceKept, Instrument, Order, Shipping
 from service.rooms.assessments.public import open_features
+from service.rooms.assessments.tables import AGAIN
 from service.rooms.labels.contract import RecordLabel
+from service.rooms.payments.contract import JudgeAgain
 from service.state.entities import EntityKey
 from tests.support.desk import DAY, SECOND, Desk, cny
+from tests.support.scored import ScoredDesk
 
 ENTITIES = (("payee", "p_77"), ("device", "d_1"), ("instrument", "ins_1"), ("address", "adr_1"))
 HOUR = dt.timedelta(hours=1)
@@ -149,3 +152,25 @@ def test_a_label_touches_no_entity_but_its_payments(desk: Desk) -> None:
         label(desk, first, "one", touches=(("payee", "p_other"),))
 
     assert seen(desk, "payee_fraud_count_30d") == 0
+
+
+@pytest.mark.parametrize(("intent", "result"), [("scam", "done_before"), ("normal", "moved")])
+def test_what_is_labelled_as_fraud_is_not_judged_again(
+    place: Place, intent: str, result: str
+) -> None:
+    desk = ScoredDesk(place)
+    desk.score(None)
+    made = [desk.create(amount=cny(10_000_000)) for _ in range(2)]
+    first, other = [one.judged for one in made if one.judged is not None]
+    touches = (("payee", "p_77"),)
+    label(desk, made[0].payment.id, "one", intent=intent, touches=touches)
+    desk.score(0.0001)
+
+    desk.accept(JudgeAgain(payment_id=made[0].payment.id, assessment_id=first.id))
+
+    assert desk.house.entries("payment.judged_again")[-1]["fields"]["result"] == result
+    status = desk.payment(made[0].payment.id).status
+    assert (status == "held") == (intent == "scam")
+    rows = {row["assessment_id"]: row["done_at"] for row in desk.house.rows(AGAIN)}
+    assert rows[other.id] is None
+    desk.house.close()

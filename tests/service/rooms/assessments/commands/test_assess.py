@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from service.rooms.assessments.tables import ASSESSMENTS
+from service.db.places import Place
+from service.rooms.assessments.tables import AGAIN, ASSESSMENTS
 from service.rooms.merchants.contract import SuspendMerchant
 from service.rooms.payers.contract import Protection
 from service.unit_of_work.tables import EVENTS, MESSAGES
 from tests.service.rooms.assessments.conftest import Actions
 from tests.support.books import Books
+from tests.support.scored import ScoredDesk
 
 HOUR = dt.timedelta(hours=1)
 
@@ -214,3 +216,14 @@ def test_what_was_judged_is_judged_the_same_from_its_receipt(actions: Actions) -
     books = Books(actions.house.place)
 
     assert books.check_decisions(actions.desk.sealer) == 5
+
+
+def test_an_action_without_a_score_is_judged_once(place: Place) -> None:
+    desk = ScoredDesk(place)
+    desk.score(None)
+    made = Actions(desk).made("payout")
+
+    assert made["assessment"]["degraded"] == ["scorer_down"]
+    assert made["outcome"] in {"challenge", "review", "hold"}
+    assert desk.house.rows(AGAIN) == []
+    desk.house.close()
