@@ -75,15 +75,18 @@ def taught(rows: list[Row], strategy: Strategy) -> bytes:
     return make_model(about, {"unauthorized": head}, golden)
 
 
-@pytest.mark.parametrize("clients", [1, CLIENTS])
-@pytest.mark.parametrize("is_killed", [False, True], ids=["undisturbed", "writer killed"])
+@pytest.mark.parametrize(
+    ("clients", "is_killed"),
+    [(1, False), (CLIENTS, True)],
+    ids=["one connection", "eight connections, writer killed"],
+)
 def test_rows_have_the_scores_that_they_have_offline(
     tmp_path: Path,
     fresh_database: Database | None,
     material: Path,
     sized: Sized,
-    is_killed: bool,
     clients: int,
+    is_killed: bool,
 ) -> None:
     size = sized(quick=200, ci=300, full=20_000)
     rows = some_rows(material, size, payers=sized(quick=50, ci=50, full=200))
