@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry
 
 from keys import entropy
 from risk.strategy import ENGINE_VERSION, load_strategy
-from service.db.places import Place
+from service.db.places import Database, Place
 from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
@@ -40,6 +41,14 @@ def writer(place: Place, folder: Path) -> Iterator[Writer]:
     store = open_store(place)
     try:
         settings = Settings(data_dir=folder)
+        if isinstance(place, Database):
+            # What the writer has its models read by.
+            settings = msgspec.structs.replace(
+                settings,
+                database_url=place.writer,
+                reader_url=place.reader or None,
+                owner_url=place.owner or None,
+            )
         yield open_writer(settings, store, registry=CollectorRegistry(), log=LOG)
     finally:
         store.close()
