@@ -16,7 +16,7 @@ def test_what_is_drawn_by_its_own_probability_is_calibrated():
     assert found.ece < 0.006
     assert found.riskiest < 0.03
     assert found.slope == pytest.approx(1.0, abs=0.03)
-    assert found.brier < 0.6 * found.brier_constant
+    assert found.brier < 0.75 * found.brier_constant
     assert len(found.bins) == BINS
     assert {one.count for one in found.bins} == {5_000}
 

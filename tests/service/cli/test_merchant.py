@@ -59,4 +59,4 @@ def test_a_key_without_scopes_given_gets_all_that_a_merchant_s_server_needs(
     made = payguard.json("key", "create", "--merchant", merchant_id)
 
     assert made["key"]["scopes"] == list(DEFAULT_SCOPES)
-    assert set(SCOPES) - set(DEFAULT_SCOPES) == {"assessments:decide", "replay"}
+    assert set(SCOPES) - set(DEFAULT_SCOPES) == {"assessments:decide", "models:read", "replay"}
