@@ -161,9 +161,12 @@ class Connection(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         match self.state:
-            case State.IDLE | State.HEAD | State.BODY:
+            case State.HEAD | State.BODY:
                 self._read(data)
-            case State.SERVING | State.FLUSHING:
+            case State.IDLE if not self._ahead:
+                self._read(data)
+            case State.IDLE | State.SERVING | State.FLUSHING:
+                # In the turn before `_read_ahead` nothing may overtake what came first.
                 self._ahead += data
                 if len(self._ahead) > AHEAD_MAX:
                     self._transport.pause_reading()

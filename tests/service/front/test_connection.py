@@ -3,10 +3,14 @@
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.service.front.conftest import Running, rest
+from service.front.connection import Connection
+from service.front.refusals import Refusals
+from service.kernel.clock import SystemClock
+from tests.service.front.conftest import BOUNDS, Running, rest
 from tests.support.writer import until
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -46,6 +50,62 @@ def test_requests_behind_each_other_are_answered_in_order(running: Running, piec
 
     bodies = [one.partition(b"\r\n\r\n")[2] for one in got.split(b"HTTP/1.1 200 OK\r\n")[1:]]
     assert bodies == [f"{number:02}".encode() for number in range(11)]
+
+
+class Deaf:
+    """Takes what is written, and nothing else."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_args, **_given: None
+
+
+class Turns:
+    """A server whose loop runs what was called soon when the test says so."""
+
+    def __init__(self) -> None:
+        self.bounds, self.workers, self.is_stopping = BOUNDS, 1, False
+        self.soon: list[Callable[[], None]] = []
+        self.begun: list[str] = []
+        self.refusals = Refusals(SystemClock())
+        self.loop: Any = self
+        self.run: Callable[[Any], None] | None = None
+
+    def time(self) -> float:
+        return 0.0
+
+    def call_soon(self, called: Callable[[], None]) -> None:
+        self.soon.append(called)
+
+    def begin(self, run: Callable[[Any], None], environ: dict[str, Any]) -> None:
+        self.begun.append(environ["PATH_INFO"])
+        self.run = run
+
+    def answer(self) -> None:
+        assert self.run is not None
+        self.run(lambda _environ, start: start("200 OK", []) or [b""])
+
+    def date(self) -> str:
+        return "Date: now"
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_args: None
+
+
+def test_nothing_overtakes_what_came_while_a_request_was_answered() -> None:
+    server = Turns()
+    one = Connection(server)
+    one.connection_made(Deaf())
+    one.data_received(GET)
+    half = post("Content-Length: 0", path="/second")
+    one.data_received(half[:20])
+
+    server.answer()
+    # The loop has more from the socket before its turn to read what was kept.
+    one.data_received(half[20:])
+    for called in server.soon:
+        called()
+
+    assert server.begun == ["/x", "/second"]
 
 
 def test_what_comes_while_a_request_waits_is_answered_behind_it(running: Running) -> None:
