@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from service.db.reader import Reader
-from service.unit_of_work.commands import HOUSE, Call
 from service.unit_of_work.trimming import TrimIdempotency, over
-from service.worker.due import Due
+from service.worker.due import Due, by_timer
 
 EVERY: Final = dt.timedelta(hours=1)
-TIMER: Final = "timer"
 
 
 class Housekeeping:
@@ -27,12 +25,5 @@ class Housekeeping:
         if not any(self._reader.fetch(read)[0]["rows"] for read in over(now)):
             self._looks_at = now + EVERY
             return ()
-        call = Call(
-            principal=TIMER,
-            tenant_id=HOUSE,
-            merchant_id=HOUSE,
-            mode="live",
-            origin="worker",
-            request_id=TIMER,
-        )
+        call = by_timer()
         return (Due(subject="idempotency", command=TrimIdempotency(), call=call),)

@@ -6,14 +6,12 @@ from typing import Final
 
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
-from service.unit_of_work.commands import HOUSE, Call
 from service.unit_of_work.partitions import RecordDropped, unrecorded
-from service.worker.due import Due
+from service.worker.due import Due, by_timer
 
 EVERY: Final = dt.timedelta(hours=1)
 # Others held a lock: trying at every poll would hold the writer up again and again.
 PAUSE: Final = dt.timedelta(minutes=1)
-TIMER: Final = "timer"
 
 
 class PartitionKeeping:
@@ -47,12 +45,5 @@ class PartitionKeeping:
         if not is_lacking:
             self._looks_at = now + EVERY
             return ()
-        call = Call(
-            principal=TIMER,
-            tenant_id=HOUSE,
-            merchant_id=HOUSE,
-            mode="live",
-            origin="worker",
-            request_id=TIMER,
-        )
+        call = by_timer()
         return (Due(subject="partitions", command=RecordDropped(), call=call),)

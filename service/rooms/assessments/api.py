@@ -26,6 +26,7 @@ from service.rooms.assessments.contract import (
     ReleaseAssessment,
     rule_errors,
 )
+from service.rooms.challenges import queries as challenges
 from service.unit_of_work.commands import Reply
 
 
@@ -119,16 +120,16 @@ def _get(request: Request, ports: Ports) -> Answer:
     made = ports.reader.fetch(queries.ASSESSMENTS_OF(**own, subject_id=assessment_id))
     judged = queries.judgements(made)
     currency = None if action.facts.amount is None else action.facts.amount.currency
-    challenge = _part(ports, queries.CHALLENGE, own, challenge_id=action.challenge_id)
-    hold = _part(ports, queries.HOLD, own, hold_id=action.hold_id)
+    challenge = _part(ports, challenges.CHALLENGE, own, challenge_id=action.challenge_id)
+    hold = _part(ports, challenges.HOLD, own, hold_id=action.hold_id)
     return Answer(
         body=ActionDetail(
             **msgspec.structs.asdict(model.base(action)),
             assessment=_judged(judged[0], request, ports, currency, is_read=True)
             if judged
             else None,
-            challenge=None if challenge is None else _challenge(queries.asked(challenge)),
-            hold=None if hold is None else _hold(queries.held(hold)),
+            challenge=None if challenge is None else _challenge(challenges.asked(challenge)),
+            hold=None if hold is None else _hold(challenges.held(hold)),
             receipt=None,
             request=action.facts,
             version=action.version,

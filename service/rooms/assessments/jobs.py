@@ -2,15 +2,11 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from service.db.reader import Reader
 from service.rooms.assessments.contract import ExpireAssessment
 from service.rooms.assessments.queries import DUE
-from service.unit_of_work.commands import Call
-from service.worker.due import Due
-
-TIMER: Final = "timer"
+from service.worker.due import Due, by_timer
 
 
 def due_assessments(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
@@ -23,14 +19,7 @@ def due_assessments(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due
                 command=ExpireAssessment(
                     assessment_id=row["assessment_id"], version=row["version"]
                 ),
-                call=Call(
-                    principal=TIMER,
-                    tenant_id=row["tenant_id"],
-                    merchant_id=row["merchant_id"],
-                    mode=row["mode"],
-                    origin="worker",
-                    request_id=TIMER,
-                ),
+                call=by_timer(row["tenant_id"], row["merchant_id"], row["mode"]),
             )
             for row in reader.fetch(DUE(now=now, limit=limit))
         ]

@@ -22,11 +22,10 @@ from service.rooms.audit.contract import (
     GrowTree,
     RecordDivergence,
 )
-from service.unit_of_work.commands import HOUSE, Call, Command
+from service.unit_of_work.commands import Command
 from service.unit_of_work.fence import WRITER_ROW
-from service.worker.due import Due
+from service.worker.due import Due, by_timer
 
-TIMER: Final = "timer"
 SHARD: Final = 0
 GROWN: Final = "log.grown"
 # What is wrong is said again this often.
@@ -206,12 +205,5 @@ def _diverged(
 
 
 def _due(command: Command) -> Due:
-    call = Call(
-        principal=TIMER,
-        tenant_id=HOUSE,
-        merchant_id=HOUSE,
-        mode="live",
-        origin="worker",
-        request_id=TIMER,
-    )
+    call = by_timer()
     return Due(subject=f"log:{LOG}", command=command, call=call)

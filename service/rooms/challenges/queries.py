@@ -4,7 +4,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from service.db.statements import Statement
+from service.db.statements import Row, Statement
+from service.kernel.answers import ChallengeAsked, HoldSet
 from service.rooms.challenges.tables import CHALLENGES, HOLDS
 
 CHALLENGE: Final = Statement(
@@ -25,3 +26,23 @@ HOLD: Final = Statement(
     ),
     name="read hold",
 )
+
+
+def asked(row: Row) -> ChallengeAsked:
+    """Return a row of CHALLENGE as answers tell it."""
+    return ChallengeAsked(
+        id=row["challenge_id"],
+        level=row["level"],
+        any_of=row["any_of"],
+        expires_at=row["expires_at"],
+    )
+
+
+def held(row: Row) -> HoldSet:
+    """Return a row of HOLD as answers tell it."""
+    return HoldSet(
+        id=row["hold_id"],
+        grounds=row["grounds"],
+        end=row["end_action"],
+        ends_at=row["ends_at"],
+    )

@@ -9,10 +9,8 @@ from service.rooms.assessments.public import FROM_OLDEST, again_due
 from service.rooms.models.public import NEWEST_SCORER
 from service.rooms.payments.contract import ExpirePayment, JudgeAgain
 from service.rooms.payments.queries import DUE
-from service.unit_of_work.commands import Call
-from service.worker.due import Due
+from service.worker.due import Due, by_timer
 
-TIMER: Final = "timer"
 # What could not be judged again is left alone this long: each try is an entry. Well below the
 # five minutes within which it is judged once its scorer is back.
 LAP: Final = dt.timedelta(seconds=30)
@@ -26,14 +24,7 @@ def due_payments(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
             Due(
                 subject=row["payment_id"],
                 command=ExpirePayment(payment_id=row["payment_id"], version=row["version"]),
-                call=Call(
-                    principal=TIMER,
-                    tenant_id=row["tenant_id"],
-                    merchant_id=row["merchant_id"],
-                    mode=row["mode"],
-                    origin="worker",
-                    request_id=TIMER,
-                ),
+                call=by_timer(row["tenant_id"], row["merchant_id"], row["mode"]),
             )
             for row in reader.fetch(DUE(now=now, limit=limit))
         ]
@@ -72,14 +63,7 @@ def due_again(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
                 command=JudgeAgain(
                     payment_id=row["subject_id"], assessment_id=row["assessment_id"]
                 ),
-                call=Call(
-                    principal=TIMER,
-                    tenant_id=row["tenant_id"],
-                    merchant_id=row["merchant_id"],
-                    mode=row["mode"],
-                    origin="worker",
-                    request_id=TIMER,
-                ),
+                call=by_timer(row["tenant_id"], row["merchant_id"], row["mode"]),
             )
             for row in rows
         ]

@@ -12,9 +12,7 @@ import sqlalchemy as sa
 
 from service.db.metadata import Instant
 from service.db.statements import Bound, Row, Statement
-from service.kernel.answers import ChallengeAsked, HoldSet
 from service.kernel.money import Amount, Currency
-from service.rooms.challenges.tables import CHALLENGES, HOLDS
 from service.rooms.payments.contract import LIST_DAYS_DEFAULT, EventSeen, PaymentQuery
 from service.rooms.payments.model import (
     Body,
@@ -55,24 +53,6 @@ TOKEN: Final = Statement(
         TOKENS.c.jti == sa.bindparam("jti"),
     ),
     name="read payment token",
-)
-CHALLENGE: Final = Statement(
-    sa.select(
-        CHALLENGES.c.challenge_id, CHALLENGES.c.level, CHALLENGES.c.any_of, CHALLENGES.c.expires_at
-    ).where(
-        CHALLENGES.c.tenant_id == sa.bindparam("tenant_id"),
-        CHALLENGES.c.merchant_id == sa.bindparam("merchant_id"),
-        CHALLENGES.c.challenge_id == sa.bindparam("challenge_id"),
-    ),
-    name="read payment's challenge",
-)
-HOLD: Final = Statement(
-    sa.select(HOLDS.c.hold_id, HOLDS.c.grounds, HOLDS.c.end_action, HOLDS.c.ends_at).where(
-        HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
-        HOLDS.c.merchant_id == sa.bindparam("merchant_id"),
-        HOLDS.c.hold_id == sa.bindparam("hold_id"),
-    ),
-    name="read payment's hold",
 )
 # The worker's: across the tenants of its shard, oldest first.
 DUE: Final = Statement(
@@ -178,26 +158,6 @@ def events_of(payment_id: str, *, tenant_id: str, merchant_id: str) -> Bound:
         merchant_id=merchant_id,
         subject_id=payment_id,
         limit=EVENTS_TOLD_MAX,
-    )
-
-
-def asked(row: Row) -> ChallengeAsked:
-    """Return a row of CHALLENGE as answers tell it."""
-    return ChallengeAsked(
-        id=row["challenge_id"],
-        level=row["level"],
-        any_of=row["any_of"],
-        expires_at=row["expires_at"],
-    )
-
-
-def held(row: Row) -> HoldSet:
-    """Return a row of HOLD as answers tell it."""
-    return HoldSet(
-        id=row["hold_id"],
-        grounds=row["grounds"],
-        end=row["end_action"],
-        ends_at=row["ends_at"],
     )
 
 

@@ -26,11 +26,10 @@ from service.rooms.webhooks.contract import (
     TrimDeliveries,
 )
 from service.rooms.webhooks.model import place_of_keys
-from service.unit_of_work.commands import HOUSE, Call, Mode
-from service.worker.due import Due
+from service.unit_of_work.commands import HOUSE, Call
+from service.worker.due import Due, by_timer
 from service.worker.parcels import Outcome, Parcel
 
-TIMER: Final = "timer"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 # One poll brings so many of a tenant's messages into line; the next poll goes on.
 MESSAGES_A_POLL: Final = 20 * MESSAGES_AT_ONCE
@@ -77,7 +76,7 @@ def _fan_outs_of(reader: Reader, cursor: Row) -> Iterator[Due]:
         yield Due(
             subject=f"webhooks:{cursor['tenant_id']}",
             command=FanOut(after=after, until=until),
-            call=_call(cursor["tenant_id"], HOUSE, "live"),
+            call=by_timer(cursor["tenant_id"], HOUSE, "live"),
         )
         after = until
 
@@ -132,7 +131,7 @@ class Deliveries:
         if not sealed:
             # It was deleted between the two looks.
             return
-        call = _call(receiver["tenant_id"], receiver["merchant_id"], receiver["mode"])
+        call = by_timer(receiver["tenant_id"], receiver["merchant_id"], receiver["mode"])
         for row in due:
             yield Parcel(
                 delivery_id=row["delivery_id"],
@@ -218,16 +217,5 @@ class Trimming:
         if not self._reader.fetch(queries.OLDEST(before=now - DELIVERY_KEPT)):
             self._looks_at = now + TRIM_EVERY
             return ()
-        call = _call(HOUSE, HOUSE, "live")
+        call = by_timer()
         return (Due(subject="webhooks", command=TrimDeliveries(), call=call),)
-
-
-def _call(tenant_id: str, merchant_id: str, mode: Mode) -> Call:
-    return Call(
-        principal=TIMER,
-        tenant_id=tenant_id,
-        merchant_id=merchant_id,
-        mode=mode,
-        origin="worker",
-        request_id=TIMER,
-    )

@@ -24,7 +24,6 @@ from service.rooms.assessments.contract import LIST_DAYS_DEFAULT, AssessmentQuer
 from service.rooms.assessments.model import Action, as_answered
 from service.rooms.assessments.queries.explaining import Explained, explained
 from service.rooms.assessments.tables import ACTIONS, ASSESSMENTS
-from service.rooms.challenges.tables import CHALLENGES, HOLDS
 from service.unit_of_work.commands import Mode
 
 # A payment is judged once when it is made, at most a few times while its challenges pass, and
@@ -57,26 +56,6 @@ ACTION: Final = Statement(
         ACTIONS.c.assessment_id == sa.bindparam("assessment_id"),
     ),
     name="read assessed action",
-)
-CHALLENGE: Final = Statement(
-    sa.select(
-        CHALLENGES.c.challenge_id, CHALLENGES.c.level, CHALLENGES.c.any_of, CHALLENGES.c.expires_at
-    ).where(
-        CHALLENGES.c.tenant_id == sa.bindparam("tenant_id"),
-        CHALLENGES.c.merchant_id == sa.bindparam("merchant_id"),
-        CHALLENGES.c.mode == sa.bindparam("mode"),
-        CHALLENGES.c.challenge_id == sa.bindparam("challenge_id"),
-    ),
-    name="read action's challenge",
-)
-HOLD: Final = Statement(
-    sa.select(HOLDS.c.hold_id, HOLDS.c.grounds, HOLDS.c.end_action, HOLDS.c.ends_at).where(
-        HOLDS.c.tenant_id == sa.bindparam("tenant_id"),
-        HOLDS.c.merchant_id == sa.bindparam("merchant_id"),
-        HOLDS.c.mode == sa.bindparam("mode"),
-        HOLDS.c.hold_id == sa.bindparam("hold_id"),
-    ),
-    name="read action's hold",
 )
 # The worker's: across the tenants of its shard, oldest first.
 DUE: Final = Statement(
@@ -152,23 +131,6 @@ def page(
 def key(action: Action) -> tuple[int, str]:
     """Return what a cursor says about the last action of a page."""
     return (action.created_at - _EPOCH) // _MICROSECOND, action.assessment_id
-
-
-def asked(row: Row) -> answers.ChallengeAsked:
-    """Return a row of CHALLENGE as answers tell it."""
-    return answers.ChallengeAsked(
-        id=row["challenge_id"],
-        level=row["level"],
-        any_of=row["any_of"],
-        expires_at=row["expires_at"],
-    )
-
-
-def held(row: Row) -> answers.HoldSet:
-    """Return a row of HOLD as answers tell it."""
-    return answers.HoldSet(
-        id=row["hold_id"], grounds=row["grounds"], end=row["end_action"], ends_at=row["ends_at"]
-    )
 
 
 def judgements(rows: Iterable[Row]) -> list[Judged]:

@@ -9,6 +9,7 @@ from service.http.ports import Ports
 from service.http.routes import Request
 from service.kernel import answers
 from service.rooms.assessments import queries as assessments
+from service.rooms.challenges import queries as challenges
 from service.rooms.payments import model, queries
 from service.rooms.payments.contract import (
     ExecuteAnswer,
@@ -140,23 +141,27 @@ def payment_detail(payment: Payment, request: Request, ports: Ports) -> PaymentD
 def _open_challenge(payment: Payment, ports: Ports) -> answers.ChallengeAnswer | None:
     if payment.challenge_id is None:
         return None
-    read = queries.CHALLENGE(
+    read = challenges.CHALLENGE(
         tenant_id=payment.tenant_id,
         merchant_id=payment.merchant_id,
+        mode=payment.mode,
         challenge_id=payment.challenge_id,
     )
     row = ports.reader.maybe(read)
-    return None if row is None else _challenge(queries.asked(row))
+    return None if row is None else _challenge(challenges.asked(row))
 
 
 def _active_hold(payment: Payment, ports: Ports) -> answers.HoldAnswer | None:
     if payment.hold_id is None:
         return None
-    read = queries.HOLD(
-        tenant_id=payment.tenant_id, merchant_id=payment.merchant_id, hold_id=payment.hold_id
+    read = challenges.HOLD(
+        tenant_id=payment.tenant_id,
+        merchant_id=payment.merchant_id,
+        mode=payment.mode,
+        hold_id=payment.hold_id,
     )
     row = ports.reader.maybe(read)
-    return None if row is None else _hold(queries.held(row))
+    return None if row is None else _hold(challenges.held(row))
 
 
 def _token_state(payment: Payment, ports: Ports) -> TokenState | None:

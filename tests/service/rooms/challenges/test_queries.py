@@ -32,6 +32,7 @@ def test_a_challenge_is_read_back(reader: Reader) -> None:
 
     assert row is not None
     assert store.challenge_of(row) == CHALLENGE
+    assert queries.asked(row) == asked(CHALLENGE)
     assert asked(CHALLENGE).any_of == ("passkey", "password+otp")
 
 
@@ -40,6 +41,7 @@ def test_a_hold_is_read_back(reader: Reader) -> None:
 
     assert row is not None
     assert store.hold_of(row) == HOLD
+    assert queries.held(row) == held(HOLD)
     assert held(HOLD).end == "challenge"
 
 

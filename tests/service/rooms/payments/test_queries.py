@@ -11,12 +11,9 @@ import pytest
 from service.db.places import Place
 from service.db.reader import Reader
 from service.db.stores import open_reader, open_spanning_reader
-from service.rooms.challenges.model import asked, held
-from service.rooms.challenges.store import insert_challenge, insert_hold
 from service.rooms.payments import queries, store
 from service.rooms.payments.contract import PaymentQuery
 from service.rooms.payments.model import Payment, event_type, from_row, listed, token_state
-from tests.service.rooms.challenges.test_store_guards import CHALLENGE, HOLD
 from tests.service.rooms.payments.bodies import NOW, a_payment, reported, the_claims, way_to
 from tests.support.guards import run_alone
 from tests.support.places import create_tables, plan
@@ -201,30 +198,21 @@ def test_a_line_of_a_list_says_whose_and_how_much() -> None:
     assert line.amounts.requested == 10_000
 
 
-def test_one_payment_is_read_with_its_token_challenge_and_hold(place: Place) -> None:
+def test_one_payment_is_read_with_its_token(place: Place) -> None:
     create_tables(place)
     approved = a_payment("approved")
     run_alone(place, store.insert(approved))
     run_alone(place, store.insert_token(the_claims(approved), tenant_id="ten_1", now=NOW))
-    run_alone(place, insert_challenge(CHALLENGE))
-    run_alone(place, insert_hold(HOLD))
     reader = open_reader(place)
     owner = dict(zip(("tenant_id", "merchant_id", "mode"), OWNER, strict=True))
-    own = {"tenant_id": "ten_1", "merchant_id": "mer_1"}
 
     payment = reader.maybe(queries.PAYMENT(**owner, payment_id=approved.payment_id))
     token = reader.maybe(queries.TOKEN(tenant_id="ten_1", jti=approved.token_jti))
-    challenge = reader.maybe(queries.CHALLENGE(**own, challenge_id="chl_1"))
-    hold = reader.maybe(queries.HOLD(**own, hold_id="hld_1"))
 
     assert payment is not None
     assert from_row(payment) == approved
     assert token is not None
     assert token_state(token, now=NOW) == "active"
-    assert challenge is not None
-    assert queries.asked(challenge) == asked(CHALLENGE)
-    assert hold is not None
-    assert queries.held(hold) == held(HOLD)
 
 
 @pytest.mark.parametrize(
