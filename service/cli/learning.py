@@ -14,7 +14,14 @@ from keys import entropy
 from keys.notes import Signer
 from risk.models.container import unpack
 from risk.models.manifest import Manifest, NotAModel, model_id, write_manifest
-from risk.strategy_content import MODEL_FILE, Whole, from_files, packaged, packaged_files
+from risk.strategy_content import (
+    MODEL_FILE,
+    Whole,
+    from_files,
+    model_file,
+    packaged,
+    packaged_files,
+)
 from service.cli.history import History
 from service.cli.screen import Failure
 from service.cli.simulate.files import write_world
@@ -194,13 +201,5 @@ def go_back(settings: Settings, submit: Submit) -> None:
 
 def with_model(manifest: Manifest) -> Whole:
     """Return the strategy that comes with the software, with a model that it judges by."""
-    named = {
-        "sha256": model_id(write_manifest(manifest)),
-        "origin": manifest.origin,
-        "feature_set": manifest.feature_set,
-    }
-    lines = [f'{name} = "{value}"' for name, value in named.items()]
-    inputs = ", ".join(f'"{one}"' for one in manifest.inputs)
-    lines.append(f"inputs = [{inputs}]")
-    files = {**packaged_files(), MODEL_FILE: "\n".join(lines).encode()}
+    files = {**packaged_files(), MODEL_FILE: model_file(manifest)}
     return from_files(files, packaged().strategy.features)

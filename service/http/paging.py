@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,6 +23,7 @@ _MAC_BYTES: Final = 16
 _FILTER_BYTES: Final = 16
 
 Key = str | int
+Row = TypeVar("Row")
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +73,48 @@ def after(request: Request, ports: Ports) -> tuple[Key, ...] | None:
     if cursor.version != _VERSION or cursor.filters != _filters(request, ports):
         raise Refusal(CURSOR_INVALID)
     return cursor.last
+
+
+class Cut(NamedTuple, Generic[Row]):
+    """One page of what was found.
+
+    Attributes:
+        rows: At most as many as were asked for.
+        next_cursor: None on the last page.
+        headers: The link to the next page, where there is one.
+    """
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+    headers: tuple[tuple[str, str], ...]
+
+
+def newest_after(request: Request, ports: Ports) -> tuple[int, str] | None:
+    """Return the last key of the page before, of a list by time and id; None for the first page.
+
+    Raises:
+        Refusal: As `after`.
+    """
+    last = after(request, ports)
+    return None if last is None else (int(last[0]), str(last[1]))
+
+
+def cut(
+    found: Sequence[Row], key: Callable[[Row], Sequence[Key]], request: Request, ports: Ports
+) -> Cut[Row]:
+    """Return a page of what was read; one row more than asked for says that there is another.
+
+    Args:
+        found: In the list's order.
+        key: Returns what a cursor says of a row.
+        request: Says how many rows are asked for.
+        ports: Signs the cursor.
+    """
+    rows = found[: request.query.limit]
+    if len(found) == len(rows):
+        return Cut(rows, None, ())
+    cursor = cursor_after(key(rows[-1]), request, ports)
+    return Cut(rows, cursor, (link_to_next(cursor, request),))
 
 
 def cursor_after(last: Sequence[Key], request: Request, ports: Ports) -> str:

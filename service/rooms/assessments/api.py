@@ -6,7 +6,7 @@ import msgspec
 
 from service.db.statements import Row, Statement
 from service.http.contacts import device_kept, payer_kept
-from service.http.paging import after, cursor_after, link_to_next
+from service.http.paging import cut, newest_after
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
@@ -93,21 +93,19 @@ def _own(request: Request) -> dict[str, Any]:
 
 def _list(request: Request, ports: Ports) -> Answer:
     caller = request.caller
-    last = after(request, ports)
     read = queries.page(
         request.query,
         owner=(caller.tenant_id, caller.merchant_id, caller.mode),
-        last=None if last is None else (int(last[0]), str(last[1])),
+        last=newest_after(request, ports),
         now=ports.clock.now(),
     )
     found = [model.from_row(row) for row in ports.reader.fetch(read)]
-    page = found[: request.query.limit]
-    cursor = None
-    if len(found) > len(page):
-        cursor = cursor_after(queries.key(page[-1]), request, ports)
+    page = cut(found, queries.key, request, ports)
     return Answer(
-        body=ActionPage(assessments=tuple(map(model.listed, page)), next_cursor=cursor),
-        headers=() if cursor is None else (link_to_next(cursor, request),),
+        body=ActionPage(
+            assessments=tuple(map(model.listed, page.rows)), next_cursor=page.next_cursor
+        ),
+        headers=page.headers,
     )
 
 

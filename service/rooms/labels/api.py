@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from service.http.paging import after, cursor_after, link_to_next
+from service.http.paging import cut, newest_after
 from service.http.ports import Ports
 from service.http.routes import Answer, Request, answer_of, op, settle
 from service.kernel.errors import PAYMENT_NOT_FOUND, Refusal
@@ -26,22 +26,18 @@ def _list(request: Request, ports: Ports) -> Answer:
     caller = request.caller
     owner = caller.tenant_id, caller.merchant_id, caller.mode
     query: LabelQuery = request.query
-    last = after(request, ports)
+    last = newest_after(request, ports)
     if not queries.is_a_payment(ports.reader, owner, query.payment_id):
         raise Refusal(PAYMENT_NOT_FOUND)
-    start = None if last is None else (int(last[0]), str(last[1]))
-    rows = ports.reader.fetch(queries.page(query, owner=owner, last=start))
-    page = [model.shown(row) for row in rows[: query.limit]]
-    cursor = None
-    if len(rows) > len(page):
-        cursor = cursor_after(queries.key(page[-1]), request, ports)
+    rows = ports.reader.fetch(queries.page(query, owner=owner, last=last))
+    page = cut([model.shown(row) for row in rows], queries.key, request, ports)
     return Answer(
         body=LabelPage(
             counts=queries.counting(ports.reader, owner, query.payment_id),
-            labels=tuple(page),
-            next_cursor=cursor,
+            labels=tuple(page.rows),
+            next_cursor=page.next_cursor,
         ),
-        headers=() if cursor is None else (link_to_next(cursor, request),),
+        headers=page.headers,
     )
 
 

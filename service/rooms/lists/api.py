@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.http.paging import after, cursor_after, link_to_next
+from service.http.paging import cut, newest_after
 from service.http.ports import Ports
 from service.http.problems import BODY_INVALID
 from service.http.routes import Answer, Request, answer_of, op, settle
@@ -46,21 +46,17 @@ def _get(request: Request, ports: Ports) -> Answer:
 
 
 def _list(request: Request, ports: Ports) -> Answer:
-    last = after(request, ports)
     read = queries.page(
         request.query,
         owner=_owner(request),
-        last=None if last is None else (int(last[0]), str(last[1])),
+        last=newest_after(request, ports),
         now=ports.clock.now(),
     )
     found = [model.shown(row) for row in ports.reader.fetch(read)]
-    page = found[: request.query.limit]
-    cursor = None
-    if len(found) > len(page):
-        cursor = cursor_after(queries.key(page[-1]), request, ports)
+    page = cut(found, queries.key, request, ports)
     return Answer(
-        body=ListEntryPage(entries=tuple(page), next_cursor=cursor),
-        headers=() if cursor is None else (link_to_next(cursor, request),),
+        body=ListEntryPage(entries=tuple(page.rows), next_cursor=page.next_cursor),
+        headers=page.headers,
     )
 
 

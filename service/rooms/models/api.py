@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from service.http.paging import after, cursor_after, link_to_next
+from service.http.paging import cut, newest_after
 from service.http.ports import Ports
 from service.http.routes import Answer, Request, op
 from service.kernel.errors import Refusal
@@ -14,16 +14,12 @@ _ID: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 def _list(request: Request, ports: Ports) -> Answer:
-    last = after(request, ports)
-    read = queries.page(request.query, last=None if last is None else (int(last[0]), str(last[1])))
+    read = queries.page(request.query, last=newest_after(request, ports))
     found = ports.reader.fetch(read)
-    page = found[: request.query.limit]
-    cursor = None
-    if len(found) > len(page):
-        cursor = cursor_after(queries.key(page[-1]), request, ports)
+    page = cut(found, queries.key, request, ports)
     return Answer(
-        body=ModelPage(models=tuple(map(model.listed, page)), next_cursor=cursor),
-        headers=() if cursor is None else (link_to_next(cursor, request),),
+        body=ModelPage(models=tuple(map(model.listed, page.rows)), next_cursor=page.next_cursor),
+        headers=page.headers,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from keys.webhooks import SigningKeys
-from service.http.paging import after, cursor_after, link_to_next
+from service.http.paging import cut, newest_after
 from service.http.ports import Ports
 from service.http.routes import Answer, Request, answer_of, op, settle
 from service.kernel.errors import Refusal
@@ -121,21 +121,17 @@ def _delete(request: Request, ports: Ports) -> Answer:
 
 def _deliveries(request: Request, ports: Ports) -> Answer:
     endpoint = _endpoint(request, ports)
-    last = after(request, ports)
     read = queries.page(
         request.query,
         owner=_owner(request),
         endpoint_id=endpoint.id,
-        last=None if last is None else (int(last[0]), str(last[1])),
+        last=newest_after(request, ports),
     )
     found = [queries.delivery(row) for row in ports.reader.fetch(read)]
-    page = found[: request.query.limit]
-    cursor = None
-    if len(found) > len(page):
-        cursor = cursor_after(queries.key(page[-1]), request, ports)
+    page = cut(found, queries.key, request, ports)
     return Answer(
-        body=DeliveryPage(deliveries=tuple(page), next_cursor=cursor),
-        headers=() if cursor is None else (link_to_next(cursor, request),),
+        body=DeliveryPage(deliveries=tuple(page.rows), next_cursor=page.next_cursor),
+        headers=page.headers,
     )
 
 
