@@ -28,10 +28,13 @@ from risk.rules.tree import fields_of
 from risk.vectors import Missing, MissingReason
 
 FILE_BYTES_MAX: Final = 65_536
+LINES_MAX: Final = 4_000
 LINE_CHARS_MAX: Final = 1_000
+RULES_MAX: Final = 50
 # tomllib walks keys of many parts, and values inside values, in steps that grow with their depth.
 NESTED_MAX: Final = 8
 DOTS_MAX: Final = 24
+TABLE_DOTS_MAX: Final = 3
 FILES_MAX: Final = 100
 # Where payments are judged. A rule for anywhere else would be taken and never decide anything.
 LOOKED_AT: Final[tuple[Stage, ...]] = ("pre_payment", "in_flight", "payout")
@@ -139,6 +142,10 @@ def _text(content: bytes) -> str:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise _Unreadable("a file of rules is UTF-8") from error
+    if text.count("\n") > LINES_MAX:
+        raise _Unreadable(f"a file of rules has at most {LINES_MAX:,} lines")
+    if len(_BEGIN.findall(text)) > RULES_MAX:
+        raise _Unreadable(f"a file has at most {RULES_MAX} rules; write more files")
     for line in text.splitlines():
         if len(line) > LINE_CHARS_MAX:
             raise _Unreadable(f"a line has at most {LINE_CHARS_MAX:,} characters")
@@ -146,6 +153,8 @@ def _text(content: bytes) -> str:
             raise _Unreadable(f"a line opens at most {NESTED_MAX} brackets")
         if line.count(".") > DOTS_MAX:
             raise _Unreadable(f"a line has at most {DOTS_MAX} dots")
+        if line.lstrip().startswith("[") and line.count(".") > TABLE_DOTS_MAX:
+            raise _Unreadable(f"the name of a table has at most {TABLE_DOTS_MAX} dots")
     return text
 
 

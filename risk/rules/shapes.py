@@ -64,7 +64,7 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of rules."""
 
-    rules: Annotated[tuple[RuleWritten, ...], msgspec.Meta(min_length=1, max_length=100)]
+    rules: Annotated[tuple[RuleWritten, ...], msgspec.Meta(min_length=1, max_length=50)]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
