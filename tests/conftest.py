@@ -86,16 +86,21 @@ def _own(store_kind: str, folder: Path, request: pytest.FixtureRequest) -> Place
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long tests to the larger profiles: a newcomer's run stays under five minutes."""
-    if os.environ.get("PAYGUARD_TEST_PROFILE", "quick") != "quick":
+    profile = os.environ.get("PAYGUARD_TEST_PROFILE", "quick")
+    if profile == "full":
         return
-    long = [item for item in items if _is_long(item)]
+    long = [item for item in items if _is_long(item, profile)]
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
 
 
-def _is_long(item: pytest.Item) -> bool:
-    """Say whether a test is left to the larger profiles: real processes run on one store first."""
+def _is_long(item: pytest.Item, profile: str) -> bool:
+    """Say whether a test is left to a larger profile: real processes run on one store first."""
+    if item.get_closest_marker("longest"):
+        return True
+    if profile != "quick":
+        return False
     if item.get_closest_marker("long"):
         return True
     given = getattr(getattr(item, "callspec", None), "params", {})

@@ -2,7 +2,7 @@ import pytest
 
 
 @pytest.mark.servers
-@pytest.mark.long
+@pytest.mark.longest
 def test_the_command_compares_a_decision_with_a_model_with_the_same_without(written):
     block = written("modelled", "--rounds", "1", "--seconds", "1", "--stores", "SQLite")
 

@@ -7,7 +7,7 @@ PINNED = "cooperative, all pinned"
 
 
 @pytest.mark.servers
-@pytest.mark.long
+@pytest.mark.longest
 def test_the_command_compares_what_it_is_asked_to(written):
     brief = ("--rounds", "1", "--seconds", "0.5")
 

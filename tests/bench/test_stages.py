@@ -2,7 +2,7 @@ import pytest
 
 
 @pytest.mark.servers
-@pytest.mark.long
+@pytest.mark.longest
 def test_every_stage_is_found_and_has_its_share(written, sized):
     store = ("SQLite", "PostgreSQL")[sized(quick=0, ci=0, full=1)]
 

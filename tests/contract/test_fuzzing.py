@@ -25,7 +25,7 @@ negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 
 @pytest.mark.parametrize("front_end", ["cooperative", "threads"])
 def test_every_route_keeps_to_its_document(tmp_path: Path, sized: Sized, front_end: str) -> None:
     # In ci tests/contract compares both front ends byte for byte; full asks both everything.
-    in_ci = 5 if front_end == "cooperative" else 2
+    in_ci = 3 if front_end == "cooperative" else 1
     examples = sized(quick=3, ci=in_ci, full=500)
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)

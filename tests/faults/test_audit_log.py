@@ -48,7 +48,7 @@ def change(place: Place) -> None:
 def test_a_worker_killed_while_the_tree_grows(
     tmp_path: Path, sized: Sized, own_database: Database | None
 ) -> None:
-    kills = sized(quick=4, ci=8, full=200)
+    kills = sized(quick=4, ci=4, full=200)
     chance = np.random.default_rng(20_261_128)
     pause = threading.Event()
     settings = {"CHECKPOINT_EVERY_S": 1, "TIMER_POLL_MS": 10}

@@ -65,7 +65,7 @@ def kill_one(service: Service, chance: np.random.Generator) -> None:
 def test_processes_killed_at_random_under_load_lose_and_double_nothing(
     tmp_path: Path, sized: Sized, own_database: Database | None
 ) -> None:
-    kills = sized(quick=4, ci=8, full=300)
+    kills = sized(quick=4, ci=6, full=300)
     chance = np.random.default_rng(20_261_124)
     pause = threading.Event()
     with Service(tmp_path / "data", database=own_database) as service:
@@ -100,7 +100,7 @@ def mortal(
 def test_a_writer_killed_at_a_named_point_tells_the_truth_afterwards(
     mortal: Service, point: str, sized: Sized
 ) -> None:
-    deaths = sized(quick=1, ci=2, full=10)
+    deaths = sized(quick=1, ci=1, full=10)
     chance = np.random.default_rng(POINTS.index(point))
     mortal.writer.stop()
     mortal.start_writer(dies_at=point, dies_after=int(chance.integers(3, 30)))

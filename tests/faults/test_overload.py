@@ -61,7 +61,7 @@ def test_three_times_the_load_is_met_and_passes(
     tmp_path: Path, sized: Sized, own_database: Database | None
 ) -> None:
     least = sized(**GOODPUT_LEAST) / 100
-    seconds = sized(quick=5, ci=8, full=30)
+    seconds = sized(quick=5, ci=6, full=30)
     with Service(tmp_path / "data", database=own_database) as service:
         shop = service.shop()
         load(service, shop, "warm", seconds=2, connections=16)

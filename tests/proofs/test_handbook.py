@@ -51,7 +51,7 @@ def pay(client: Client, body: dict[str, Any]) -> tuple[Answer, Answer | None]:
 def test_rows_of_the_handbook_are_judged_executed_and_made_again_across_a_restart(
     tmp_path: Path, fresh_database: Database | None, material: Path, sized: Sized
 ) -> None:
-    sent = bodies(material, sized(quick=200, ci=800, full=5_000))
+    sent = bodies(material, sized(quick=200, ci=400, full=5_000))
     half = len(sent) // 2
     with Service(tmp_path / "data", database=fresh_database) as service:
         shop = service.shop()

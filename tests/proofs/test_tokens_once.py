@@ -64,7 +64,7 @@ def executions(books: Books) -> Counter[str]:
 def test_each_token_is_spent_exactly_once_by_racers_at_two_front_ends(
     service: Service, sized: Sized
 ) -> None:
-    count = sized(quick=40, ci=120, full=400)
+    count = sized(quick=40, ci=60, full=400)
     shop = service.shop()
     attempts = tries(service, shop, count)
 
@@ -106,7 +106,7 @@ def race_unfenced(
 def test_two_writers_without_lock_and_fence_spend_no_token_twice(
     pair: tuple[Service, Service], sized: Sized, without: str
 ) -> None:
-    count = sized(quick=25, ci=60, full=400)
+    count = sized(quick=25, ci=40, full=400)
 
     won, logged, books = race_unfenced(pair, count, without=without)
 
@@ -119,7 +119,7 @@ def test_two_writers_without_lock_and_fence_spend_no_token_twice(
 def test_without_their_guards_two_writers_do_spend_tokens_twice(
     pair: tuple[Service, Service], sized: Sized
 ) -> None:
-    count = sized(quick=25, ci=60, full=400)
+    count = sized(quick=25, ci=40, full=400)
 
     won, logged, _ = race_unfenced(pair, count, without=f"{SPEND_GUARD},{VERSION_GUARD}")
 

@@ -264,7 +264,7 @@ def said(one):
 @pytest.mark.parametrize("preset", ["CN", "judge_only"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
-    rows = sized(quick=300, ci=1_000, full=5_000)
+    rows = sized(quick=300, ci=500, full=5_000)
     history = history_of(rows, seed=seed, preset=preset)
 
     for strategy in (load_strategy(), tight(load_strategy()), ruled(load_strategy())):
@@ -274,7 +274,7 @@ def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
 @pytest.mark.parametrize("preset", ["CN", "judge_only"])
 @pytest.mark.parametrize("scorer", [Guesses(3), GuessesAll(1), None])
 def test_every_row_is_judged_by_a_model_as_the_engine_does(sized, scorer, preset):
-    history = history_of(sized(quick=200, ci=600, full=3_000), seed=7, preset=preset)
+    history = history_of(sized(quick=200, ci=300, full=3_000), seed=7, preset=preset)
 
     for strategy in (modelled(load_strategy()), modelled(ruled(load_strategy()))):
         assert mismatches(history, strategy, scorer) == []
@@ -291,7 +291,7 @@ def test_a_model_decides_and_its_reasons_are_told():
 
 
 def test_every_row_has_the_cold_start_that_the_engine_sees(sized):
-    history = history_of(sized(quick=300, ci=1_000, full=5_000), seed=9, preset="CN")
+    history = history_of(sized(quick=300, ci=500, full=5_000), seed=9, preset="CN")
 
     assert mismatches(history, touchy(load_strategy())) == []
     tried = try_strategy(history, touchy(load_strategy()))
@@ -358,7 +358,7 @@ def test_rows_that_were_told_alike_are_told_apart_by_time_and_amount(kind):
 
 
 def test_every_rule_and_every_outcome_is_met(sized):
-    history = history_of(sized(quick=400, ci=1_000, full=5_000), seed=1, preset="CN")
+    history = history_of(sized(quick=400, ci=500, full=5_000), seed=1, preset="CN")
 
     tried = try_strategy(history, ruled(load_strategy()))
     mild = history._replace(preset="judge_only")

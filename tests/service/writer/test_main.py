@@ -51,7 +51,7 @@ def test_a_killed_writer_loses_nothing_and_doubles_nothing(
     for client in clients:
         client.start()
 
-    for _ in range(sized(quick=3, ci=6, full=50)):
+    for _ in range(sized(quick=3, ci=3, full=50)):
         with writer_process(tmp_path, place):
             stopping.wait(chance.uniform(0.05, 0.4))
     stopping.set()
