@@ -122,7 +122,14 @@ def show(screen: Screen, sha256: str) -> int:
         models.check_signature(row["manifest"], row["note"], by.verifier)
     except ModelRefused:
         is_signed = False
-    told = models.shown(row)
+    try:
+        told = models.shown(row)
+    except ModelRefused as error:
+        raise Failure(
+            "model_damaged",
+            f"model {sha256}: {error}",
+            then="`payguard model add FILE` with its file puts it right",
+        ) from error
     signature = "the signature holds" if is_signed else "THE SIGNATURE DOES NOT HOLD"
     lines = [table([_line(told)]), f"{signature}: {by.verifier_key}", f"reads {told.feature_set}:"]
     lines += [f"  {name}" for name in told.inputs]
@@ -177,4 +184,5 @@ def _signer(settings: Settings) -> Signer:
 
 def _line(one: Model) -> tuple[str, ...]:
     added = f"{one.added_at:%Y-%m-%d %H:%M:%S} UTC"
-    return one.id, one.name, one.origin, ", ".join(one.heads), added, one.added_by
+    heads = "DAMAGED" if one.damaged else ", ".join(one.heads)
+    return one.id, one.name, one.origin, heads, added, one.added_by

@@ -32,9 +32,9 @@ _RIGHTS: Final = {
     "partitions": "SELECT, UPDATE (recorded_at)",
     # Which strategy decided when is never rewritten.
     "strategies": "SELECT, INSERT",
-    # What a judgement names stays what it was.
-    "models": "SELECT, INSERT",
-    "model_parts": "SELECT, INSERT",
+    # What a judgement names stays what it was; what was damaged becomes what was signed again.
+    "models": "SELECT, INSERT, UPDATE (size_bytes, parts, manifest, note)",
+    "model_parts": "SELECT, INSERT, UPDATE (content)",
     "scorers": "SELECT, INSERT",
     "alembic_version": "SELECT",
 }

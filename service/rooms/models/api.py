@@ -8,7 +8,13 @@ from service.http.ports import Ports
 from service.http.routes import Answer, Request, op
 from service.kernel.errors import Refusal
 from service.rooms.models import model, queries
-from service.rooms.models.contract import MODEL_NOT_FOUND, ModelPage, ModelQuery, ModelShown
+from service.rooms.models.contract import (
+    MODEL_DAMAGED,
+    MODEL_NOT_FOUND,
+    ModelPage,
+    ModelQuery,
+    ModelShown,
+)
 
 _ID: Final = re.compile(r"sha256:([0-9a-f]{64})")
 
@@ -28,7 +34,10 @@ def _get(request: Request, ports: Ports) -> Answer:
     row = None if named is None else queries.model(ports.reader, named[1])
     if row is None:
         raise Refusal(MODEL_NOT_FOUND)
-    return Answer(body=model.shown(row))
+    try:
+        return Answer(body=model.shown(row))
+    except model.ModelRefused as error:
+        raise Refusal(MODEL_DAMAGED) from error
 
 
 ROUTES: Final = (
@@ -49,7 +58,7 @@ ROUTES: Final = (
         name="get_model",
         summary="One model: what it reads, what it was trained on, what was measured.",
         gives=(200, ModelShown),
-        refuses=(MODEL_NOT_FOUND,),
+        refuses=(MODEL_NOT_FOUND, MODEL_DAMAGED),
         scope="models:read",
         writes=False,
         run=_get,

@@ -1,12 +1,13 @@
 """Handlers of models: parts of files are kept, and a signed model is added. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from keys.notes import Verifier
+from service.db.statements import Row
 from service.kernel.errors import Problem
 from service.rooms.models import contract, model, store
 from service.rooms.models.contract import AddModel, AddModelPart, NoteScorer, PartKept, ScorerNoted
@@ -18,6 +19,8 @@ from service.unit_of_work.outcome import Accepted, Change, Entry, Outcome, Refus
 ADDED: Final = "model.added"
 REFUSED: Final = "model.refused"
 PART_KEPT: Final = "model.part_kept"
+PART_HEALED: Final = "model.part_healed"
+HEALED: Final = "model.healed"
 NOTED: Final = {"none": "scorer.none", "ready": "scorer.ready", "down": "scorer.down"}
 
 
@@ -47,12 +50,18 @@ def keep_part(view: View, command: AddModelPart, ctx: Context) -> Outcome:
     # No route leads here: what scores payments is brought by the house.
     assert ctx.call.tenant_id == HOUSE
     sha256 = model.digest(command.content)
-    entry = Entry(kind=PART_KEPT, subject=sha256, fields={"bytes": len(command.content)})
+    told = {"bytes": len(command.content)}
+    entry = Entry(kind=PART_KEPT, subject=sha256, fields=told)
     kept = PartKept(sha256=sha256)
-    if view.maybe(store.PART_IS_KEPT(tenant_id=HOUSE, sha256=sha256)) is not None:
+    there = view.maybe(store.PART(tenant_id=HOUSE, sha256=sha256))
+    if there is None:
+        write = store.INSERT_PART(tenant_id=HOUSE, sha256=sha256, content=command.content)
+    elif there["content"] != command.content:
+        entry = Entry(kind=PART_HEALED, subject=sha256, fields=told)
+        write = store.HEAL_PART(of_tenant_id=HOUSE, of_sha256=sha256, whole=command.content)
+    else:
         return Accepted(reply=kept, entries=(entry,))
-    insert = store.INSERT_PART(tenant_id=HOUSE, sha256=sha256, content=command.content)
-    return Accepted(reply=kept, entries=(entry,), changes=(Change(bound=insert),))
+    return Accepted(reply=kept, entries=(entry,), changes=(Change(bound=write),))
 
 
 def add(verifier: Verifier, view: View, command: AddModel, ctx: Context) -> Outcome:
@@ -68,8 +77,6 @@ def add(verifier: Verifier, view: View, command: AddModel, ctx: Context) -> Outc
         told = model.told_of(command.manifest)
     except ModelRefused:
         return refused(contract.MODEL_UNFIT)
-    if view.maybe(store.MODEL(tenant_id=HOUSE, sha256=sha256)) is not None:
-        return refused(contract.MODEL_EXISTS)
     for part in command.parts:
         if view.maybe(store.PART_IS_KEPT(tenant_id=HOUSE, sha256=part)) is None:
             return refused(contract.MODEL_INCOMPLETE)
@@ -86,6 +93,10 @@ def add(verifier: Verifier, view: View, command: AddModel, ctx: Context) -> Outc
         "added_by": ctx.call.principal,
         "added_at": ctx.now,
     }
+    there = view.maybe(store.MODEL(tenant_id=HOUSE, sha256=sha256))
+    if there is not None:
+        healed = _healed(there, row)
+        return refused(contract.MODEL_EXISTS) if healed is None else healed
     entry = Entry(
         kind=ADDED,
         subject=sha256,
@@ -100,6 +111,19 @@ def add(verifier: Verifier, view: View, command: AddModel, ctx: Context) -> Outc
     # Its primary key holds it once, whoever else inserts it.
     insert = Change(bound=store.INSERT_MODEL(**row), refusal=refused(contract.MODEL_EXISTS))
     return Accepted(reply=model.added(row), entries=(entry,), changes=(insert,))
+
+
+def _healed(there: Row, whole: Mapping[str, Any]) -> Accepted | None:
+    """Put a row back as the signed file has it; None where it is so already."""
+    to = {name: whole[name] for name in ("size_bytes", "parts", "manifest", "note")}
+    if all(there[name] == value for name, value in to.items()):
+        return None
+    sha256 = whole["sha256"]
+    write = store.HEAL_MODEL(
+        of_tenant_id=HOUSE, of_sha256=sha256, **{f"to_{name}": value for name, value in to.items()}
+    )
+    entry = Entry(kind=HEALED, subject=sha256, fields={"note": whole["note"]})
+    return Accepted(reply=model.added(there), entries=(entry,), changes=(Change(bound=write),))
 
 
 def note_scorer(view: View, command: NoteScorer, ctx: Context) -> Outcome:

@@ -25,9 +25,12 @@ MODEL_INCOMPLETE: Final = Problem("model_incomplete", 409)
 MODEL_UNSIGNED: Final = Problem("model_unsigned", 422)
 MODEL_UNFIT: Final = Problem("model_unfit", 422)
 MODEL_NOT_FOUND: Final = Problem("model_not_found", 404)
+MODEL_DAMAGED: Final = Problem("model_damaged", 409)
 
 AUDIT_KINDS: Final[dict[str, str]] = {
     "model.part_kept": "A part of a model's file was kept; it scores nothing by itself.",
+    "model.part_healed": "A part of a model's file was damaged in the store and is whole again.",
+    "model.healed": "What a model's maker signed was damaged in the store and is whole again.",
     "model.added": "A model was checked, signed and added: strategies may name it.",
     "model.refused": "A model was not added; the entry says why.",
     "scorer.ready": "The model of the strategy in force scores payments from here on.",
@@ -61,6 +64,8 @@ class Model(Shape, frozen=True, kw_only=True):
         feature_set: Id of the features that it reads.
         heads: What it tells the probability of.
         bytes: Size of the file.
+        damaged: Whether its manifest, as the store holds it, is not the one that names it; adding
+            the file again puts that right.
         added_by: Who brought it.
     """
 
@@ -70,6 +75,7 @@ class Model(Shape, frozen=True, kw_only=True):
     feature_set: str
     heads: tuple[str, ...]
     bytes: int
+    damaged: bool
     added_by: str
     added_at: Instant
 
@@ -162,7 +168,10 @@ class NoteScorer(Command, frozen=True, kw_only=True):
 
 
 class AddModelPart(Command, frozen=True, kw_only=True):
-    """Keep a part of a model's file; as the house. The same part again changes nothing."""
+    """Keep a part of a model's file; as the house.
+
+    The same part again changes nothing, unless what is kept of it was damaged.
+    """
 
     gives: ClassVar[type[msgspec.Struct]] = PartKept
 

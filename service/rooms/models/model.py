@@ -77,13 +77,28 @@ def added(row: Mapping[str, Any]) -> ModelAdded:
     )
 
 
+def is_damaged(row: Mapping[str, Any]) -> bool:
+    """Say whether the manifest that a row holds is another than the one that names the row."""
+    return bool(digest(row["manifest"]) != row["sha256"])
+
+
 def listed(row: Mapping[str, Any]) -> Model:
-    """Return a row as a list shows it."""
-    return Model(**_said(row, told_of(row["manifest"])))
+    """Return a row as a list shows it; what only a damaged manifest says is left out."""
+    try:
+        told = None if is_damaged(row) else told_of(row["manifest"])
+    except ModelRefused:
+        told = None
+    return Model(**_said(row, told))
 
 
 def shown(row: Mapping[str, Any]) -> ModelShown:
-    """Return a row with all that was signed of it."""
+    """Return a row with all that was signed of it.
+
+    Raises:
+        ModelRefused: Its manifest cannot be read.
+    """
+    if is_damaged(row):
+        raise ModelRefused("what the store holds of the model is not what was signed")
     told = told_of(row["manifest"])
     return ModelShown(
         **_said(row, told),
@@ -99,14 +114,15 @@ def shown(row: Mapping[str, Any]) -> ModelShown:
     )
 
 
-def _said(row: Mapping[str, Any], told: Manifest) -> dict[str, Any]:
+def _said(row: Mapping[str, Any], told: Manifest | None) -> dict[str, Any]:
     return {
         "id": f"{ID_HEAD}{row['sha256']}",
         "name": row["name"],
         "origin": cast("Origin", row["origin"]),
         "feature_set": row["feature_set"],
-        "heads": tuple(map(str, told.head_names)),
+        "heads": () if told is None else tuple(map(str, told.head_names)),
         "bytes": row["size_bytes"],
+        "damaged": told is None,
         "added_by": row["added_by"],
         "added_at": row["added_at"],
     }

@@ -23,6 +23,28 @@ PART_IS_KEPT: Final = Statement(
 )
 INSERT_MODEL: Final = Statement(sa.insert(MODELS), rows=1, name="insert model")
 INSERT_PART: Final = Statement(sa.insert(MODEL_PARTS), rows=1, name="insert model's part")
+HEAL_MODEL: Final = Statement(
+    sa.update(MODELS)
+    .where(
+        MODELS.c.tenant_id == sa.bindparam("of_tenant_id"),
+        MODELS.c.sha256 == sa.bindparam("of_sha256"),
+    )
+    .values(
+        {name: sa.bindparam(f"to_{name}") for name in ("size_bytes", "parts", "manifest", "note")}
+    ),
+    rows=1,
+    name="heal model",
+)
+HEAL_PART: Final = Statement(
+    sa.update(MODEL_PARTS)
+    .where(
+        MODEL_PARTS.c.tenant_id == sa.bindparam("of_tenant_id"),
+        MODEL_PARTS.c.sha256 == sa.bindparam("of_sha256"),
+    )
+    .values(content=sa.bindparam("whole")),
+    rows=1,
+    name="heal model's part",
+)
 PART: Final = Statement(
     sa.select(MODEL_PARTS.c.content).where(
         MODEL_PARTS.c.tenant_id == sa.bindparam("tenant_id"),

@@ -1,4 +1,4 @@
-"""The tables of models and of the parts of their files. Rows are added and never changed."""
+"""The tables of models and of the parts of their files. Rows change only to be healed."""
 
 from typing import Final
 

@@ -5,6 +5,7 @@ import pytest
 from service.rooms.models.api import ROUTES
 from tests.service.rooms.models.conftest import add, manifest
 from tests.support.front import Front
+from tests.support.places import change
 from tests.support.uow import House
 
 
@@ -51,3 +52,19 @@ def test_a_key_without_the_scope_reads_none(house: House) -> None:
     response = Front(house, ROUTES, scopes=("payments:read",)).get("/v1/models")
 
     assert response.status_code == 403
+
+
+@pytest.mark.parametrize("content", [b"{}", b"\xff", b""])
+def test_a_damaged_model_is_shown_as_that_beside_the_others(
+    house: House, front: Front, content: bytes
+) -> None:
+    made = add(house, b"file")
+    change(house.place, "UPDATE models SET manifest = :manifest", manifest=content)
+    add(house, b"other", manifest=manifest(name="another"))
+
+    listed = {one["id"]: one for one in front.get("/v1/models").get_json()["models"]}
+    response = front.get(f"/v1/models/sha256:{made.sha256}")
+
+    assert sorted(one["damaged"] for one in listed.values()) == [False, True]
+    assert listed[f"sha256:{made.sha256}"]["heads"] == []
+    assert (response.status_code, response.get_json()["code"]) == (409, "model_damaged")

@@ -1,5 +1,7 @@
 """Models are added whole, signed and once; what is refused leaves its entry and no row."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -14,6 +16,7 @@ from service.rooms.models.contract import (
 )
 from service.rooms.models.tables import MODEL_PARTS, MODELS
 from tests.service.rooms.models.conftest import BY, add, adding, keep, manifest
+from tests.support.places import change
 from tests.support.uow import House, a_call, a_house_call
 
 # Longer than one part, with no two parts alike.
@@ -33,7 +36,7 @@ def test_a_file_comes_back_as_it_was_brought(house: House) -> None:
 def test_a_model_is_added_once(house: House) -> None:
     add(house, FILE)
 
-    assert house.refuse(adding(b"other"), a_house_call()) == "model_exists"
+    assert house.refuse(adding(FILE), a_house_call()) == "model_exists"
     assert len(house.rows(MODELS)) == 1
 
 
@@ -100,3 +103,45 @@ def test_the_scorer_s_comings_and_goings_are_noted_in_order(house: House) -> Non
 
     assert (made.number, queries.is_scorer_down(house.spanning)) == (2, False)
     assert house.kinds() == ["scorer.down", "scorer.ready"]
+
+
+def test_a_part_that_was_damaged_is_put_right_by_bringing_it_again(house: House) -> None:
+    made = add(house, FILE)
+    sha256 = model.digest(FILE[:PART_BYTES_MAX])
+    change(
+        house.place,
+        "UPDATE model_parts SET content = :content WHERE sha256 = :sha256",
+        content=b"other",
+        sha256=sha256,
+    )
+
+    keep(house, FILE)
+
+    kept = public.find(f"sha256:{made.sha256}", house.spanning.fetch)
+    assert kept is not None
+    assert kept.file == FILE
+    [entry] = house.entries("model.part_healed")
+    assert (entry["subject"], entry["fields"]) == (sha256, {"bytes": PART_BYTES_MAX})
+
+
+@pytest.mark.parametrize(
+    ("damage", "value"),
+    [
+        ("UPDATE models SET manifest = :value", b"{}"),
+        ("UPDATE models SET note = :value", "n"),
+        ("UPDATE models SET parts = :value", b"[]"),
+        ("UPDATE models SET size_bytes = :value", 1),
+    ],
+)
+def test_a_row_that_was_damaged_is_put_right_by_adding_the_file_again(
+    house: House, damage: str, value: Any
+) -> None:
+    made = add(house, FILE)
+    before = house.rows(MODELS)
+    change(house.place, damage, value=value)
+
+    house.accept(adding(FILE), a_house_call())
+
+    assert house.rows(MODELS) == before
+    assert [one["subject"] for one in house.entries("model.healed")] == [made.sha256]
+    assert house.refuse(adding(FILE), a_house_call()) == "model_exists"
