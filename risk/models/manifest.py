@@ -88,7 +88,7 @@ class Golden(_Part, frozen=True, kw_only=True):
     margins_sha256: Sha256
 
 
-class Manifest(_Part, frozen=True, kw_only=True):
+class Manifest(_Part, frozen=True, kw_only=True, omit_defaults=True):
     """Everything about a model but its trees.
 
     Attributes:
@@ -98,6 +98,9 @@ class Manifest(_Part, frozen=True, kw_only=True):
         feature_set: Id of the set that the inputs are of.
         inputs: In the order of a row, see risk/models/inputs.py.
         priors: Of each head, what stands in where it has no probability: a share of payments.
+        typical: Of each input, the median among the training rows that were normal and have it;
+            None where fewer than half of them do. Empty in a model of before this was kept. For
+            people; decides nothing.
         metrics: What was measured when it was trained; decides nothing.
         engine: Library -> version that trained it.
     """
@@ -111,6 +114,7 @@ class Manifest(_Part, frozen=True, kw_only=True):
     heads: Annotated[dict[HeadName, Head], msgspec.Meta(min_length=1)]
     priors: dict[HeadName, Probability]
     trained: Trained
+    typical: Annotated[tuple[float | None, ...], msgspec.Meta(max_length=INPUTS_MAX)] = ()
     metrics: Annotated[dict[Word, float], msgspec.Meta(max_length=METRICS_MAX)]
     engine: Annotated[dict[Word, Word], msgspec.Meta(min_length=1, max_length=16)]
     golden: Golden
@@ -181,6 +185,8 @@ def _decoded(content: bytes, shape: type[Any]) -> Any:
 def _check(manifest: Manifest) -> None:
     if len(set(manifest.inputs)) != len(manifest.inputs):
         raise NotAModel("an input is named twice")
+    if len(manifest.typical) not in {0, len(manifest.inputs)}:
+        raise NotAModel("every input has its typical value, or none has")
     if set(manifest.priors) != set(HEADS):
         raise NotAModel("each head has its prior, whether or not it has trees")
     if sum(manifest.priors.values()) >= 1.0:

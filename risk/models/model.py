@@ -68,6 +68,7 @@ class About(NamedTuple):
         trained: On what.
         metrics: What was measured.
         engine: Library -> version.
+        typical: Of each input, what normal payments usually have; None where it is not known.
     """
 
     name: str
@@ -79,6 +80,7 @@ class About(NamedTuple):
     trained: Trained
     metrics: dict[str, float]
     engine: dict[str, str]
+    typical: tuple[float | None, ...] = ()
 
 
 class TrainedHead(NamedTuple):
@@ -119,6 +121,7 @@ def make_model(about: About, heads: Mapping[HeadName, TrainedHead], rows: Floats
         created_at=about.created_at,
         feature_set=about.feature_set,
         inputs=about.inputs,
+        typical=about.typical,
         heads={name: _head(heads[name], about.inputs, rows) for name in ordered},
         priors=about.priors,
         trained=about.trained,

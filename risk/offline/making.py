@@ -20,7 +20,7 @@ from risk.offline.data_check import (
 )
 from risk.offline.examples import matrix, taught, varied
 from risk.offline.history import EPOCH, History
-from risk.offline.outcomes import Outcomes
+from risk.offline.outcomes import INTENTS, Outcomes
 from risk.offline.progress import Note, silent
 from risk.offline.split import Window
 from risk.offline.train import FRAUDS_MIN, Examples, TrainedHead, engine, train_head
@@ -29,6 +29,7 @@ from risk.strategy import Strategy
 Ints = npt.NDArray[np.int64]
 Inputs = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+NORMAL: Final = INTENTS.index("normal")
 # Golden rows show what is made of a missing value: of every row one input in so many is taken out.
 MISSING_STEP: Final = 11
 # Why labels of one kind carry no head.
@@ -180,6 +181,7 @@ def packed(learnt: Learnt, named: Named, strategy: Strategy) -> bytes:
         created_at=named.created_at,
         feature_set=strategy.features.id,
         inputs=learnt.examples.names,
+        typical=typical_of(learnt.examples.inputs, learnt.intents == NORMAL),
         priors=priors_of(strategy),
         trained=Trained(
             since=_instant(learnt.window.start),
@@ -208,6 +210,23 @@ def golden_rows(inputs: Inputs) -> Inputs:
     rows = inputs[places].astype(np.float32)
     row, column = np.indices(rows.shape)
     return np.where((row + column) % MISSING_STEP == 0, np.float32(np.nan), rows)
+
+
+def typical_of(inputs: Inputs, is_normal: Flags) -> tuple[float | None, ...]:
+    """Return the median of each input among normal rows; None where fewer than half have it.
+
+    Args:
+        inputs: Shape (rows, inputs), NaN where a value is missing.
+        is_normal: Shape (rows,).
+    """
+    normal = inputs[is_normal]
+    found: list[float | None] = []
+    for column in normal.T:
+        there = column[~np.isnan(column)]
+        is_known = there.size > 0 and 2 * there.size >= len(normal)
+        # The lower one of two in the middle, so that it is a value that a payment had.
+        found.append(float(np.sort(there)[(there.size - 1) // 2]) if is_known else None)
+    return tuple(found)
 
 
 def priors_of(strategy: Strategy) -> dict[HeadName, float]:

@@ -80,23 +80,27 @@ def _try(scenario: Scenario, some: Sequence[Paid], post: Post) -> Kind:
         risk_level=assessment["risk_level"],
         basis=(assessment.get("explanation") or {}).get("basis"),
         reasons=tuple(reasons),
-        weights=tuple(
-            one for told in (assessment, chinese["assessment"]) for one in _weights(told)
+        weights=(
+            *_weights(assessment, "{name}: {value}, usually {typical} (+{weight:.1f})"),
+            *_weights(chinese["assessment"], "{name}: {value}, 通常为 {typical} (+{weight:.1f})"),
         ),
     )
 
 
-def _weights(assessment: dict[str, Any]) -> list[str]:
+def _weights(assessment: dict[str, Any], form: str) -> list[str]:
     """Return the inputs that spoke for harm the most, in the answer's language."""
     explanation = assessment.get("explanation") or {}
     found = [one for one in explanation.get("contributions") or () if one["contribution"] > 0.0]
     found.sort(key=lambda one: -one["contribution"])
-    return [_weight(one) for one in found[:WEIGHTS_MAX]]
+    return [_weight(one, form) for one in found[:WEIGHTS_MAX]]
 
 
-def _weight(one: dict[str, Any]) -> str:
+def _weight(one: dict[str, Any], form: str) -> str:
     name = str(one["text"] or one["feature"]).rstrip(".。")
-    return f"{name} (+{one['contribution']:.1f})"
+    weight, value, typical = one["contribution"], one["value"], one["typical"]
+    if value is None or typical is None:
+        return f"{name} (+{weight:.1f})"
+    return form.format(name=name, value=value, typical=typical, weight=weight)
 
 
 def _told(paid: Paid, tries: int) -> str:

@@ -108,7 +108,8 @@ class Contribution(Shape, frozen=True, kw_only=True):
         feature: Name of the input.
         text: What it means, in the language asked for.
         value: What stood there; null where it was missing.
-        typical: Not told yet.
+        typical: What normal payments usually have there: the median among those that the model was
+            trained on; null where fewer than half of them had any, or the model does not say.
         contribution: More than 0: it speaks for harm.
     """
 

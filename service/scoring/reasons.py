@@ -22,11 +22,13 @@ class Because(NamedTuple):
     Attributes:
         name: Of the input.
         value: What stood there; None where it was missing.
+        typical: What normal payments usually have there; None where that is not known.
         contribution: In margin units (log odds).
     """
 
     name: str
     value: float | None
+    typical: float | None
     contribution: float
 
 
@@ -84,12 +86,14 @@ def strongest(
         row: Shape (inputs,), float32; NaN where a value is missing.
         most: How many.
     """
+    typical = mapped.manifest.typical or (None,) * len(row)
     added = mapped.explain(head, row).contributions
     order = np.argsort(-np.abs(added), kind="stable")[:most]
     return tuple(
         Because(
             name=mapped.manifest.inputs[place],
             value=None if np.isnan(row[place]) else float(row[place]),
+            typical=typical[place],
             contribution=float(added[place]),
         )
         for place in order.tolist()

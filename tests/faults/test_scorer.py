@@ -26,6 +26,8 @@ pytestmark = pytest.mark.servers
 
 OWN: Final = load_strategy().id
 PAUSE_S: Final = 0.4
+# As the small model says them.
+TYPICAL: Final = (None, "1.5", "3", "4.5", "6", "7.5", "9", "10.5")
 # A model that cannot score is tried again after 15 s, and its check takes a second or more.
 PATIENCE_S: Final = 60.0
 EXPLAINING: Final = (*SCOPES, "assessments:explain")
@@ -94,6 +96,9 @@ def test_a_model_scores_from_its_strategy_s_commit_on_and_tells_why(
     assert explanation["contributions_missing"] is None
     assert 1 <= len(explanation["contributions"]) <= 5
     assert explanation["contributions"][0]["text"]
+    manifest = unpack(a_model()).manifest
+    usual = dict(zip(manifest.inputs, TYPICAL, strict=True))
+    assert all(one["typical"] == usual[one["feature"]] for one in explanation["contributions"])
     sizes = [abs(one["contribution"]) for one in explanation["contributions"]]
     assert sizes == sorted(sizes, reverse=True)
     assert noted(service.settings.database) == [("ready", None)]

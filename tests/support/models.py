@@ -47,6 +47,11 @@ def head_of(grown: Grown, golden: np.ndarray) -> TrainedHead:
     return TrainedHead(grown.booster, Calibration(a=1.1, b=-0.3), margins(grown.booster, golden))
 
 
+def typical_of(inputs: tuple[str, ...]) -> tuple[float | None, ...]:
+    """Return made-up typical values: none of the first input, whole ones and others after it."""
+    return tuple(place * 1.5 if place else None for place in range(len(inputs)))
+
+
 def about_of(features: FeatureSet, inputs: tuple[str, ...], heads: list[HeadName]) -> About:
     at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     return About(
@@ -65,6 +70,7 @@ def about_of(features: FeatureSet, inputs: tuple[str, ...], heads: list[HeadName
         ),
         metrics={"average_precision": 0.5},
         engine={"xgboost": xgboost.__version__},
+        typical=typical_of(inputs),
     )
 
 

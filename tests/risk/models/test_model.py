@@ -147,3 +147,18 @@ def test_golden_rows_have_missing_values(features, grown) -> None:
 
     with pytest.raises(NotAModel, match="golden rows with missing values"):
         make_model(about_of(features, names, ["scam"]), {"scam": head_of(grown, golden)}, golden)
+
+
+def test_a_manifest_that_says_nothing_of_typical_values_is_what_it_was(file) -> None:
+    silent = write_manifest(change(unpack(file).manifest, typical=()))
+
+    assert b"typical" not in silent
+    assert read_manifest(silent).typical == ()
+
+
+def test_every_input_has_its_typical_value_or_none_has(file) -> None:
+    manifest = unpack(file).manifest
+
+    assert len(manifest.typical) == len(manifest.inputs)
+    with pytest.raises(NotAModel, match="typical"):
+        write_manifest(change(manifest, typical=manifest.typical[1:]))

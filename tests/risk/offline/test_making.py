@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from risk.offline.columns import ABSENT
-from risk.offline.making import DataRefused, Learnt, _heads
+from risk.offline.making import DataRefused, Learnt, _heads, typical_of
 from risk.offline.outcomes import Outcomes
 from risk.offline.progress import silent
 from risk.offline.split import Window
@@ -41,3 +41,16 @@ def test_why_labels_carry_no_head_is_said(is_fraud, code, why):
 
     assert refused.value.findings[0].code == code
     assert "0 scam, fewer than 80" in refused.value.findings[0].what
+
+
+def test_what_is_typical_is_the_median_of_normal_rows_that_have_it():
+    gone = np.nan
+    inputs = np.array(
+        [[1, 5, gone], [9, 7, gone], [2, 6, gone], [3, gone, 4], [4, gone, 8], [99, 99, 99]],
+        np.float32,
+    )
+    is_normal = np.array([True, True, True, True, True, False])
+
+    assert typical_of(inputs, is_normal) == (3.0, 6.0, None)
+    assert typical_of(inputs[:4], is_normal[:4]) == (2.0, 6.0, None)
+    assert typical_of(inputs, np.zeros(6, bool)) == (None, None, None)

@@ -38,10 +38,23 @@ def tried(found: dict[Scenario, list[Paid]], *, stops_at: int) -> tuple[dict[str
                             "feature": "a",
                             "text": f"Small in {language}.",
                             "value": 3,
+                            "typical": "1",
                             "contribution": 0.2,
                         },
-                        {"feature": "b", "text": "Against.", "value": 1, "contribution": -2.0},
-                        {"feature": "c", "text": None, "value": None, "contribution": 1.25},
+                        {
+                            "feature": "b",
+                            "text": "Against.",
+                            "value": 1,
+                            "typical": "1",
+                            "contribution": -2.0,
+                        },
+                        {
+                            "feature": "c",
+                            "text": None,
+                            "value": None,
+                            "typical": "2",
+                            "contribution": 1.25,
+                        },
                     ],
                 },
             },
@@ -89,5 +102,6 @@ def test_what_spoke_for_harm_is_told_the_heaviest_first(
     kinds, _ = tried(found, stops_at=1)
 
     assert kinds["scam"].basis == "model"
-    assert kinds["scam"].weights[:2] == ("c (+1.2)", "Small in en (+0.2)")
+    assert kinds["scam"].weights[:2] == ("c (+1.2)", "Small in en: 3, usually 1 (+0.2)")
+    assert kinds["scam"].weights[3] == "Small in zh: 3, 通常为 1 (+0.2)"
     assert len(kinds["scam"].weights) == 4

@@ -4,7 +4,7 @@ Made where the answer is made, never by the writer: they cost more than the judg
 """
 
 import functools
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -137,13 +137,17 @@ def _told(because: Because, language: Language) -> Contribution:
     text = None
     if meaning is not None:
         text = meaning[1] if language.startswith("zh") else meaning[0]
-    value = because.value
-    if value is not None and value.is_integer():
-        value = cast("float", int(value))
     return Contribution(
         feature=because.name,
         text=text,
-        value=value,
-        typical=None,
+        value=_number(because.value),
+        typical=None if because.typical is None else f"{_number(because.typical)}",
         contribution=round(because.contribution, 6),
     )
+
+
+def _number(value: float | None) -> int | float | None:
+    """Return a whole number without its point, and others with no more digits than float32 has."""
+    if value is None or value.is_integer():
+        return None if value is None else int(value)
+    return float(f"{value:.7g}")
