@@ -16,6 +16,8 @@ from schemathesis.core.failures import Failure
 MEANINGS: Final = frozenset({"card_number_not_allowed", "inconsistent", "missing_field"})
 # Checked by what they are, for which JSON Schema has no pattern or only a weaker one.
 WRITTEN: Final = frozenset({"/device/ip", "/payer/email", "/payer/phone"})
+LEAST: Final = -(2**63)
+MOST: Final = 2**64 - 1
 _numbers: Final = itertools.count(1)
 
 
@@ -38,7 +40,8 @@ def before_call(_ctx: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     """Make a valid request fresh, and its numbers ours.
 
     An old key or a deadline of a millisecond is answered as such; and what JSON Schema takes for
-    an integer includes 12.0, which the door refuses as ambiguous.
+    an integer includes 12.0, which the door refuses as ambiguous, and numbers of any length,
+    where free JSON may hold no more than 64 bits.
     """
     case.body = _whole(case.body)
     headers = case.headers
@@ -56,7 +59,10 @@ def _whole(value: Any) -> Any:
         return {name: _whole(one) for name, one in value.items()}
     if isinstance(value, list):
         return [_whole(one) for one in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if not is_whole or isinstance(value, bool):
+        return value
+    return int(value) if LEAST <= value <= MOST else 0.5
 
 
 @schemathesis.check

@@ -148,7 +148,16 @@ class EventRequest(facts.Block, frozen=True, kw_only=True):
     amount: Amount | None = None
     child_id: facts.Name | None = None
     result: facts.EventResult | None = None
-    data: Annotated[dict[str, Any], msgspec.Meta(max_length=EVENT_DATA_MAX)] | None = None
+    data: (
+        Annotated[
+            dict[str, Any],
+            msgspec.Meta(
+                max_length=EVENT_DATA_MAX,
+                description="Any JSON, kept as it is; whole numbers have at most 64 bits.",
+            ),
+        ]
+        | None
+    ) = None
 
 
 class CancelRequest(facts.Block, frozen=True, kw_only=True):
