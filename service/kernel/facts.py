@@ -6,7 +6,7 @@ that takes it, and leaves the door as a pseudonym.
 """
 
 import datetime as dt
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -87,6 +87,13 @@ Metadata: TypeAlias = Annotated[
         Annotated[str, msgspec.Meta(max_length=METADATA_VALUE_CHARS_MAX)],
     ],
     msgspec.Meta(max_length=METADATA_MAX),
+]
+EventData: TypeAlias = Annotated[
+    dict[str, Any],
+    msgspec.Meta(
+        max_length=50,
+        description="Any JSON, kept as it is; whole numbers have at most 64 bits.",
+    ),
 ]
 
 Stage = Literal["account", "pre_payment", "in_flight", "post_payment", "payout"]

@@ -1,6 +1,6 @@
 """Requests, answers and commands of payments. Plain values: no database, no web, no secret kept."""
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -23,7 +23,6 @@ PAGE_DEFAULT: Final = 50
 PAGE_MAX: Final = 200
 LIST_DAYS_DEFAULT: Final = 30
 CURSOR_CHARS_MAX: Final = 1_024
-EVENT_DATA_MAX: Final = 50
 REPLAY_SCOPE: Final = "replay"
 AUDIENCE_PATH: Final = "/v1/payments"  # behind the issuer, the `aud` of payment tokens
 
@@ -148,16 +147,7 @@ class EventRequest(facts.Block, frozen=True, kw_only=True):
     amount: Amount | None = None
     child_id: facts.Name | None = None
     result: facts.EventResult | None = None
-    data: (
-        Annotated[
-            dict[str, Any],
-            msgspec.Meta(
-                max_length=EVENT_DATA_MAX,
-                description="Any JSON, kept as it is; whole numbers have at most 64 bits.",
-            ),
-        ]
-        | None
-    ) = None
+    data: facts.EventData | None = None
 
 
 class CancelRequest(facts.Block, frozen=True, kw_only=True):
