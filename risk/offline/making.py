@@ -123,13 +123,43 @@ def learn(
     known = outcomes.until(asked.trained_at)
     rows = asked.window.rows(second)
     made = matrix(taught(history, known), strategy, asked.names, rows, note)
-    kept = varied(made)
-    names = tuple(asked.names[place] for place in kept)
-    examples = Examples(made[:, kept], names, second[rows], known.since(second)[rows])
-    of_rows = known.of_rows(rows)
+    examples = Examples(made, asked.names, second[rows], known.since(second)[rows])
+    return _learnt(examples, known.of_rows(rows), asked, note)
+
+
+def learn_from(examples: Examples, outcomes: Outcomes, asked: Asked, note: Note = silent) -> Learnt:
+    """Return the heads that labels carry, of inputs that are at hand: as judgements kept them.
+
+    The same checks and the same trainer as `learn`, which makes its inputs from a history.
+
+    Args:
+        examples: Payments with all of their inputs; since when labels are known is not read.
+        outcomes: What they were, and since when that is known; one row for each of them.
+        asked: What is to be learnt from; its names are those of the examples.
+        note: Is told what is being done.
+
+    Raises:
+        DataRefused: The data would teach something else than what payments turn out to be.
+    """
+    assert asked.names == examples.names
+    note("checking times and labels")
+    material = Material(examples.second, outcomes, asked.window, asked.trained_at)
+    refuse([*check_times(material), *check_labels(material)])
+    known = outcomes.until(asked.trained_at)
+    rows = asked.window.rows(examples.second)
+    since = known.since(examples.second)
+    at_hand = examples._replace(known=since).of_rows(rows)
+    return _learnt(at_hand, known.of_rows(rows), asked, note)
+
+
+def _learnt(examples: Examples, known: Outcomes, asked: Asked, note: Note) -> Learnt:
+    """Return what rows of the window teach; an input that never varies tells nothing."""
+    kept = varied(examples.inputs)
+    names = tuple(examples.names[place] for place in kept)
+    told = examples._replace(inputs=examples.inputs[:, kept], names=names)
     note("checking inputs")
-    refuse(check_inputs(examples, of_rows))
-    return Learnt(asked.window, examples, of_rows.intent, *_heads(examples, of_rows, note))
+    refuse(check_inputs(told, known))
+    return Learnt(asked.window, told, known.intent, *_heads(told, known, note))
 
 
 def _heads(
