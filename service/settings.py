@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             reasons.
         checkpoint_folder: Folder outside of the database for the log's signed checkpoints.
         checkpoint_every_s: How long entries wait for a checkpoint at the most, about.
+        challenger_every_s: How often the worker looks whether labels carry a model; 0 for never.
         webhook_allow_private: Whether webhooks of a sandbox may go to this machine and network.
         log_level: Least severe event that is logged.
     """
@@ -87,6 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     models_folder: Path | None = None
     checkpoint_folder: Path | None = None
     checkpoint_every_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)] = 10
+    challenger_every_s: Annotated[int, msgspec.Meta(ge=0, le=604_800)] = 3_600
     webhook_allow_private: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

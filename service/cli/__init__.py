@@ -32,6 +32,9 @@ COMMANDS: Final = {
     "lists": Place("service.cli.lists", "lists", "Block, allow and watch lists of merchants."),
     "strategy": Place("service.cli.strategy", "strategy", "Check, activate and go back."),
     "model": Place("service.cli.model", "model", "Check, add and show models."),
+    "challenger": Place(
+        "service.cli.challenger.command", "challenger", "Learn models from the store's labels."
+    ),
     "backtest": Place("service.cli.backtest.command", "backtest", "Try a strategy on history."),
     "train": Place("service.cli.train.command", "train", "Train a model on labelled payments."),
     "evaluate": Place(

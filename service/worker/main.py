@@ -32,6 +32,7 @@ from service.rooms.webhooks import jobs as webhooks
 from service.secrets import open_secrets
 from service.settings import Settings, SettingsInvalid, read_settings
 from service.unit_of_work.commands import Submit
+from service.worker.challenging import Challenging
 from service.worker.connections import tcp_connect, tls_context
 from service.worker.crew import Crew
 from service.worker.deliveries import Deliveries
@@ -78,7 +79,7 @@ def open_worker(
 ) -> Crew:
     """Return the worker: rooms' timers, what makes deliveries, the log's tree, and deliveries.
 
-    None of the four waits for another: a timer that hangs delays no delivery.
+    None of them waits for another: a timer that hangs delays no delivery, nor does a training.
     """
     reader = open_spanning_reader(settings.database)
     deliveries = _deliveries(
@@ -103,6 +104,7 @@ def open_worker(
             _timers(settings, submit, log, webhooks.fan_outs(reader), webhooks.Trimming(reader)),
             _timers(settings, submit, log, _growing(settings, reader, log)),
             deliveries,
+            Challenging(settings.challenger_every_s, log),
         )
     )
 

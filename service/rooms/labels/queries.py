@@ -35,6 +35,33 @@ LABELS_OF_PAYMENT: Final = Statement(
     name="list labels of a payment",
 )
 
+# Looks through all labels: for what is asked once an hour.
+FRAUDS: Final = Statement(
+    sa.select(
+        LABELS.c.tenant_id,
+        LABELS.c.merchant_id,
+        LABELS.c.mode,
+        LABELS.c.intent,
+        sa.func.count(LABELS.c.payment_id.distinct()).label("frauds"),
+    )
+    .where(LABELS.c.intent != "normal")
+    .group_by(LABELS.c.tenant_id, LABELS.c.merchant_id, LABELS.c.mode, LABELS.c.intent)
+    .order_by(LABELS.c.tenant_id, LABELS.c.merchant_id, LABELS.c.mode, LABELS.c.intent),
+    name="labelled frauds of every merchant",
+)
+LABELS_AFTER: Final = Statement(
+    sa.select(LABELS.c.label_id, LABELS.c.payment_id, LABELS.c.intent, LABELS.c.known_at)
+    .where(
+        LABELS.c.tenant_id == sa.bindparam("tenant_id"),
+        LABELS.c.merchant_id == sa.bindparam("merchant_id"),
+        LABELS.c.mode == sa.bindparam("mode"),
+        LABELS.c.label_id > sa.bindparam("after"),
+    )
+    .order_by(LABELS.c.label_id)
+    .limit(sa.bindparam("limit")),
+    name="labels of a merchant",
+)
+
 
 def is_a_payment(reader: Reader, owner: Owner, payment_id: str) -> bool:
     """Say whether a merchant has a payment of this id in this mode."""

@@ -54,6 +54,8 @@ def test_what_is_typical_is_the_median_of_normal_rows_that_have_it():
     assert typical_of(inputs, is_normal) == (3.0, 6.0, None)
     assert typical_of(inputs[:4], is_normal[:4]) == (2.0, 6.0, None)
     assert typical_of(inputs, np.zeros(6, bool)) == (None, None, None)
+
+
 # A day passes until a label is known; what comes in the last day is not learnt from.
 DAY_S = 86_400
 STEP_S = 600

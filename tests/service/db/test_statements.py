@@ -21,6 +21,7 @@ TENANT = "tenant_id"
 
 # What may look over all tenants, and why.
 OVER_ALL_TENANTS = {
+    "labelled frauds of every merchant": "the worker learns challengers of every tenant",
     "principal by hash": "it finds out whose request this is",
     "merchant by id alone": "the command line acts for a merchant by its id",
     "payments whose timer is due": "the worker serves every tenant's timers",

@@ -16,6 +16,7 @@ from service.kernel.logs import logger
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Call, Command, Lane, Reply
 from service.unit_of_work.tables import IDEMPOTENCY
+from service.worker.challenging import Challenging
 from service.worker.deliveries import Deliveries
 from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker, serve
@@ -62,7 +63,10 @@ def test_it_expires_payments_and_trims_replies(place: Place, settings: Settings)
 
     # The log has no key yet: there is no root key here.
     assert (done, commands) == ([2, 0, 0], ["ExpirePayment", "TrimIdempotency"])
-    assert [type(one) for one in worker.loops] == [WorkerLoop] * 3 + [Deliveries]
+    assert [type(one) for one in worker.loops] == [WorkerLoop] * 3 + [
+        Deliveries,
+        Challenging,
+    ]
     desk.house.close()
 
 
