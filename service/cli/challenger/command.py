@@ -39,17 +39,12 @@ def train(screen: Screen) -> None:
     It lies in the folder `challengers` beside the arrays of models. It judges nothing: `payguard
     model add` signs it, and a strategy has to name it.
     """
-    from risk.offline.train import FRAUDS_MIN
-
     settings = current_settings()
-    place = settings.models / FOLDER
     reader = reader_of(settings)
-    last = {(one.tenant_id, one.merchant_id, one.mode): one for one in challengers.read_all(place)}
     made = []
-    for owner, frauds in _counted(reader).items():
-        if challengers.is_due(last.get(owner), frauds, least=FRAUDS_MIN):
-            screen.note(f"learning from the payments of {owner[1]}, {owner[2]}")
-            made.append(_trained(settings, reader, owner, frauds, screen))
+    for owner, frauds in _due(reader, settings.models / FOLDER):
+        screen.note(f"learning from the payments of {owner[1]}, {owner[2]}")
+        made.append(_trained(settings, reader, owner, frauds, screen))
     screen.show(made, _text(made) if made else "no labels carry a model that is not learnt yet")
 
 
@@ -68,6 +63,22 @@ def _counted(reader: Reader) -> dict[Any, dict[str, int]]:
         owner = row["tenant_id"], row["merchant_id"], row["mode"]
         found.setdefault(owner, {})[row["intent"]] = row["frauds"]
     return found
+
+
+def _due(reader: Reader, place: Path) -> list[tuple[Any, dict[str, int]]]:
+    """Return whose labels carry a model that is not learnt yet, with their frauds by kind."""
+    counted = _counted(reader)
+    if not counted:
+        return []
+    # It loads XGBoost, which an hourly look in vain should not.
+    from risk.offline.train import FRAUDS_MIN
+
+    last = {(one.tenant_id, one.merchant_id, one.mode): one for one in challengers.read_all(place)}
+    return [
+        (owner, frauds)
+        for owner, frauds in counted.items()
+        if challengers.is_due(last.get(owner), frauds, least=FRAUDS_MIN)
+    ]
 
 
 def _trained(
