@@ -29,6 +29,7 @@ from risk.strategy import Strategy
 Ints = npt.NDArray[np.int64]
 Inputs = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+# What nobody labelled is learnt as normal; it has a lower number.
 NORMAL: Final = INTENTS.index("normal")
 # Golden rows show what is made of a missing value: of every row one input in so many is taken out.
 MISSING_STEP: Final = 11
@@ -211,7 +212,7 @@ def packed(learnt: Learnt, named: Named, strategy: Strategy) -> bytes:
         created_at=named.created_at,
         feature_set=strategy.features.id,
         inputs=learnt.examples.names,
-        typical=typical_of(learnt.examples.inputs, learnt.intents == NORMAL),
+        typical=typical_of(learnt.examples.inputs, learnt.intents <= NORMAL),
         priors=priors_of(strategy),
         trained=Trained(
             since=_instant(learnt.window.start),

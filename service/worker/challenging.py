@@ -6,18 +6,21 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from structlog.typing import FilteringBoundLogger
 
-# Payments come first on the machine that both run on.
-NICENESS: Final = 15
-COMMAND: Final = (
-    *(sys.executable, "-P", "-c"),
-    f"import os; os.nice({NICENESS}); from service.cli import main; main()",
-    *("challenger", "train", "--json"),
-)
+COMMAND: Final = (sys.executable, "-P", "-m", "service.cli.challenger.child")
 POLL_S: Final = 0.2
 # Longer than any training that fits in memory takes.
 LATE_S: Final = 3_600.0
+
+
+class _Error(msgspec.Struct):
+    code: str
+
+
+class _Said(msgspec.Struct):
+    error: _Error
 
 
 class Challenging:
@@ -53,19 +56,31 @@ class Challenging:
             child = subprocess.Popen(  # noqa: S603  our own module
                 self._command,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
             )
         except OSError as error:
             self._log.warning("challenger_not_started", reason=error.strerror)
             return
-        waited = 0.0
-        while child.poll() is None and waited < LATE_S:
-            if self._stopping.wait(POLL_S):
-                break
-            waited += POLL_S
-        if child.poll() is None:
-            child.kill()
-            child.wait()
+        said = self._wait(child)
         if child.returncode != 0 and not self._stopping.is_set():
-            self._log.warning("challenger_failed", status=child.returncode)
+            self._log.warning("challenger_failed", status=child.returncode, code=_code(said))
+
+    def _wait(self, child: "subprocess.Popen[bytes]") -> bytes:
+        """Return what a child said; it is killed at a stop, and when it is late."""
+        waits = 0
+        while True:
+            try:
+                return child.communicate(timeout=POLL_S)[0]
+            except subprocess.TimeoutExpired:
+                waits += 1
+                if self._stopping.is_set() or waits * POLL_S >= LATE_S:
+                    child.kill()
+
+
+def _code(said: bytes) -> str | None:
+    """Return the code of a failure that a command printed as JSON; nothing else of it."""
+    try:
+        return msgspec.json.decode(said, type=_Said).error.code
+    except msgspec.DecodeError:
+        return None

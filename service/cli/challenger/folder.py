@@ -3,7 +3,12 @@
 They are proposals: made again from the store at any time, signed and added by an operator.
 """
 
+import contextlib
 import datetime as dt
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,26 +19,32 @@ from service.unit_of_work.commands import Mode
 FOLDER: Final = "challengers"
 # The next one is learnt when labels of so many times the frauds have come.
 GROWTH: Final = 1.25
+# What was refused may only have wanted time: labels still to come, or payments of new features.
+AGAIN: Final = dt.timedelta(days=1)
+FOLDER_MODE: Final = 0o700
 
 
 class Challenger(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that was learnt, or why none was.
+    """What came of a merchant's last training, and the last model that there is.
 
     Attributes:
+        feature_set: Id of the features that it was tried with.
         frauds: Labelled payments by kind when it was tried, known or not by then.
-        model: Id of the model; None where there is none.
+        model: Id of the last model that was learnt; None where there is none. It is an older one
+            where the last training was refused.
         file: Where the model lies; None where there is none.
         payments: How many it learnt from.
         validated: By head: average precision on later payments than it learnt from there.
         in_force: Average precision, on the same later payments, of the scores that they got when
             they were judged, for any fraud; None where few were scored.
-        why_not: Code of what is wrong with the data; None where there is a model.
+        why_not: Code of why the last training made no model; None where it made one.
     """
 
     tenant_id: str
     merchant_id: str
     mode: Mode
     trained_at: dt.datetime
+    feature_set: str
     frauds: dict[str, int]
     model: str | None = None
     file: str | None = None
@@ -48,17 +59,43 @@ class Challenger(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.merchant_id}-{self.mode}"
 
 
-def is_due(last: Challenger | None, frauds: dict[str, int], *, least: int) -> bool:
+def is_due(last: Challenger | None, now: Challenger, *, least: int) -> bool:
     """Say whether labels carry a model that the last one is not yet.
 
     Args:
         last: What was learnt last; None for nothing.
-        frauds: Labelled payments by kind.
+        now: What is to be learnt: its time, features, and labelled payments by kind.
         least: So many of one kind carry a head.
     """
-    if max(frauds.values(), default=0) < least:
+    if max(now.frauds.values(), default=0) < least:
         return False
-    return last is None or sum(frauds.values()) >= GROWTH * sum(last.frauds.values())
+    if last is None or last.feature_set != now.feature_set:
+        return True
+    if last.why_not is not None and not last.trained_at <= now.trained_at < last.trained_at + AGAIN:
+        return True
+    return sum(now.frauds.values()) >= GROWTH * sum(last.frauds.values())
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[bool]:
+    """Make the folder, and say whether nobody else learns here until this is left.
+
+    Raises:
+        OSError: It cannot be made, or not written.
+    """
+    # Its parent may be made here first, and nobody else may write where models lie.
+    for one in (folder.parent, folder):
+        one.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    opened = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(opened)
 
 
 def write(folder: Path, said: Challenger, model: bytes | None) -> Challenger:
@@ -67,7 +104,6 @@ def write(folder: Path, said: Challenger, model: bytes | None) -> Challenger:
     Raises:
         OSError: The folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     if model is not None:
         file = folder / f"{said.name}.pgmodel"
         _put(file, model)
@@ -89,6 +125,11 @@ def read_all(folder: Path) -> list[Challenger]:
 
 def _put(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    made = file.with_name(f".{file.name}.new")
-    made.write_bytes(content)
-    made.replace(file)
+    opened, made = tempfile.mkstemp(prefix=".", dir=file.parent)
+    try:
+        with os.fdopen(opened, "wb") as written:
+            written.write(content)
+        Path(made).replace(file)
+    except BaseException:
+        Path(made).unlink(missing_ok=True)
+        raise

@@ -16,13 +16,14 @@ from risk.offline.split import Window
 from risk.offline.train import Examples
 from risk.strategy import Strategy
 from service.db.reader import Reader
-from service.db.statements import Row
+from service.db.statements import Row, Statement
 from service.rooms.assessments.queries.learning import kept
 from service.rooms.labels.queries import LABELS_AFTER
+from service.rooms.payments.queries import STOPPED_AFTER
 from service.unit_of_work.commands import Mode
 
-# Of the newest payments; so many rows of 130 numbers take 260 MB.
-ROWS_MAX: Final = 500_000
+# Of the newest payments; learning from so many takes about a gigabyte.
+ROWS_MAX: Final = 200_000
 PAGE: Final = 5_000
 UNSCORED: Final = -1
 
@@ -57,6 +58,7 @@ class _Payment(NamedTuple):
     second: int
     row: npt.NDArray[np.float32]
     score: int
+    is_approved: bool
 
 
 def read(
@@ -80,7 +82,7 @@ def read(
 
     Raises:
         StoreUnavailable: The store cannot be read.
-        keys.sealing.NotOpened: The root key is another one, or a row was changed.
+        keys.sealing.NotOpened: The root key is another one.
     """
     trained_at = int(now.timestamp())
     names = input_names(strategy.features)
@@ -94,49 +96,58 @@ def read(
         preset = strategy.preset(code)
         row = making.row(one.facts, one.circumstances, preset, one.features)
         # Judged twice, a payment counts as it was judged first, which comes last here.
-        found[one.payment_id] = _Payment(second, row, UNSCORED if one.score is None else one.score)
+        score = UNSCORED if one.score is None else one.score
+        found[one.payment_id] = _Payment(second, row, score, one.outcome == "approve")
         if len(found) == ROWS_MAX:
             break
-    ids = sorted(found, key=lambda payment_id: (found[payment_id].second, payment_id))
+    pages = _Pages(reader, owner, page)
+    labels = {row["payment_id"] for row in pages.of(LABELS_AFTER, "label_id")}
+    stopped = {row["payment_id"] for row in pages.of(STOPPED_AFTER, "payment_id")}
+    # Learnt as normal, what we stopped ourselves would teach that it was harmless.
+    told = (
+        payment_id
+        for payment_id, one in found.items()
+        if payment_id in labels or one.is_approved or payment_id not in stopped
+    )
+    ids = sorted(told, key=lambda payment_id: (found[payment_id].second, payment_id))
     inputs = np.empty((len(ids), len(names)), np.float32)
     for place, one_id in enumerate(ids):
         inputs[place] = found[one_id].row
     second_of = np.array([found[one_id].second for one_id in ids], np.int64)
     return Lesson(
         Examples(inputs, names, second_of),
-        _outcomes(_Labels(reader, owner, page), ids, second_of, trained_at),
+        _outcomes(pages, ids, trained_at),
         np.array([found[one_id].score for one_id in ids], np.int64),
     )
 
 
-class _Labels(NamedTuple):
-    """A merchant's labels, so many read at a time."""
+class _Pages(NamedTuple):
+    """Rows of a merchant, so many read at a time."""
 
     reader: Reader
     owner: Owner
     page: int
 
-    def rows(self) -> Iterator[Row]:
-        """Yield them in the order in which they were recorded."""
+    def of(self, statement: Statement, column: str) -> Iterator[Row]:
+        """Yield what a statement reads, in the order of the column that it goes on by."""
         tenant_id, merchant_id, mode = self.owner
         named = {"tenant_id": tenant_id, "merchant_id": merchant_id, "mode": mode}
         after = ""
-        while rows := self.reader.fetch(LABELS_AFTER(**named, after=after, limit=self.page)):
+        while rows := self.reader.fetch(statement(**named, after=after, limit=self.page)):
             yield from rows
-            after = rows[-1]["label_id"]
+            after = rows[-1][column]
 
 
-def _outcomes(labels: _Labels, ids: list[str], second: Ints, trained_at: int) -> Outcomes:
+def _outcomes(pages: _Pages, ids: list[str], trained_at: int) -> Outcomes:
     """Return what payments were, by the label of each that became known last."""
     places = {one: place for place, one in enumerate(ids)}
     intent = np.full(len(ids), ABSENT, np.int64)
     known = np.zeros(len(ids), np.int64)
-    for row in labels.rows():
+    for row in pages.of(LABELS_AFTER, "label_id"):
         place = places.get(row["payment_id"])
         at = int(row["known_at"].timestamp())
         if place is None or at > trained_at or at < known[place]:
             continue
         intent[place] = INTENTS.index(row["intent"])
-        # Some say that they knew before the payment: it counts from the payment on.
-        known[place] = max(at, int(second[place]))
+        known[place] = at
     return Outcomes(intent, known)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from service.db.metadata import Instant
 from service.db.statements import Bound, Row, Statement
 from service.kernel.money import Amount, Currency
-from service.rooms.payments.contract import LIST_DAYS_DEFAULT, EventSeen, PaymentQuery
+from service.rooms.payments.contract import LIST_DAYS_DEFAULT, EventSeen, PaymentQuery, Status
 from service.rooms.payments.model import (
     Body,
     Created,
@@ -46,6 +46,24 @@ PAYMENT: Final = Statement(
         PAYMENTS.c.payment_id == sa.bindparam("payment_id"),
     ),
     name="read payment",
+)
+# Where a payment is that was not made. What nobody labelled of these was never found out.
+STOPPED: Final[tuple[Status, ...]] = (
+    *("declined", "cancelled", "expired", "failed"),
+    *("challenge_required", "held"),
+)
+STOPPED_AFTER: Final = Statement(
+    sa.select(PAYMENTS.c.payment_id)
+    .where(
+        PAYMENTS.c.tenant_id == sa.bindparam("tenant_id"),
+        PAYMENTS.c.merchant_id == sa.bindparam("merchant_id"),
+        PAYMENTS.c.mode == sa.bindparam("mode"),
+        PAYMENTS.c.status.in_(STOPPED),
+        PAYMENTS.c.payment_id > sa.bindparam("after"),
+    )
+    .order_by(PAYMENTS.c.payment_id)
+    .limit(sa.bindparam("limit")),
+    name="payments of a merchant that were stopped",
 )
 TOKEN: Final = Statement(
     sa.select(TOKENS.c.state, TOKENS.c.expires_at).where(

@@ -74,9 +74,10 @@ def test_a_training_that_is_under_way_is_ended_by_a_stop(tmp_path: Path) -> None
     assert lines.events() == []
 
 
-def test_what_fails_is_logged_and_tried_again_later() -> None:
+def test_what_fails_is_logged_by_its_code_and_tried_again_later() -> None:
     lines = Lines()
-    loop = Challenging(0.01, a_log(lines), python("import sys; sys.exit(7)"))
+    text = 'import sys; print(\'{"error": {"code": "no_disk", "what": "x"}}\'); sys.exit(7)'
+    loop = Challenging(0.01, a_log(lines), python(text))
     thread = running(loop)
     ends = time.monotonic() + 30
     while lines.events().count("challenger_failed") < 2:
@@ -86,11 +87,12 @@ def test_what_fails_is_logged_and_tried_again_later() -> None:
     loop.stop()
     thread.join(timeout=30)
 
+    assert b'"code":"no_disk"' in lines.getvalue()
 
-def test_nothing_is_run_where_it_is_switched_off(tmp_path: Path) -> None:
-    begun = tmp_path / "begun"
-    text = f"import pathlib; pathlib.Path({str(begun)!r}).touch()"
-    loop = Challenging(0, a_log(Lines()), python(text))
+
+def test_nothing_is_run_where_it_is_switched_off() -> None:
+    lines = Lines()
+    loop = Challenging(0, a_log(lines), ("/no/such/program",))
     thread = running(loop)
     time.sleep(0.2)
 
@@ -98,4 +100,4 @@ def test_nothing_is_run_where_it_is_switched_off(tmp_path: Path) -> None:
     thread.join(timeout=30)
 
     assert not thread.is_alive()
-    assert not begun.exists()
+    assert lines.events() == []

@@ -1,4 +1,4 @@
-"""What a store teaches: every payment once, by its first judgement and its last label."""
+"""What a store teaches: payments in their order, by their last label, and none of no meaning."""
 
 import datetime as dt
 
@@ -8,6 +8,7 @@ import pytest
 from risk.offline.columns import ABSENT
 from service.cli.challenger import kept as lessons
 from service.db.places import Place
+from service.kernel.facts import Payee
 from service.rooms.labels.contract import RecordLabel
 from service.rooms.labels.queries import touched
 from tests.support.desk import SECOND, Desk, cny
@@ -83,3 +84,16 @@ def test_no_payment_teaches_nothing(desk: Desk) -> None:
 
     asked = lesson.asked(int(START.timestamp()))
     assert asked.window.start == asked.window.end
+
+
+def test_what_was_stopped_teaches_only_where_somebody_said_what_it_was(place: Place) -> None:
+    desk = Desk(place, mode="sandbox")
+    stopped = [desk.create(payee=Payee(payee_id="test:decline")).payment for _ in range(2)]
+    desk.create()
+    desk.wait(60 * SECOND)
+    label(desk, stopped[0].id, "scam", START + 30 * SECOND)
+
+    lesson = read(desk, START + 60 * SECOND)
+
+    assert [one.status for one in stopped] == ["declined", "declined"]
+    assert sorted(lesson.outcomes.intent.tolist()) == [ABSENT, 2]
