@@ -144,6 +144,8 @@ def test_a_writer_that_starts_with_a_damaged_model_judges_without_it_until_it_is
         shop = service.shop(scopes=EXPLAINING)
         bring(service, file)
         service.do(activation(service, 2, with_model(file)))
+        # It is noted in a batch of its own, behind the answer.
+        until(lambda: noted(place) == [("ready", None)])
         damage(place, file, b"nonsense")
         service.kill_writer()
         service.until_ready()
