@@ -122,7 +122,7 @@ class Service:
     """The writer, the worker and gunicorn's workers over one data folder.
 
     Args:
-        folder: Where everything lies.
+        folder: Where everything lies; perhaps a copy of what another service left.
         writer: The module that is run as the writer; tests have others beside the real one.
         settings: Beside the defaults below, by name.
         seams: Environment of the tests' own writers, without PAYGUARD_TEST_.
@@ -147,7 +147,7 @@ class Service:
         self._has_timers = timers
         # The product's own writer makes the first signing key itself.
         self._needs_key = writer != WRITER and beside is None
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=0o700, exist_ok=True)
         chosen = {
             "DATA_DIR": folder,
             "ROOT_KEY_FILE": (folder if beside is None else beside.folder) / "root.key",
