@@ -24,8 +24,11 @@ from risk.assessment import Assessment
 from risk.models.calibration import probabilities_of_rows
 from risk.offline.batches import BatchScorer
 from risk.offline.columns import MISSING, Columns, Labels, compute
+from risk.offline.history import History, Told
+from risk.offline.inputs import columns_of
 from risk.offline.measures import Ranking
 from risk.vectors import Missing
+from service.cli.backtest.history import facts_of
 from service.cli.replay.columns import ColumnMap, Request
 from service.cli.replay.crew import Crew, How
 from service.cli.replay.labels import Label
@@ -39,7 +42,7 @@ from service.rooms.assessments.public import open_features
 from service.rooms.assessments.tables import ASSESSMENTS
 from service.unit_of_work.tables import EVENTS
 from tests.proofs.test_replay import ENTITIES, FEATURES, VARIED, Row, Sized, columns_of_rows
-from tests.proofs.test_scored_replay import CLOSE, inputs_of
+from tests.proofs.test_scored_replay import CLOSE
 from tests.support.places import owning
 from tests.support.postgres import Cluster
 from tests.support.scored import activation, bring, with_model
@@ -57,7 +60,7 @@ _MAP["label"]["known_after_s"] = DAY_S
 ONE_DAY = ColumnMap(_MAP, name="handbook, one day")
 
 
-class Told(Crew):
+class Listening(Crew):
     """Keeps what the answers said of each payment, by its reference."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
@@ -133,7 +136,7 @@ def send(
 ) -> tuple[Summary, dict[str, dict[str, Any]]]:
     """Send what is given in its order; kill the writer once so many are done."""
     tally = Tally()
-    crew = Told(
+    crew = Listening(
         read_target(f"http://127.0.0.1:{service.port}"),
         key=shop.keys["sandbox"],
         how=How(size=clients, does_execute=False, is_in_order=True),
@@ -280,7 +283,14 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
     columns = stored.columns()
     offline = compute(columns, FEATURES)
     strategy = with_model(warm.model).strategy
-    matrix = inputs_of(stored.taken, columns, offline, strategy)
+    assert strategy.model is not None
+    history = History(
+        columns=columns,
+        told={},
+        facts=lambda row: facts_of(ONE_DAY.request(stored.taken[row], now=None).body),
+        preset="judge_only",
+    )
+    matrix = columns_of(strategy.model.inputs, Told(history, strategy), offline)
     heads = BatchScorer(warm.model, FEATURES).score_rows(matrix)
     normal = probabilities_of_rows(heads, strategy.priors)["normal"]
     mismatches: list[tuple[int, str, object, int]] = []
@@ -347,7 +357,8 @@ def test_rows_after_weeks_of_history_are_judged_as_offline_and_ranked_well(
         assert times == sorted(times)
     found = compare(stored, warm, sealer)
     risk = [
-        1 - said[f"handbook-{row['TRANSACTION_ID']}"]["probabilities"]["normal"] for row in taken
+        1 - said[f"handbook-{row['TRANSACTION_ID']}"]["explanation"]["probabilities"]["normal"]
+        for row in taken
     ]
     fraud = np.array([int(row["TX_FRAUD"]) for row in taken]) == 1
     precision = Ranking(np.array(risk), fraud).average_precision()
