@@ -101,24 +101,32 @@ def read(
         if len(found) == ROWS_MAX:
             break
     pages = _Pages(reader, owner, page)
-    labels = {row["payment_id"] for row in pages.of(LABELS_AFTER, "label_id")}
+    labels = [row for row in pages.of(LABELS_AFTER, "label_id") if row["known_at"] <= now]
     stopped = {row["payment_id"] for row in pages.of(STOPPED_AFTER, "payment_id")}
-    # Learnt as normal, what we stopped ourselves would teach that it was harmless.
-    told = (
-        payment_id
-        for payment_id, one in found.items()
-        if payment_id in labels or one.is_approved or payment_id not in stopped
-    )
-    ids = sorted(told, key=lambda payment_id: (found[payment_id].second, payment_id))
+    ids = _telling(found, labels, stopped)
     inputs = np.empty((len(ids), len(names)), np.float32)
     for place, one_id in enumerate(ids):
         inputs[place] = found[one_id].row
     second_of = np.array([found[one_id].second for one_id in ids], np.int64)
     return Lesson(
         Examples(inputs, names, second_of),
-        _outcomes(pages, ids, trained_at),
+        _outcomes(labels, ids),
         np.array([found[one_id].score for one_id in ids], np.int64),
     )
+
+
+def _telling(found: dict[str, _Payment], labels: list[Row], stopped: set[str]) -> list[str]:
+    """Return the payments that teach something, by time.
+
+    Learnt as normal, what we stopped ourselves would teach that it was harmless.
+    """
+    labelled = {row["payment_id"] for row in labels}
+    told = (
+        payment_id
+        for payment_id, one in found.items()
+        if payment_id in labelled or one.is_approved or payment_id not in stopped
+    )
+    return sorted(told, key=lambda payment_id: (found[payment_id].second, payment_id))
 
 
 class _Pages(NamedTuple):
@@ -138,15 +146,15 @@ class _Pages(NamedTuple):
             after = rows[-1][column]
 
 
-def _outcomes(pages: _Pages, ids: list[str], trained_at: int) -> Outcomes:
+def _outcomes(labels: list[Row], ids: list[str]) -> Outcomes:
     """Return what payments were, by the label of each that became known last."""
     places = {one: place for place, one in enumerate(ids)}
     intent = np.full(len(ids), ABSENT, np.int64)
     known = np.zeros(len(ids), np.int64)
-    for row in pages.of(LABELS_AFTER, "label_id"):
+    for row in labels:
         place = places.get(row["payment_id"])
         at = int(row["known_at"].timestamp())
-        if place is None or at > trained_at or at < known[place]:
+        if place is None or at < known[place]:
             continue
         intent[place] = INTENTS.index(row["intent"])
         known[place] = at
