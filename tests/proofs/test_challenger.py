@@ -63,15 +63,15 @@ def learnt(folder: Path) -> dict[str, Any]:
 
 
 def test_labels_that_carry_a_model_make_a_challenger_which_an_operator_takes(
-    tmp_path: Path, own_database: Database | None
+    tmp_path: Path, fresh_database: Database | None
 ) -> None:
     chance = np.random.default_rng(20_261_129)
     began = SystemClock().now() - SINCE
     # What a sandbox teaches judges no live merchant, so that its model is marked.
     mode: Mode
-    mode, origin = ("live", "trained") if own_database is None else ("sandbox", "simulated")
+    mode, origin = ("live", "trained") if fresh_database is None else ("sandbox", "simulated")
     settings = {"CHALLENGER_EVERY_S": 1}
-    with Service(tmp_path / "data", database=own_database, settings=settings) as service:
+    with Service(tmp_path / "data", database=fresh_database, settings=settings) as service:
         folder = service.settings.models / "challengers"
         shop = service.shop(modes=(mode,), scopes=GIVEN)
         with service.client(shop, mode) as client:

@@ -31,6 +31,7 @@ NOT_BY_OWNER = {
     "a webhook delivery that is over": "the worker reads over all tenants",
     "leaves of every tenant from an index": "the worker reads over all tenants",
     "entries of every tenant from an index": "the command line reads over all tenants",
+    "labelled frauds of every merchant": "the command line learns for every tenant",
     "last index of a log": "the command line reads over all tenants",
     "entry numbers of every merchant": "the command line reads over all tenants",
 }
