@@ -36,6 +36,7 @@ from risk.offline.groups import (
     Ints,
     Labels,
     Window,
+    below,
     count_in,
     max_in,
     sum_in,
@@ -226,20 +227,16 @@ def _distinct(values: Ints, groups: Groups, window: Window) -> Ints:
     A value counts where it stands first in the window: where its last place before is outside.
     """
     size, start = len(values), window.start
-    if np.all(values == ABSENT):
-        return np.zeros(size, np.int64)
     order = np.lexsort((values, groups.code))
-    before = np.full(size, -1, np.int64)
+    # One more than the last place of the same value, and 0 for none.
+    before = np.zeros(size, np.int64)
     same = groups.code[order][1:] == groups.code[order][:-1]
     same &= values[order][1:] == values[order][:-1]
-    before[order[1:][same]] = order[:-1][same]
+    before[order[1:][same]] = order[:-1][same] + 1
+    before[values == ABSENT] = size + 1
     found = np.zeros(size, np.int64)
-    rows, step = groups.place[groups.place > start], 1
-    while len(rows):
-        at = rows - step
-        found[rows] += (before[at] < start[rows]) & (values[at] != ABSENT)
-        step += 1
-        rows = rows[(rows - step >= start[rows]) & (found[rows] <= DISTINCT_MAX)]
+    rows = np.flatnonzero((groups.place > start) & ~groups.is_absent)
+    found[rows] = below(before, start[rows], rows, start[rows] + 1)
     known = values != ABSENT
     found = window.mend(found, lambda places: len(np.unique(values[places][known[places]])))
     return np.minimum(found, DISTINCT_MAX + 1)

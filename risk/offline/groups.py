@@ -126,7 +126,8 @@ class Groups:
         newest = np.maximum.accumulate(where)
         start = np.searchsorted(newest, low, side="left")
         certain = np.searchsorted(np.minimum.accumulate(where[::-1])[::-1], low, side="left")
-        is_mixed = (certain > start) | (newest > where)
+        # What has no such key has no value, and its rows would be one large group.
+        is_mixed = ((certain > start) | (newest > where)) & ~self.is_absent
         return Window(start, np.flatnonzero(is_mixed), where, low)
 
     def at(self) -> Ints:
@@ -201,4 +202,30 @@ def _max(values: Ints, start: Ints, end: Ints) -> Ints:
             break
         level = np.maximum(level[: len(level) - reach], level[reach:])
         reach *= 2
+    return found
+
+
+def below(values: Ints, start: Ints, end: Ints, bound: Ints) -> Ints:
+    """Return how many of each range of places hold less than the range's bound.
+
+    A wavelet matrix: values are parted by one bit after the other, from the highest, and each
+    range is followed to where its values that agree with the bound so far went.
+
+    Args:
+        values: 0 or more.
+        start: Of each range.
+        end: Of each range; it is not in it.
+        bound: 0 or more.
+    """
+    found = np.zeros(len(start), np.int64)
+    if not len(start):
+        return found
+    for bit in reversed(range(int(max(values.max(), bound.max())).bit_length())):
+        is_one = (values >> bit & 1).astype(np.bool_)
+        zeros: Ints = np.r_[0, np.cumsum(~is_one)]
+        low, high, wants_one = zeros[start], zeros[end], (bound >> bit & 1).astype(np.bool_)
+        found += np.where(wants_one, high - low, 0)
+        start = np.where(wants_one, zeros[-1] + start - low, low)
+        end = np.where(wants_one, zeros[-1] + end - high, high)
+        values = np.r_[values[~is_one], values[is_one]]
     return found

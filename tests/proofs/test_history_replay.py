@@ -296,11 +296,14 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
     mismatches: list[tuple[int, str, object, int]] = []
     seen: dict[str, set[int]] = {one.name: set() for one in FEATURES.features}
     apart, count = 0.0, 0
+    by_row = np.stack([offline[name] for name in FEATURES.names], axis=1)
     for row, one in stored.judged():
         count += 1
         vector = open_features(one.features, assessment_id=one.assessment_id, sealer=sealer)
-        for name, value in zip(vector.names, vector.values, strict=True):
-            found, there = MISSING if isinstance(value, Missing) else value, int(offline[name][row])
+        assert vector.names == FEATURES.names
+        there_all = by_row[row].tolist()
+        for name, value, there in zip(vector.names, vector.values, there_all, strict=True):
+            found = MISSING if isinstance(value, Missing) else value
             if abs(found - there) > CLOSE:
                 mismatches.append((row, name, value, there))
             if row >= len(warm.history) and found != MISSING and len(seen[name]) < 2:
