@@ -2,8 +2,9 @@
 
 An account action (a login, a sign-up, a change of the account, a new payee) has no amount: its
 level comes from `policy/events.toml`, by action, by what is changed, by device and by how long ago
-the account was changed. A payout is judged by the engine as the payment that it is, and waits when
-the account that it empties, or where it goes, was changed a short time ago.
+the account was changed; rules of the stage `account` raise what it says. A payout is judged by the
+engine as the payment that it is, and waits when the account that it empties, or where it goes, was
+changed a short time ago.
 """
 
 import datetime as dt
@@ -16,8 +17,10 @@ from risk.engine import assess
 from risk.facts import Action, Circumstances, Facts
 from risk.policy.asking import Ask, Setting, ask
 from risk.policy.listing import shown, standing_block
+from risk.policy.ruling import raise_to, raised_by
 from risk.policy.settling import Verdict, refuse, stop, strongest, wait
 from risk.policy.shapes import EventPolicy
+from risk.rules.runner import Looked
 from risk.scored import Scorer
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, is_sound
@@ -53,17 +56,20 @@ def judge(
 def assess_action(
     facts: Facts, circumstances: Circumstances, features: FeatureVector, strategy: Strategy
 ) -> Assessment:
-    """Judge an account action: policy, what the sandbox forces, and lists above all.
+    """Judge an account action: policy, rules, what the sandbox forces, and lists above all.
 
     Raises:
         LookupError: The strategy has no preset of the merchant's code.
     """
     setting = _setting(facts, circumstances, strategy)
-    degraded = _degraded(circumstances, is_sound=is_sound(features, strategy.features))
+    # Features count payments: no rule of an action reads one.
+    ruled = strategy.runner.look(facts, circumstances, setting.preset, None)
+    degraded = _degraded(circumstances, ruled, is_sound=is_sound(features, strategy.features))
     asked = ask_action(setting, strategy.events)
     verdict = _forced(setting, asked)
     if verdict is None:
         verdict = _degraded_action(setting, asked) if degraded else _settled(setting, asked)
+        verdict = raise_to(setting, asked, verdict, raised_by(ruled.hits))
     block = standing_block(circumstances.lists)
     if block is not None:
         listed = Reason("on_block_list", {"listed": block.entity})
@@ -75,7 +81,7 @@ def assess_action(
         any_of=verdict.any_of,
         reason_code=verdict.reasons[0].code,
         reasons=verdict.reasons,
-        rules=shown(circumstances.lists),
+        rules=(*shown(circumstances.lists), *ruled.results),
         degraded=degraded,
         score=None,
         risk_level=setting.risk_level,
@@ -137,7 +143,9 @@ def _setting(facts: Facts, circumstances: Circumstances, strategy: Strategy) -> 
     )
 
 
-def _degraded(circumstances: Circumstances, *, is_sound: bool) -> tuple[DegradedCode, ...]:
+def _degraded(
+    circumstances: Circumstances, ruled: Looked, *, is_sound: bool
+) -> tuple[DegradedCode, ...]:
     found: list[DegradedCode] = []
     if circumstances.scorer == "down" or circumstances.forced == "degraded":
         found.append("scorer_down")
@@ -145,6 +153,8 @@ def _degraded(circumstances: Circumstances, *, is_sound: bool) -> tuple[Degraded
         found.append("scorer_late")
     if not is_sound:
         found.append("features_invalid")
+    if ruled.has_failed:
+        found.append("rule_failed")
     return tuple(found)
 
 

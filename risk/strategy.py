@@ -62,6 +62,11 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Runner(self.rules, make_fields(self.features))
 
     @cached_property
+    def listing_rules(self) -> dict[str, Rule]:
+        """Return the rules that put something on a list, by code."""
+        return {rule.code: rule for rule in self.rules if rule.list is not msgspec.UNSET}
+
+    @cached_property
     def inputs(self) -> Inputs:
         """Return what makes the model's rows; NotAModel where one cannot be made, or none is."""
         return make_inputs(() if self.model is None else self.model.inputs, self.features)

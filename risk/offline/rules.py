@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from risk.rules.fields import Type
+from risk.rules.told import Type
 from risk.rules.tree import (
     All,
     AnyOf,

@@ -27,11 +27,11 @@ class Raise(NamedTuple):
 
 
 def raised_by(hits: Sequence[RuleHit]) -> list[Raise]:
-    """Return what rules that hit raise a verdict to, in their order; points raise none."""
+    """Return what rules that hit raise a verdict to, in their order; other effects raise none."""
     return [
         Raise(one.rule.outcome, one.rule.level, (one.reason,))
         for one in hits
-        if not one.rule.points
+        if one.rule.outcome != "approve"
     ]
 
 

@@ -1,12 +1,17 @@
 """From the level that a payment needs to what happens to it. Never milder without a score."""
 
+from typing import Final
+
 import msgspec
 
 from risk.assessment import STRENGTH, ExemptionUse, Hold, Reason
-from risk.facts import Outcome
+from risk.facts import Outcome, Stage
 from risk.feature import COUNTED_AT
 from risk.policy.asking import WEAKEST, Ask, Setting
 from risk.policy.shapes import Grounds, HoldEnd
+
+# Where somebody is there who can prove something.
+_ASKED_AT: Final[frozenset[Stage]] = frozenset({"account", *COUNTED_AT})
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +122,7 @@ def demand(setting: Setting, *, level: int, reasons: tuple[Reason, ...]) -> Verd
         return Verdict(outcome="approve", level=level, reasons=reasons)
     if proved == 3 and level == 4:  # noqa: PLR2004  the ladder's own numbers
         return _cool_off(setting, reasons)
-    if not _can_ask(setting) or setting.facts.stage not in COUNTED_AT:
+    if not _can_ask(setting) or setting.facts.stage not in _ASKED_AT:
         return wait(setting, outcome="hold", level=level, reasons=reasons)
     if setting.facts.initiator == "merchant":
         # The payer is absent: nobody could answer a challenge. A hold and no review, which a
@@ -199,7 +204,8 @@ def _can_ask(setting: Setting) -> bool:
 def _any_of(setting: Setting, level: int) -> tuple[str, ...]:
     rung = setting.ladder.levels[level]
     # The instrument of a payout is where money goes: its issuer proves nothing of who sends it.
-    is_paid_to = setting.facts.stage == "payout" or setting.facts.kind == "payout"
+    # That of an account action is where it would go.
+    is_paid_to = setting.facts.stage in {"payout", "account"} or setting.facts.kind == "payout"
     if setting.facts.instrument_type == "card" and not is_paid_to:
         return (*rung.any_of, *rung.any_of_card)
     return rung.any_of

@@ -1,7 +1,9 @@
 """Starter rules and what rules may read as Markdown, from what the engine runs. Writes no file."""
 
 from collections.abc import Iterable
+from typing import get_args
 
+from risk.facts import Stage
 from risk.feature import EVERY_STAGE
 from risk.rules.fields import Fields
 from risk.rules.shapes import Rule
@@ -51,9 +53,15 @@ def fields_markdown(fields: Fields) -> str:
     lines += [
         f"| `{one.name}` | {one.type} | {one.unit or ', '.join(one.values) or '-'}"
         f" | {'yes' if one.is_optional else 'no'}"
-        f" | {'all' if one.stages == EVERY_STAGE else ', '.join(one.stages)}"
+        f" | {_stages(one.stages)}"
         f" | {one.meaning.en} | {one.meaning.zh} |"
         for one in fields.by_name.values()
         if one.source != "feature" and ":" not in one.name
     ]
     return "\n".join([*lines, ""])
+
+
+def _stages(stages: tuple[Stage, ...]) -> str:
+    if set(stages) == set(get_args(Stage)):
+        return "all"
+    return "all of payments" if stages == EVERY_STAGE else ", ".join(stages)

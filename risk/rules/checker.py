@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from risk.facts import Stage
-from risk.rules.fields import Fields, RuleField, Type
+from risk.rules.fields import Fields
 from risk.rules.lexer import RuleError
+from risk.rules.told import RuleField, Type
 from risk.rules.tree import (
     All,
     AnyOf,

@@ -3,18 +3,17 @@
 import datetime as dt
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, get_args
 
 import msgspec
 
-from risk.facts import Action, Circumstances, Facts, Kind, Stage
+from risk.facts import Action, ChangeOf, Circumstances, Facts, Stage
 from risk.feature import AT_CREATION, EVERY_STAGE, FeatureSet, Text, Unit
 from risk.lists import ListKind
 from risk.policy.shapes import Preset
 from risk.rules.parser import list_field
+from risk.rules.told import TOLD, RuleField, number_field
 
-Type = Literal["number", "text", "flag"]
-Source = Literal["feature", "facts", "circumstances", "derived"]
 Derive = Callable[[Facts, Circumstances, Preset], int | str | None]
 LISTED: Final = (
     "payer",
@@ -31,71 +30,17 @@ LISTED: Final = (
     "billing_country",
     "shipping_country",
 )
-# Of payments: an account action has no rules.
-KINDS: Final = tuple(
-    kind for part in get_args(Kind) for kind in get_args(part) if kind not in get_args(Action)
-)
+AT_ACCOUNT: Final[tuple[Stage, ...]] = ("account",)
+_CHANGES: Final[dict[ChangeOf, str]] = {
+    "email": "电子邮箱",
+    "phone": "电话号码",
+    "address": "地址",
+    "password": "密码",
+    "factor": "验证方式",
+    "device": "设备",
+}
 _SECOND: Final = dt.timedelta(seconds=1)
 _DAY_S: Final = 86_400
-
-
-class RuleField(msgspec.Struct, frozen=True, kw_only=True):
-    """One name that an expression may hold.
-
-    Attributes:
-        unit: Of a number; None where it has none.
-        stages: Where it can be known at all.
-        is_optional: A payment may be without it.
-        values: The only texts that it can have; empty where any is possible.
-    """
-
-    name: str
-    type: Type
-    source: Source
-    stages: tuple[Stage, ...]
-    is_optional: bool
-    meaning: Text
-    unit: Unit | None = None
-    values: tuple[str, ...] = ()
-
-
-def _text(
-    name: str, en: str, zh: str, *, values: tuple[str, ...] = (), is_optional: bool = True
-) -> RuleField:
-    return RuleField(
-        name=name,
-        type="text",
-        source="facts",
-        stages=EVERY_STAGE,
-        is_optional=is_optional,
-        meaning=Text(en, zh),
-        values=values,
-    )
-
-
-def _number(
-    name: str, unit: Unit | None, en: str, zh: str, *, is_optional: bool = True
-) -> RuleField:
-    return RuleField(
-        name=name,
-        type="number",
-        source="facts",
-        stages=EVERY_STAGE,
-        is_optional=is_optional,
-        meaning=Text(en, zh),
-        unit=unit,
-    )
-
-
-def _flag(name: str, en: str, zh: str) -> RuleField:
-    return RuleField(
-        name=name,
-        type="flag",
-        source="facts",
-        stages=EVERY_STAGE,
-        is_optional=True,
-        meaning=Text(en, zh),
-    )
 
 
 def _known(name: str, en: str, zh: str) -> RuleField:
@@ -110,106 +55,6 @@ def _known(name: str, en: str, zh: str) -> RuleField:
     )
 
 
-# A test compares the closed sets of texts with what the door lets in.
-_TOLD: Final = (
-    _text("kind", "Kind of the payment.", "付款种类。", values=KINDS, is_optional=False),
-    _number("amount_minor", "minor", "Its amount.", "付款金额。", is_optional=False),
-    _text("currency", "Its currency, ISO 4217.", "付款币种。", is_optional=False),
-    _text(
-        "initiator",
-        "Who started it.",
-        "由谁发起。",
-        values=("payer", "merchant"),
-        is_optional=False,
-    ),
-    _text(
-        "amount_is",
-        "Whether the amount is exact or a maximum.",
-        "金额为确数还是上限。",
-        values=("exact", "maximum"),
-        is_optional=False,
-    ),
-    _text(
-        "agreement_type",
-        "Kind of the payer's agreement.",
-        "付款人协议的种类。",
-        values=("recurring", "instalment", "unscheduled"),
-    ),
-    _flag("agreement_first", "First payment under the agreement.", "协议下的首笔付款。"),
-    _text("retry_of", "The payment that this one tries again.", "本次重试的原付款。"),
-    _number("instalments", None, "Number of instalments.", "分期期数。"),
-    _number(
-        "balance_before_minor",
-        "minor",
-        "Balance of the account before the payment.",
-        "付款前的账户余额。",
-    ),
-    _text("payer_id", "The merchant's id of the payer.", "商户方的付款人编号。"),
-    _text("payee_id", "The payee's id.", "收款人编号。", is_optional=False),
-    _text(
-        "payee_type",
-        "What the payee is.",
-        "收款人类型。",
-        values=("merchant", "organisation", "person", "self"),
-    ),
-    _text(
-        "payee_name_check",
-        "What the payee's bank said of name and account.",
-        "收款行对户名与账号的核对结果。",
-        values=("match", "close_match", "no_match", "unavailable"),
-    ),
-    _text("instrument_id", "The instrument's id.", "支付工具编号。"),
-    _text(
-        "instrument_type",
-        "What the instrument is.",
-        "支付工具类型。",
-        values=("card", "account", "wallet"),
-    ),
-    _text("instrument_network", "The card's network.", "卡组织。"),
-    _text(
-        "instrument_funding",
-        "How a card is funded.",
-        "卡的资金类型。",
-        values=("debit", "credit", "prepaid", "charge"),
-    ),
-    _text("instrument_issuer_country", "Country of the issuer.", "发卡行所在国家或地区。"),
-    _text("instrument_billing_country", "Country of the bill.", "账单国家或地区。"),
-    _text("device_id", "The device's id.", "设备编号。"),
-    _text(
-        "platform",
-        "The device's platform.",
-        "设备平台。",
-        values=("android", "ios", "harmonyos", "windows", "macos", "linux", "other"),
-    ),
-    _text("ip_country", "Country of the network address.", "网络地址所在国家或地区。"),
-    _text("language", "The device's language.", "设备语言。"),
-    _text("timezone", "The device's time zone.", "设备时区。"),
-    _text(
-        "integrity",
-        "What the check of the app and device said.",
-        "应用与设备完整性检查结果。",
-        values=("passed", "failed", "unavailable"),
-    ),
-    _flag("remote_access", "The device is controlled from elsewhere.", "设备正被远程控制。"),
-    _flag("call_active", "A call is under way on the device.", "设备正在通话。"),
-    _text(
-        "sign_in",
-        "How the payer signed in.",
-        "付款人的登录方式。",
-        values=("none", "password", "otp", "passkey", "biometric", "federated", "other"),
-    ),
-    _number("order_item_count", "values", "Lines of the order.", "订单行数。"),
-    _text("shipping_country", "Country of delivery.", "收货国家或地区。"),
-    _text("shipping_method", "How it is delivered.", "配送方式。"),
-    _text(
-        "entry",
-        "How the payment was begun.",
-        "付款入口。",
-        values=("web", "app", "qr_static", "qr_dynamic", "payer_code", "link", "phone"),
-    ),
-    _text("channel", "The merchant's channel.", "商户渠道。"),
-    _text("mcc", "Merchant category code.", "商户类别码。"),
-)
 _CIRCUMSTANCES: Final = (
     _known("payee_is_new", "First payment to this payee.", "首次向该收款人付款。"),
     _known("device_is_known", "The payer's device is known.", "付款人的设备为已知设备。"),
@@ -257,10 +102,14 @@ def _on_list(kind: ListKind, entity: str) -> Derive:
     return is_on
 
 
+def _is_changed(what: ChangeOf) -> Derive:
+    return lambda facts, _known, _preset: what in facts.changes
+
+
 def _derived(
     name: str, unit: Unit | None, en: str, zh: str, *, is_optional: bool = True
 ) -> RuleField:
-    told = _number(name, unit, en, zh, is_optional=is_optional)
+    told = number_field(name, unit, en, zh, is_optional=is_optional)
     return msgspec.structs.replace(told, source="derived")
 
 
@@ -321,12 +170,50 @@ _DERIVE: Final[dict[str, Derive]] = {
     "balance_share": _balance_share,
     "exemption_limit_minor": _exemption_limit,
     "local_hour": _local_hour,
+    "action": lambda facts, _known, _preset: facts.kind,
+    **{f"changes_{one}": _is_changed(one) for one in _CHANGES},
     **{
         list_field(kind, entity): _on_list(kind, entity)
         for kind in get_args(ListKind)
         for entity in LISTED
     },
 }
+
+
+# What an account action may tell as well. No feature: features count payments.
+_OF_ACTIONS: Final = frozenset(
+    {
+        *("payer_id", "payee_type", "payee_name_check", "channel", "sign_in", "local_hour"),
+        *("instrument_id", "instrument_type", "instrument_network", "instrument_funding"),
+        *("instrument_issuer_country", "instrument_billing_country"),
+        *("device_id", "platform", "ip_country", "language", "timezone", "integrity"),
+        *("remote_access", "call_active", "device_is_known"),
+        *("account_age_s", "contact_age_s", "payee_age_s", "instrument_age_s", "sign_in_age_s"),
+    }
+)
+# Of actions alone.
+_ACTED: Final = (
+    RuleField(
+        name="action",
+        type="text",
+        source="derived",
+        stages=AT_ACCOUNT,
+        is_optional=False,
+        meaning=Text("What is done to the account.", "对账户的操作。"),
+        values=get_args(Action),
+    ),
+    *(
+        RuleField(
+            name=f"changes_{one}",
+            type="flag",
+            source="derived",
+            stages=AT_ACCOUNT,
+            is_optional=False,
+            meaning=Text(f"The account change is of the {one}.", f"账户变更涉及{said}。"),
+        )
+        for one, said in _CHANGES.items()
+    ),
+)
 
 
 class Fields(msgspec.Struct, frozen=True):
@@ -350,7 +237,14 @@ def make_fields(features: FeatureSet) -> Fields:
         )
         for one in features.features
     ]
-    every = (*found, *_TOLD, *_CIRCUMSTANCES, *_DERIVED)
+    of_payments = (*TOLD, *_CIRCUMSTANCES, *_DERIVED)
+    both = [
+        msgspec.structs.replace(one, stages=(*AT_ACCOUNT, *one.stages))
+        if one.name in _OF_ACTIONS or ":" in one.name
+        else one
+        for one in of_payments
+    ]
+    every = (*found, *both, *_ACTED)
     return Fields(by_name={one.name: one for one in every}, features=features.names)
 
 

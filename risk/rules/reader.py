@@ -12,18 +12,20 @@ from risk.assessment import ReasonCode
 from risk.facts import Stage
 from risk.feature import COUNTED_AT, Text
 from risk.rules.compiler import compile_rules, make_places
-from risk.rules.fields import Fields, RuleField
+from risk.rules.fields import Fields
 from risk.rules.lexer import RuleError
 from risk.rules.runner import Ready, make_ready
 from risk.rules.shapes import (
     LEVEL_USUAL,
     POINTS_MAX,
+    Listing,
     Raise,
     Result,
     Rule,
     RuleFile,
     RuleWritten,
 )
+from risk.rules.told import RuleField
 from risk.rules.tree import fields_of
 from risk.vectors import Missing, MissingReason
 
@@ -37,7 +39,9 @@ DOTS_MAX: Final = 24
 HEADER_DOTS_MAX: Final = 2_000
 FILES_MAX: Final = 100
 # Where payments are judged. A rule for anywhere else would be taken and never decide anything.
-LOOKED_AT: Final[tuple[Stage, ...]] = ("pre_payment", "in_flight", "payout")
+LOOKED_AT: Final[tuple[Stage, ...]] = ("account", "pre_payment", "in_flight", "payout")
+# Where what is to be listed is known before the rows are read. At execution it is not.
+LISTED_AT: Final[frozenset[Stage]] = frozenset({"account", *COUNTED_AT})
 _NO_HISTORY: Final = Missing("no_history")
 _PLACE: Final = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 _BEGIN: Final = re.compile(r"^[ \t]*\[\[ *rules *\]\]", re.MULTILINE)
@@ -178,12 +182,13 @@ def _unreadable(name: str, content: bytes, error: Exception) -> Fault:
 
 def _rule(written: RuleWritten) -> Rule:
     kind, _, rest = written.effect.partition(":")
-    if kind == "list":
-        raise ValueError("list: there is no command yet by which a rule could add to a list")
+    listing = _listing(written)
     points = _points(written, rest) if kind == "score" else 0
-    if not points and (kind != "raise" or rest not in get_args(Raise)):
+    raises = kind == "raise" and rest in get_args(Raise)
+    if not (points or raises or listing):
         raise ValueError(
-            "an effect is raise: with challenge, review, hold or decline, or score:+ with points"
+            "an effect is raise: with challenge, review, hold or decline, score:+ with points, or"
+            " list:add"
         )
     if written.level is not None and rest != "challenge":
         raise ValueError("only a challenge has a level")
@@ -199,12 +204,24 @@ def _rule(written: RuleWritten) -> Rule:
         version=written.version,
         stages=written.stages,
         when=written.when,
-        outcome="approve" if points else cast("Raise", rest),
+        outcome=cast("Raise", rest) if raises else "approve",
         level=(written.level or LEVEL_USUAL) if rest == "challenge" else 0,
         meaning=Text(written.meaning.en, written.meaning.zh),
         reason=Text(written.reason.en, written.reason.zh),
         points=points,
+        list=listing or msgspec.UNSET,
     )
+
+
+def _listing(written: RuleWritten) -> Listing | None:
+    """Return what an effect `list:add` puts on a list; None for every other effect."""
+    adds = written.effect == "list:add"
+    if adds != (written.list is not None):
+        raise ValueError("list:add and a table `list` with kind, entity and hours come together")
+    if adds and not LISTED_AT.issuperset(written.stages):
+        stages = ", ".join(sorted(LISTED_AT))
+        raise ValueError(f"list:add stands at the stages {stages}")
+    return written.list
 
 
 def _points(written: RuleWritten, rest: str) -> int:

@@ -1,13 +1,13 @@
 """Rules at work: which hit, which failed, shown with real values. Equal inputs, equal results."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
 from risk.assessment import Reason, RuleResult
 from risk.facts import Circumstances, Facts, Stage
-from risk.feature import EVERY_STAGE, Text
+from risk.feature import Text
 from risk.policy.shapes import Preset
 from risk.reasons import SlotKind
 from risk.rules.checker import check
@@ -106,7 +106,7 @@ class Runner:
         if len({rule.code for rule in rules}) != len(rules):
             raise ValueError("two rules share a code")
         self._stages: Mapping[Stage, _Stage] = {
-            stage: self._compile(stage, fields) for stage in EVERY_STAGE
+            stage: self._compile(stage, fields) for stage in get_args(Stage)
         }
 
     def _compile(self, stage: Stage, fields: Fields) -> _Stage:
@@ -126,10 +126,10 @@ class Runner:
         preset: Preset,
         features: FeatureVector | None,
     ) -> Looked:
-        """Look at every rule of the payment's stage.
+        """Look at every rule of the stage of a payment or an account action.
 
         Args:
-            facts: The payment.
+            facts: The payment or the action.
             circumstances: What else is known.
             preset: The merchant's.
             features: Its sound vector; None where there is none, which makes every rule that

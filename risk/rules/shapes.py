@@ -8,12 +8,16 @@ from risk.facts import Outcome, Stage
 from risk.feature import Text
 from risk.policy.shapes import Level
 
+Listed = Literal["payer", "payee", "instrument", "device", "email", "phone", "ip"]
+
 Result = Literal["hit", "no_hit", "error"]
 Raise = Literal["challenge", "review", "hold", "decline"]
 # What a challenge asks at least where its rule does not say: a strong factor.
 LEVEL_USUAL: Level = 2
 # A score has no more.
 POINTS_MAX = 1_000
+# A year.
+LISTED_HOURS_MAX = 8_760
 Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{2,59}(?![\s\S])")]
 Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 
@@ -23,6 +27,20 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     en: Sentence
     zh: Sentence
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a hit puts on a list.
+
+    Attributes:
+        kind: Of the list; a rule never makes anything milder, so that it adds to no allow list.
+        entity: What of the payment is put there; nothing where the payment does not tell it.
+        hours: How long it stays there. What a rule alone decided always ends.
+    """
+
+    kind: Literal["block", "watch"]
+    entity: Listed
+    hours: Annotated[int, msgspec.Meta(ge=1, le=LISTED_HOURS_MAX)]
 
 
 class RuleTest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -44,8 +62,9 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         stages: When it is looked at; only stages at which payments are judged stand.
         when: An expression; docs/rules.md has the language.
-        effect: `raise:` with an outcome, or `score:+` with points.
+        effect: `raise:` with an outcome, `score:+` with points, or `list:add`.
         level: Of a challenge: the proof that it asks at least.
+        list: Of `list:add`: what is put on which list.
         meaning: For officers: what it looks for, and why.
         reason: What a payment that it hit is told by; `{field}` stands for a field's value.
     """
@@ -59,6 +78,7 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     reason: Words
     tests: Annotated[tuple[RuleTest, ...], msgspec.Meta(max_length=40)]
     level: Annotated[int, msgspec.Meta(ge=1, le=4)] | None = None
+    list: Listing | None = None
 
 
 class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,9 +91,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A rule as a strategy has it: all that decides, checked; its tests stay in its file.
 
     Attributes:
-        outcome: What a hit raises the payment to at least; `approve` where it only adds points.
+        outcome: What a hit raises the payment to at least; `approve` where it raises nothing.
         level: What a challenge asks at least; 0 for every other outcome.
-        points: What a hit adds to the score; 0 for a rule that raises.
+        points: What a hit adds to the score; 0 for a rule with another effect.
+        list: What a hit puts on a list. Left out of the content elsewhere, whose hash is the
+            strategy's id: rules of before are the same rules.
     """
 
     code: str
@@ -85,8 +107,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     meaning: Text
     reason: Text
     points: Annotated[int, msgspec.Meta(ge=0, le=POINTS_MAX)] = 0
+    list: Listing | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def effect(self) -> str:
         """The effect as it is written and shown."""
+        if self.list is not msgspec.UNSET:
+            return "list:add"
         return f"score:+{self.points}" if self.points else f"raise:{self.outcome}"

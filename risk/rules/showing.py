@@ -9,7 +9,7 @@ import msgspec
 from risk.assessment import Amount, Slots
 from risk.feature import Text
 from risk.reasons import NOT_KNOWN, SlotKind
-from risk.rules.fields import RuleField
+from risk.rules.told import RuleField
 from risk.rules.tree import (
     All,
     AnyOf,

@@ -9,11 +9,22 @@ from risk import events
 from risk.assessment import Assessment
 from risk.engine import assess
 from risk.facts import CREDENTIALS, NO_CURRENCY
+from risk.feature import Text
 from risk.lists import ListHit
+from risk.rules.shapes import Rule
+from risk.strategy import make_strategy, parts_of
 from tests.risk.conftest import NOON
 
 HOUR = dt.timedelta(hours=1)
 RECENT = dt.timedelta(hours=72)
+ACTION = {
+    "stage": "account",
+    "kind": "login",
+    "amount_minor": 0,
+    "currency": NO_CURRENCY,
+    "payee_id": None,
+    "instrument_id": None,
+}
 BLOCK = ListHit(
     list_id="lse_1", kind="block", strength="absolute", entity="device", reason="seen before"
 )
@@ -26,15 +37,7 @@ def judged(payment, known, features, strategy):
     def judge(kind="login", /, preset="CN", **given) -> Assessment:
         of_facts = {name: one for name, one in given.items() if name in payment().__struct_fields__}
         rest = {name: one for name, one in given.items() if name not in of_facts}
-        action = {
-            "stage": "account",
-            "kind": kind,
-            "amount_minor": 0,
-            "currency": NO_CURRENCY,
-            "payee_id": None,
-            "instrument_id": None,
-        }
-        facts = payment(**action | of_facts)
+        facts = payment(**ACTION | {"kind": kind} | of_facts)
         return events.judge(facts, known(preset=preset, **rest), features(), strategy)
 
     return judge
@@ -223,3 +226,100 @@ def test_without_a_change_a_payout_is_judged_as_the_payment_that_it_is(
 
 def test_an_address_is_no_credential() -> None:
     assert "address" not in CREDENTIALS
+
+
+def ruled(strategy, *texts: tuple[str, str, int]):
+    """Return a strategy with rules of the stage `account` in the place of its own."""
+    rules = tuple(
+        Rule(
+            code=f"rule_{place}",
+            version=1,
+            stages=("account",),
+            when=when,
+            outcome=outcome,
+            level=level,
+            meaning=Text("Looks.", "查看。"),
+            reason=Text("on {action}", "操作 {action}"),
+        )
+        for place, (when, outcome, level) in enumerate(texts)
+    )
+    return make_strategy(msgspec.structs.replace(parts_of(strategy), rules=rules))
+
+
+@pytest.mark.parametrize(
+    ("when", "outcome", "level", "given", "expected"),
+    [
+        ('action == "login" and remote_access', "hold", 0, {"remote_access": True}, "hold"),
+        ('action == "login" and remote_access', "hold", 0, {"remote_access": False}, "approve"),
+        ('action == "sign_up"', "decline", 0, {}, "approve"),
+        ("not device_is_known", "decline", 0, {"device_is_known": False}, "decline"),
+        ('default(ip_country, "CN") != "CN"', "challenge", 3, {"ip_country": "KP"}, "challenge"),
+        ('default(ip_country, "CN") != "CN"', "review", 0, {"ip_country": "KP"}, "review"),
+    ],
+)
+def test_rules_raise_what_an_action_is_asked_for(
+    payment, known, strategy, features, when, outcome, level, given, expected
+) -> None:
+    of_facts = {name: one for name, one in given.items() if name in payment().__struct_fields__}
+    rest = {name: one for name, one in given.items() if name not in of_facts}
+    facts = payment(
+        **ACTION
+        | {"sign_in": "passkey", "instrument_type": "card", "instrument_id": "i"}
+        | of_facts,
+    )
+    strategy = ruled(strategy, (when, outcome, level))
+
+    said = events.judge(facts, known(preset="CN", **rest), features(), strategy)
+
+    assert said.outcome == expected
+    assert said.degraded == ()
+    hit = expected != "approve"
+    assert [(one.rule, one.result) for one in said.rules] == [("rule_0", "hit")] * hit
+    if hit:
+        assert said.reason_code == "rule_0"
+        assert said.reasons[0].slots == {"action": "login"}
+    if expected == "challenge":
+        # What an action names as an instrument proves nothing of who acts.
+        assert (said.level, "three_ds" in said.any_of) == (3, False)
+
+
+def test_rules_of_payments_say_nothing_of_an_action(judged) -> None:
+    said = judged(device_is_known=False, remote_access=True, call_active=True)
+
+    assert said.rules == ()
+
+
+def test_a_rule_that_has_no_answer_leaves_an_action_to_the_degraded_policy(
+    payment, known, strategy, features
+) -> None:
+    strategy = ruled(strategy, ("remote_access", "decline", 0))
+    facts = payment(**ACTION, sign_in="passkey")
+
+    said = events.judge(facts, known(preset="CN"), features(), strategy)
+
+    assert (said.outcome, said.degraded) == ("challenge", ("rule_failed",))
+
+
+def test_what_the_sandbox_forces_stands_above_rules_of_actions(
+    payment, known, strategy, features
+) -> None:
+    strategy = ruled(strategy, ('action == "login"', "decline", 0))
+
+    said = events.judge(
+        payment(**ACTION), known(preset="CN", forced="approve"), features(), strategy
+    )
+
+    assert said.outcome == "approve"
+
+
+def test_an_account_change_is_told_apart_by_what_it_changes(
+    payment, known, strategy, features
+) -> None:
+    strategy = ruled(strategy, ("changes_factor and not changes_email", "hold", 0))
+    changes = {**ACTION, "kind": "account_change"}
+    found = [
+        events.judge(payment(**changes, changes=of), known(preset="CN"), features(), strategy)
+        for of in (("factor",), ("factor", "email"), ("address",))
+    ]
+
+    assert [one.outcome for one in found] == ["hold", "challenge", "challenge"]

@@ -1,4 +1,4 @@
-"""A merchant with every room's handlers behind it, under the strategy that ships."""
+"""A merchant with every room's handlers behind it, under the strategy that ships or another."""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ import msgspec
 
 from keys.entropy import CountingEntropy
 from keys.sealing import Sealer
-from risk.strategy import load_strategy
+from risk.strategy import Strategy, load_strategy
 from service.db.places import Place
 from service.db.statements import Row
 from service.kernel.facts import DeviceKept, Instrument, Payee, PayerKept
@@ -55,8 +55,15 @@ class Desk:
         call: A call by the merchant's key.
     """
 
-    def __init__(self, place: Place, *, preset: Preset = "judge_only", mode: Mode = "live") -> None:
-        self.strategy = load_strategy()
+    def __init__(
+        self,
+        place: Place,
+        *,
+        preset: Preset = "judge_only",
+        mode: Mode = "live",
+        strategy: Strategy | None = None,
+    ) -> None:
+        self.strategy = strategy or load_strategy()
         self.sealer = Sealer(bytes(32))
         handlers = all_handlers(Judge(self.strategy, self.sealer), issuer=ISSUER)
         self.house = House(place, handlers.names.values(), codec=WindowStates())

@@ -35,9 +35,13 @@ def _entry_read(command: RemoveListEntry, call: Call) -> Bound:
     return store.ENTRY(**_owner(call), entry_id=command.entry_id)
 
 
+def place_of(kind: str, entity: str, value: str, call: Call) -> str:
+    """Return the key of a value's place on a list: no two commands of a batch fill it."""
+    return f"list:{call.tenant_id}:{call.merchant_id}:{call.mode}:{kind}:{entity}:{value}"
+
+
 def _adding(command: AddListEntry, call: Call) -> Sequence[str]:
-    place = f"{command.kind}:{command.entity}:{command.value}"
-    return (f"list:{call.tenant_id}:{call.merchant_id}:{call.mode}:{place}",)
+    return (place_of(command.kind, command.entity, command.value, call),)
 
 
 @handles(AddListEntry, keys=_adding, reads=lambda command, call: (_value_read(command, call),))
@@ -51,6 +55,20 @@ def add_entry(view: View, command: AddListEntry, ctx: Context) -> Outcome:
         entry_id = there["entry_id"]
         fields = {"entry_id": entry_id}
         return _refused(contract.LIST_ENTRY_EXISTS, ADDED, entry_id, fields=fields)
+    shown, entry, changes = added(command, ctx, by=ctx.call.principal)
+    return Accepted(reply=shown, entries=(entry,), changes=changes)
+
+
+def added(
+    command: AddListEntry, ctx: Context, *, by: str
+) -> tuple[ListEntry, Entry, tuple[Change, ...]]:
+    """Return an entry as it is shown and audited, and what stores it.
+
+    Args:
+        command: The entry; its value stands on no such list, or is over there.
+        ctx: Time, ids, caller.
+        by: Key, person or strategy that adds it.
+    """
     match = model.match_of(command.entity, command.value)
     row = {
         **_owner(ctx.call),
@@ -63,17 +81,14 @@ def add_entry(view: View, command: AddListEntry, ctx: Context) -> Outcome:
         "bin_high": match.bin_high,
         "reason": command.reason,
         "owner": command.owner,
-        "added_by": ctx.call.principal,
+        "added_by": by,
         "created_at": ctx.now,
         "expires_at": command.expires_at,
     }
     shown = model.shown(row)
     expired = store.DELETE_EXPIRED(**_owner(ctx.call), **_value(command), now=ctx.now)
-    return Accepted(
-        reply=shown,
-        entries=(Entry(kind=ADDED, subject=shown.id, fields=_told(shown)),),
-        changes=(Change(bound=expired), Change(bound=store.INSERT_ENTRY(**row))),
-    )
+    entry = Entry(kind=ADDED, subject=shown.id, fields=_told(shown))
+    return shown, entry, (Change(bound=expired), Change(bound=store.INSERT_ENTRY(**row)))
 
 
 @handles(

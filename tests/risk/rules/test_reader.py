@@ -1,6 +1,8 @@
 """Files of rules: the starter set stands; every kind of mistake is named with its place."""
 
+import re
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from risk.assessment import Reason
 from risk.reasons import reason_text
 from risk.rules.reader import load_starter_rules, read_rules
 from risk.rules.runner import Runner
+from risk.rules.shapes import Listing
 from risk.rules.showing import filled, make_said, slot_kind, slots_of
 from risk.vectors import Missing
 
@@ -29,6 +32,10 @@ tests = [
   { result = "error", given = { payer_payment_count_1h = { missing = "not_loaded" } } },
 ]
 """
+
+
+# In the place of another effect.
+LISTING = '"list:add"\nlist = { kind = "watch", entity = "device", hours = 24 }'
 
 
 def said(fields, text: str) -> list[tuple[int, int, str]]:
@@ -53,6 +60,30 @@ def test_a_rule_that_adds_points_raises_nothing_itself(fields) -> None:
     [rule] = read.rules
     assert (rule.outcome, rule.level, rule.points) == ("approve", 0, 40)
     assert rule.effect == "score:+40"
+
+
+def test_a_rule_puts_on_a_list_what_it_names_and_raises_nothing_itself(fields) -> None:
+    read = read_rules(
+        "f.toml", GOOD.replace('"raise:challenge"\nlevel = 3', LISTING).encode(), fields
+    )
+
+    assert read.faults == ()
+    [rule] = read.rules
+    assert (rule.outcome, rule.level, rule.points) == ("approve", 0, 0)
+    assert (rule.effect, rule.list) == (
+        "list:add",
+        Listing(kind="watch", entity="device", hours=24),
+    )
+
+
+def test_nothing_is_listed_at_execution(fields) -> None:
+    text = GOOD.replace('"raise:challenge"\nlevel = 3', LISTING)
+    text = text.replace("payee_is_new", "call_active").replace(
+        "payment_count_1h", "payment_count_7d"
+    )
+    text = text.replace('["pre_payment"]', '["pre_payment", "in_flight"]')
+
+    assert any("list:add stands at the stages" in one[2] for one in said(fields, text))
 
 
 def test_points_are_added_only_where_a_payment_is_scored(fields) -> None:
@@ -80,7 +111,13 @@ def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -
         ('"raise:challenge"\nlevel = 3', '"score:+1001"', 2, 1, "score: takes + and a number"),
         ('"raise:challenge"\nlevel = 3', '"score:+\u0665"', 2, 1, "score: takes + and a number"),
         ('"raise:challenge"\nlevel = 3', '"score:-5"', 2, 1, "score: takes + and a number"),
-        ('"raise:challenge"', '"list:add"', 2, 1, "no command yet"),
+        ('"raise:challenge"\nlevel = 3', '"list:add"', 2, 1, "come together"),
+        ('"raise:challenge"', LISTING.replace("list:add", "raise:hold"), 2, 1, "come together"),
+        ('"raise:challenge"\nlevel = 3', LISTING.replace("watch", "allow"), 2, 1, "kind"),
+        ('"raise:challenge"\nlevel = 3', LISTING.replace("device", "bin"), 2, 1, "entity"),
+        ('"raise:challenge"\nlevel = 3', LISTING.replace("24", "0"), 2, 1, "hours"),
+        ('"raise:challenge"\nlevel = 3', LISTING.replace("24", "8761"), 2, 1, "hours"),
+        ('"raise:challenge"\nlevel = 3', LISTING.replace("add", "drop"), 2, 1, "come together"),
         ('"raise:challenge"', '"raise:approve"', 2, 1, "an effect is raise:"),
         ('"raise:challenge"', '"lower:hold"', 2, 1, "an effect is raise:"),
         ('"raise:challenge"', '"raise:hold"', 2, 1, "only a challenge has a level"),
@@ -89,7 +126,7 @@ def test_a_challenge_asks_for_a_strong_factor_unless_it_says_otherwise(fields) -
         ("version = 1", "version = 0", 2, 1, "version"),
         ('"pre_payment"', '"yesterday"', 2, 1, "stages"),
         ('"pre_payment"', '"post_payment"', 2, 1, "no rule is looked at at stage post_payment"),
-        ('"pre_payment"', '"payout", "account"', 2, 1, "no rule is looked at at stage account"),
+        ('"pre_payment"', '"payout", "account"', 6, 9, "not known at stage account"),
         ('"pre_payment"', '"pre_payment", "in_flight"', 6, 53, "not known at stage in_flight"),
         ('reason.zh = "{payer_payment_count_1h} 笔付款"', 'reason.zh = "多笔"', 2, 1, "same slots"),
         ("{payer_payment_count_1h} payments", "{payer_payment_count_1h!r}", 2, 1, "brace"),
@@ -196,3 +233,13 @@ def test_every_reason_reads_in_both_languages_with_values_and_without(
             assert "{" not in english + chinese
             assert english.isascii()
             assert not chinese.isascii()
+
+
+def test_every_rule_of_the_documentation_stands(fields) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "rules.md").read_text()
+    shown = re.findall(r"```toml\n(\[\[rules\]\]\n.*?)```", page, re.DOTALL)
+
+    found = [read_rules("rules.md", one.encode(), fields) for one in shown]
+
+    assert len(shown) == 3
+    assert [one.faults for one in found] == [(), (), ()]

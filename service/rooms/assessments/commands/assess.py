@@ -46,15 +46,13 @@ def _assess(judge: Judge, view: View, command: AssessAction, ctx: Context) -> Ou
     if settings is None or not settings.is_active:
         return refused(MERCHANT_SUSPENDED, "assessment.not_taken", MERCHANT_SUSPENDED.code)
     if not ctx.now - LATE_MAX <= told.occurred_at <= ctx.now + EARLY_MAX:
-        problem = OCCURRED_AT_OUT_OF_RANGE
-        detail = "Give a time from 24 hours ago to 2 minutes ahead."
-        error = FieldError("/occurred_at", problem.code, detail)
-        return refused(problem, "assessment.not_taken", problem.code, errors=(error,))
+        return _untimely()
     facts = _facts(command, ctx.call)
     known = _known(view, told, facts, ctx, settings)
     judged = judge.judge(view, facts, known, subject_id=None, ctx=ctx)
     assert judged.counted is None, "nobody's consent to small payments is asked for here"
     said = judged.assessment
+    listed = lists.by_rules(judge.strategy, said, facts, known.lists, ctx)
     challenge, hold, written, entries = opened(ctx, judged.id, said)
     body = Made(
         at=ctx.now,
@@ -94,12 +92,19 @@ def _assess(judge: Judge, view: View, command: AssessAction, ctx: Context) -> Ou
             hold=challenges.held(hold) if hold else None,
         ),
         # The first entry is the judgement's: its receipt goes out with the answer.
-        entries=(judged.entry, entry, *entries),
+        entries=(judged.entry, entry, *entries, *listed.entries),
         # The assessment's row comes first: the action's refers to it.
-        changes=(*judged.changes, inserted, *written),
+        changes=(*judged.changes, inserted, *written, *listed.changes),
         events=(event,),
         messages=(message(action),),
     )
+
+
+def _untimely() -> Outcome:
+    problem = OCCURRED_AT_OUT_OF_RANGE
+    detail = "Give a time from 24 hours ago to 2 minutes ahead."
+    error = FieldError("/occurred_at", problem.code, detail)
+    return refused(problem, "assessment.not_taken", problem.code, errors=(error,))
 
 
 def _facts(command: AssessAction, call: Call) -> Facts:
@@ -146,7 +151,8 @@ def _links(told: ActionFacts) -> list[payers.LinkTo]:
 
 def _assess_keys(judge: Judge, command: AssessAction, call: Call) -> Sequence[str]:
     # The payer is one of them, so that a change and what follows it never share a batch.
-    return judge.keys(_facts(command, call), call)
+    facts = _facts(command, call)
+    return [*judge.keys(facts, call), *lists.places(judge.strategy, facts, call)]
 
 
 def _assess_reads(judge: Judge, command: AssessAction, call: Call) -> Sequence[Bound]:

@@ -1,6 +1,7 @@
 """CreatePayment: a payment is taken in and judged, and leaves with a token, challenge or hold."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -66,18 +67,19 @@ def _create_payment(
     assert settings is not None
     payment_id = ctx.new_id("pay")
     facts = facts_of(told, ctx.call)
-    judged = judge.judge(
-        view,
-        facts,
-        known_of(view, told, facts, ctx, settings),
-        subject_id=payment_id,
-        ctx=ctx,
-    )
+    known = known_of(view, told, facts, ctx, settings)
+    judged = judge.judge(view, facts, known, subject_id=payment_id, ctx=ctx)
     led = verdict(
         ctx,
         payment_id,
         judged,
         reviews_before_capture=reviews_before_capture(settings, told.kind),
+    )
+    listed = lists.by_rules(judge.strategy, judged.assessment, facts, known.lists, ctx)
+    led = replace(
+        led,
+        changes=(*led.changes, *listed.changes),
+        entries=(*led.entries, *listed.entries),
     )
     return _created(ctx, payment_id, told, judged, led, issuer=issuer)
 
@@ -281,6 +283,8 @@ def _touched(told: PaymentFacts, call: Call) -> Touched:
 def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
     told = command.facts
     keys = judge.keys(_touched(told, call), call)
+    if judge.strategy.listing_rules:
+        keys += lists.places(judge.strategy, facts_of(told, call), call)
     if told.reference is not None:
         keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
     if told.payer.payer_id is not None:

@@ -1,4 +1,4 @@
-"""What handlers of rooms above ask of lists: which entries a payment matches."""
+"""Which entries of lists a payment matches."""
 
 import datetime as dt
 from operator import itemgetter
@@ -10,8 +10,6 @@ from service.rooms.lists import store
 from service.rooms.lists.model import keys_of
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import View
-
-__all__ = ["hits", "hits_read"]
 
 
 def hits_read(call: Call, facts: Facts) -> Bound:
