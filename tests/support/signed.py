@@ -1,8 +1,10 @@
 """A store with a log of some hundred entries under several checkpoints, by real writer and worker,
 and what somebody with the database's password could do to it."""
 
+import datetime as dt
 import io
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -12,20 +14,23 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from keys.translog import leaf_hash
 from service.cli import verify_log
 from service.cli.writers import WriterThread, ask, house_call
+from service.db.places import Database
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.merchants.contract import CreateMerchant, Merchant, SuspendMerchant
-from service.settings import Settings
+from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Call, Submit
 from service.unit_of_work.entries import encode
 from service.unit_of_work.partitions import RecordDropped
 from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker
+from tests.support.postgres import Cluster
 from tests.support.terminal import Terminal
 
 STORE: Final = "payguard.sqlite"
@@ -84,8 +89,12 @@ class SignedLog:
         payguard: The command line over it.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.payguard = Terminal(home)
+    def __init__(
+        self, home: Path, cluster: Cluster | None = None, database: Database | None = None
+    ) -> None:
+        self._cluster = cluster
+        self._database = database
+        self.payguard = Terminal(home, database)
         self.outside = home.with_name(f"{home.name}-checkpoints")
 
     def copied(self, folder: Path) -> "SignedLog":
@@ -93,14 +102,63 @@ class SignedLog:
         home = folder / "home"
         shutil.copytree(self.payguard.home, home)
         shutil.copytree(self.outside, folder / "home-checkpoints")
-        return SignedLog(home)
+        if self._cluster is None or self._database is None:
+            return SignedLog(home)
+        self._leave()
+        return SignedLog(home, self._cluster, self._cluster.copy(self._name))
+
+    def set_back(self, older: "SignedLog") -> None:
+        """Put an older database in the place of this one; what is outside stays."""
+        if self._database is None:
+            for file in self.payguard.home.glob(f"{STORE}*"):
+                file.unlink()
+            for file in older.payguard.home.glob(f"{STORE}*"):
+                shutil.copy(file, self.payguard.home / file.name)
+            return
+        self._database = older._database
+        self.payguard = Terminal(self.payguard.home, older._database)
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of processes over it."""
+        return read_settings(self.payguard.environment)
 
     def sql(self, text: str, *values: Any) -> list[Any]:
-        """Do what a person with the database's file could do."""
-        with closing(sqlite3.connect(self.payguard.home / STORE)) as connection:
-            rows = connection.execute(text, values).fetchall()
-            connection.commit()
-        return rows
+        """Do what a person with the database's file or its owner's password could do.
+
+        Args:
+            text: As SQLite has it; PostgreSQL gets its own words in the place of a few.
+            values: For each `?`.
+        """
+        if self._database is None:
+            with closing(sqlite3.connect(self.payguard.home / STORE)) as connection:
+                rows = connection.execute(text, values).fetchall()
+                connection.commit()
+            return rows
+        text = re.sub(r"zeroblob\((length\(\w+\)|\d+)\)", r"decode(repeat('00', \1), 'hex')", text)
+        text = re.sub(r"\bat \+ 1\b", "at + interval '1 microsecond'", text)
+        assert self._cluster is not None
+        with self._cluster.connect(self._name) as connection:
+            done = connection.execute(text.replace("?", "%s").encode(), values)
+            return done.fetchall() if done.description else []
+
+    def instants(self, *seconds: int) -> list[object]:
+        """Return instants as the store keeps them, from seconds since 1970."""
+        if self._database is None:
+            return [second * 1_000_000 for second in seconds]
+        return [dt.datetime.fromtimestamp(second, dt.UTC) for second in seconds]
+
+    @property
+    def _name(self) -> str:
+        assert self._database is not None
+        return str(sa.make_url(self._database.owner).database)
+
+    def _leave(self) -> None:
+        """End what commands of this process left open, so that the database can be copied."""
+        assert self._cluster is not None
+        gone = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        with self._cluster.connect() as connection:
+            connection.execute(gone, [self._name])
 
     @property
     def sizes(self) -> list[int]:

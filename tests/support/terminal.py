@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 from click.testing import CliRunner, Result
 
 from service.cli import main
+from service.db.places import Database
 
 PAYGUARD: Final = Path(sys.executable).with_name("payguard")
 # A demo lives through six weeks and trains first; on a busy machine that takes minutes.
@@ -23,10 +24,17 @@ STOP_S: Final = 60.0
 
 
 class Terminal:
-    """Runs commands in this process over one data folder."""
+    """Runs commands in this process over one data folder, and a database if it is told one."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, database: Database | None = None) -> None:
         self.home = home
+        self.environment: dict[str, str] = {"PAYGUARD_DATA_DIR": str(home)}
+        if database is not None:
+            self.environment |= {
+                "PAYGUARD_DATABASE_URL": database.writer,
+                "PAYGUARD_READER_URL": database.reader,
+                "PAYGUARD_OWNER_URL": database.owner,
+            }
 
     def __call__(self, *arguments: object, **environment: str) -> Result:
         """Run a command; its exit status and what it printed are in the result."""
@@ -34,7 +42,7 @@ class Terminal:
             # What commands before it opened in this process, and the collector has yet to find,
             # would count as somebody who has the store open.
             gc.collect()
-        variables = {"PAYGUARD_DATA_DIR": str(self.home), **environment}
+        variables = {**self.environment, **environment}
         result = CliRunner(env=variables).invoke(main, [str(one) for one in arguments])
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -2,7 +2,6 @@
 verifier on the export; a log that nobody touched verifies."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +13,9 @@ from service.cli.audit_verify import LogCheck
 from service.db.stores import open_spanning_reader
 from service.rooms.audit import queries
 from service.rooms.audit.contract import LOG
-from service.settings import read_settings
 from service.worker.outside import CheckpointFolder
-from tests.support.signed import STORE, SignedLog, record_dropped, write_log
+from tests.support.postgres import Cluster
+from tests.support.signed import SignedLog, record_dropped, write_log
 
 # In every body, one by one.
 MEMBERS: Final = (
@@ -41,6 +40,29 @@ COLUMNS: Final = {
 }
 # The first entry, one in the middle, the last that is signed.
 PLACES: Final = ("first", "middle", "last")
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.longest)],
+)
+def signed(request: pytest.FixtureRequest, tmp_path: Path) -> SignedLog:
+    """Return a log to change, on each store; PostgreSQL's turn is in the full profile."""
+    if request.param == "sqlite":
+        once: SignedLog = request.getfixturevalue("signed_once")
+    else:
+        once = request.getfixturevalue("signed_on_postgres")
+    return once.copied(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def signed_on_postgres(
+    tmp_path_factory: pytest.TempPathFactory, quick_cluster: Cluster
+) -> SignedLog:
+    database = quick_cluster.database(migrated=True)
+    made = SignedLog(tmp_path_factory.mktemp("signed") / "home", quick_cluster, database)
+    made.payguard.home.mkdir(mode=0o700)
+    write_log(made.settings, rounds=4, merchants=40)
+    return made
 
 
 def place_of(signed: SignedLog, place: str) -> int:
@@ -195,14 +217,9 @@ def test_a_database_that_was_set_back_is_found(signed: SignedLog, tmp_path: Path
     older = signed.copied(tmp_path / "older")
     size = older.sizes[-1]
     # The log goes on, and then the whole database is set back.
-    write_log(
-        read_settings({"PAYGUARD_DATA_DIR": str(signed.payguard.home)}), rounds=1, merchants=5
-    )
+    write_log(signed.settings, rounds=1, merchants=5)
     assert signed.verify()["verified"]
-    for file in signed.payguard.home.glob(f"{STORE}*"):
-        file.unlink()
-    for file in older.payguard.home.glob(f"{STORE}*"):
-        shutil.copy(file, signed.payguard.home / file.name)
+    signed.set_back(older)
 
     assert found(signed.verify()) == ("rolled_back", size)
     assert signed.stranger()["fault"] == "rolled_back"
@@ -291,13 +308,16 @@ def test_a_key_of_the_auditors_own_counts_alone(signed: SignedLog) -> None:
 def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
     """Do what retention does to the oldest entries; the writer tells of it, or nobody does."""
     signed.sql("DELETE FROM entries WHERE position < ?", upper)
+    # PostgreSQL has the partition, as migrations made it; SQLite is told of one.
+    signed.sql("DELETE FROM partitions WHERE log = 'entries' AND lower = 0")
     signed.sql(
         "INSERT INTO partitions (name, log, lower, upper, made_at, detached_at, dropped_at)"
-        " VALUES ('entries_0', 'entries', 0, ?, 0, 1, 1)",
+        " VALUES ('entries_0', 'entries', 0, ?, ?, ?, ?)",
         upper,
+        *signed.instants(0, 1, 1),
     )
     if is_told:
-        record_dropped(read_settings({"PAYGUARD_DATA_DIR": str(signed.payguard.home)}))
+        record_dropped(signed.settings)
 
 
 @pytest.mark.parametrize("upper", [1, 100, 256, 300])
@@ -312,7 +332,7 @@ def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
 
 
 def test_what_is_signed_while_it_is_looked_at_is_no_roll_back(signed: SignedLog) -> None:
-    settings = read_settings({"PAYGUARD_DATA_DIR": str(signed.payguard.home)})
+    settings = signed.settings
 
     class Busy(CheckpointFolder):
         """The worker signs more entries right before it is read."""
@@ -340,7 +360,7 @@ def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: Sig
 def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
     retire(signed, 100)
     signed.sql("DELETE FROM entries WHERE position < 200")
-    signed.sql("UPDATE partitions SET upper = 200")
+    signed.sql("UPDATE partitions SET upper = 200 WHERE log = 'entries' AND lower = 0")
 
     assert found(signed.verify()) == ("dropped", 0)
 
@@ -366,8 +386,10 @@ def test_hashes_of_what_retention_took_are_changed(signed: SignedLog) -> None:
 @pytest.mark.parametrize("column", ["body", "leaf"])
 @pytest.mark.parametrize("value", ["'text'", "CAST(x'ff00' AS TEXT)"])
 def test_what_is_not_even_bytes_is_found_and_placed(
-    signed: SignedLog, column: str, value: str
+    signed_once: SignedLog, tmp_path: Path, column: str, value: str
 ) -> None:
+    # PostgreSQL takes nothing but bytes there.
+    signed = signed_once.copied(tmp_path)
     signed.sql(f"UPDATE entries SET {column} = {value} WHERE position = 150")  # noqa: S608  names of ours
 
     assert found(signed.verify()) == ("changed", 150)
@@ -376,8 +398,7 @@ def test_what_is_not_even_bytes_is_found_and_placed(
 def test_a_gap_in_a_merchants_numbers_is_found_though_it_is_signed(signed: SignedLog) -> None:
     position = signed.sizes[-1] + 1
     signed.sql("UPDATE entry_numbers SET number = number + 5 WHERE tenant_id = 'house'")
-    home = str(signed.payguard.home)
-    write_log(read_settings({"PAYGUARD_DATA_DIR": home}), rounds=1, merchants=1)
+    write_log(signed.settings, rounds=1, merchants=1)
     house = [
         at
         for (at,) in signed.sql(
