@@ -32,7 +32,7 @@ from tests.support.servers import Service
 
 FILES = 600
 # Of the child that looks, and of what is looked at before it is asked.
-WHYS = {"model_refused", "model_unsigned", "model_unreadable"}
+WHYS = {"model_refused", "model_unsigned", "model_unreadable", "wrong_features"}
 ID = re.compile("sha256:([0-9a-f]{64})")
 
 

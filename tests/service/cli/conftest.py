@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from service.settings import read_settings
+from tests.support.postgres import Cluster
 from tests.support.signed import SignedLog, write_log
 from tests.support.terminal import Terminal, Told
 
@@ -68,3 +69,26 @@ def signed_once(migrated_once: Path, tmp_path_factory: pytest.TempPathFactory) -
 def signed(signed_once: SignedLog, tmp_path: Path) -> SignedLog:
     """A copy of it, to change."""
     return signed_once.copied(tmp_path)
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.longest)],
+)
+def signed_on_each(request: pytest.FixtureRequest, tmp_path: Path) -> SignedLog:
+    """Return a log to change, on each store; PostgreSQL's turn is in the full profile."""
+    if request.param == "sqlite":
+        once: SignedLog = request.getfixturevalue("signed_once")
+    else:
+        once = request.getfixturevalue("signed_on_postgres")
+    return once.copied(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def signed_on_postgres(
+    tmp_path_factory: pytest.TempPathFactory, quick_cluster: Cluster
+) -> SignedLog:
+    database = quick_cluster.database(migrated=True)
+    made = SignedLog(tmp_path_factory.mktemp("signed") / "home", quick_cluster, database)
+    made.payguard.home.mkdir(mode=0o700)
+    write_log(made.settings, rounds=4, merchants=40)
+    return made

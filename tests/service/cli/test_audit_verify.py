@@ -14,8 +14,7 @@ from service.db.stores import open_spanning_reader
 from service.rooms.audit import queries
 from service.rooms.audit.contract import LOG
 from service.worker.outside import CheckpointFolder
-from tests.support.postgres import Cluster
-from tests.support.signed import SignedLog, record_dropped, write_log
+from tests.support.signed import SignedLog, write_log
 
 # In every body, one by one.
 MEMBERS: Final = (
@@ -42,27 +41,10 @@ COLUMNS: Final = {
 PLACES: Final = ("first", "middle", "last")
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.longest)],
-)
-def signed(request: pytest.FixtureRequest, tmp_path: Path) -> SignedLog:
-    """Return a log to change, on each store; PostgreSQL's turn is in the full profile."""
-    if request.param == "sqlite":
-        once: SignedLog = request.getfixturevalue("signed_once")
-    else:
-        once = request.getfixturevalue("signed_on_postgres")
-    return once.copied(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def signed_on_postgres(
-    tmp_path_factory: pytest.TempPathFactory, quick_cluster: Cluster
-) -> SignedLog:
-    database = quick_cluster.database(migrated=True)
-    made = SignedLog(tmp_path_factory.mktemp("signed") / "home", quick_cluster, database)
-    made.payguard.home.mkdir(mode=0o700)
-    write_log(made.settings, rounds=4, merchants=40)
-    return made
+@pytest.fixture
+def signed(signed_on_each: SignedLog) -> SignedLog:
+    """Return a log to change."""
+    return signed_on_each
 
 
 def place_of(signed: SignedLog, place: str) -> int:
@@ -305,32 +287,6 @@ def test_a_key_of_the_auditors_own_counts_alone(signed: SignedLog) -> None:
     assert "verified:" not in result.stdout
 
 
-def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
-    """Do what retention does to the oldest entries; the writer tells of it, or nobody does."""
-    signed.sql("DELETE FROM entries WHERE position < ?", upper)
-    # PostgreSQL has the partition, as migrations made it; SQLite is told of one.
-    signed.sql("DELETE FROM partitions WHERE log = 'entries' AND lower = 0")
-    signed.sql(
-        "INSERT INTO partitions (name, log, lower, upper, made_at, detached_at, dropped_at)"
-        " VALUES ('entries_0', 'entries', 0, ?, ?, ?, ?)",
-        upper,
-        *signed.instants(0, 1, 1),
-    )
-    if is_told:
-        record_dropped(signed.settings)
-
-
-@pytest.mark.parametrize("upper", [1, 100, 256, 300])
-def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
-    retire(signed, upper)
-
-    mine, theirs = signed.verify(), signed.stranger()
-
-    assert (mine["verified"], mine["checkpoints"], mine["first"]) == (True, 10, upper)
-    assert mine["entries"] == signed.sizes[-1] + 1 - upper
-    assert (theirs["verified"], theirs["root"]) == (True, mine["root"])
-
-
 def test_what_is_signed_while_it_is_looked_at_is_no_roll_back(signed: SignedLog) -> None:
     settings = signed.settings
 
@@ -349,38 +305,6 @@ def test_what_is_signed_while_it_is_looked_at_is_no_roll_back(signed: SignedLog)
     said = LogCheck(reader, outside, verifiers, progress=lambda _done, _all: None).run()
 
     assert said.verified, said
-
-
-def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: SignedLog) -> None:
-    retire(signed, 200, is_told=False)
-
-    assert found(signed.verify()) == ("dropped", 0)
-
-
-def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
-    retire(signed, 100)
-    signed.sql("DELETE FROM entries WHERE position < 200")
-    signed.sql("UPDATE partitions SET upper = 200 WHERE log = 'entries' AND lower = 0")
-
-    assert found(signed.verify()) == ("dropped", 0)
-
-
-def test_what_retention_left_is_changed(signed: SignedLog) -> None:
-    retire(signed, 100)
-    signed.change_body(150, lambda body: body.update(outcome="x"), with_leaf=False)
-
-    assert found(signed.verify()) == ("changed", 150)
-    assert found(signed.stranger()) == ("changed", 150)
-
-
-def test_hashes_of_what_retention_took_are_changed(signed: SignedLog) -> None:
-    retire(signed, 100)
-    [(hashes,)] = signed.sql("SELECT hashes FROM log_tiles WHERE level = 0 AND tile = 0")
-    tile = bytes(32) + hashes[32:]
-    signed.sql("UPDATE log_tiles SET hashes = ? WHERE level = 0 AND tile = 0", tile)
-
-    assert found(signed.verify())[0] == "changed"
-    assert found(signed.stranger())[0] == "changed"
 
 
 @pytest.mark.parametrize("column", ["body", "leaf"])

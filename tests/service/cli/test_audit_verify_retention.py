@@ -1,0 +1,76 @@
+"""What retention took is told by an entry and verifies; anything else that is gone is found."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.signed import SignedLog, record_dropped
+
+
+@pytest.fixture
+def signed(signed_on_each: SignedLog) -> SignedLog:
+    """Return a log to change."""
+    return signed_on_each
+
+
+def found(verdict: dict[str, Any]) -> tuple[str, int]:
+    assert not verdict["verified"], verdict
+    return verdict["fault"], verdict["position"]
+
+
+def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
+    """Do what retention does to the oldest entries; the writer tells of it, or nobody does."""
+    signed.sql("DELETE FROM entries WHERE position < ?", upper)
+    # PostgreSQL has the partition, as migrations made it; SQLite is told of one.
+    signed.sql("DELETE FROM partitions WHERE log = 'entries' AND lower = 0")
+    signed.sql(
+        "INSERT INTO partitions (name, log, lower, upper, made_at, detached_at, dropped_at)"
+        " VALUES ('entries_0', 'entries', 0, ?, ?, ?, ?)",
+        upper,
+        *signed.instants(0, 1, 1),
+    )
+    if is_told:
+        record_dropped(signed.settings)
+
+
+@pytest.mark.parametrize("upper", [1, 100, 256, 300])
+def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
+    retire(signed, upper)
+
+    mine, theirs = signed.verify(), signed.stranger()
+
+    assert (mine["verified"], mine["checkpoints"], mine["first"]) == (True, 10, upper)
+    assert mine["entries"] == signed.sizes[-1] + 1 - upper
+    assert (theirs["verified"], theirs["root"]) == (True, mine["root"])
+
+
+def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: SignedLog) -> None:
+    retire(signed, 200, is_told=False)
+
+    assert found(signed.verify()) == ("dropped", 0)
+
+
+def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
+    retire(signed, 100)
+    signed.sql("DELETE FROM entries WHERE position < 200")
+    signed.sql("UPDATE partitions SET upper = 200 WHERE log = 'entries' AND lower = 0")
+
+    assert found(signed.verify()) == ("dropped", 0)
+
+
+def test_what_retention_left_is_changed(signed: SignedLog) -> None:
+    retire(signed, 100)
+    signed.change_body(150, lambda body: body.update(outcome="x"), with_leaf=False)
+
+    assert found(signed.verify()) == ("changed", 150)
+    assert found(signed.stranger()) == ("changed", 150)
+
+
+def test_hashes_of_what_retention_took_are_changed(signed: SignedLog) -> None:
+    retire(signed, 100)
+    [(hashes,)] = signed.sql("SELECT hashes FROM log_tiles WHERE level = 0 AND tile = 0")
+    tile = bytes(32) + hashes[32:]
+    signed.sql("UPDATE log_tiles SET hashes = ? WHERE level = 0 AND tile = 0", tile)
+
+    assert found(signed.verify())[0] == "changed"
+    assert found(signed.stranger())[0] == "changed"
