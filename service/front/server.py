@@ -26,6 +26,9 @@ REST_S: Final = 0.5
 # What a connection that sent nothing yet may still take to begin when we stop: it was taken from
 # the socket's queue, and its bytes may be on their way.
 LAST_BYTES_S: Final = 1.0
+# How long a kept connection has had to rest before it is closed when we stop. A client that sends
+# one request after the other may have the next on its way; its answer says that it is the last.
+RESTED_S: Final = 0.5
 # What carries no client's wish and must be answered above all when there is much to do.
 PROBES: Final = frozenset({"/livez", "/readyz"})
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -209,11 +212,20 @@ class Server:
         end = self.loop.time() + within_s
         fresh_until = min(self.loop.time() + LAST_BYTES_S, end)
         while self._connections and self.loop.time() < end:
-            is_late = self.loop.time() >= fresh_until
+            now = self.loop.time()
             for connection in list(self._connections):
-                if connection.state is State.IDLE and (connection.requests > 0 or is_late):
+                if connection.state is State.IDLE and (
+                    now >= fresh_until
+                    or (
+                        connection.requests > 0
+                        and now >= self._began_to_rest(connection) + RESTED_S
+                    )
+                ):
                     connection.expire()
             await asyncio.sleep(SWEEP_S / 10)
+
+    def _began_to_rest(self, connection: Connection) -> float:
+        return (connection.until or 0.0) - self.bounds.idle_s
 
     def drop(self) -> None:
         """Close everything at once."""

@@ -2,10 +2,12 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
+from service.front.server import RESTED_S
 from tests.service.front.conftest import Running, rest
 from tests.support.writer import until
 
@@ -147,3 +149,23 @@ def test_connections_that_come_and_go_leave_nothing_behind(running: Running) -> 
     until(lambda: running.count() == 0)
     assert not running.server._resting
     assert running.server._admission._under_way == 0
+
+
+def test_a_stop_answers_the_next_request_of_a_client_that_has_just_been_answered(
+    running: Running,
+) -> None:
+    with running.connect() as resting:
+        resting.sendall(KEPT)
+        assert resting.recv(65_536)
+        time.sleep(RESTED_S)
+        with running.connect() as one:
+            one.sendall(KEPT)
+            assert one.recv(65_536)
+            running.stop()
+            # What rests is closed at once; the other's next request may be on its way.
+            assert resting.recv(1) == b""
+            one.sendall(KEPT)
+            answer = rest(one)
+
+    assert b"200" in answer.splitlines()[0]
+    assert b"connection: close" in answer.lower()
