@@ -113,7 +113,7 @@ class Word(str):
         {"set"},
         Word("word"),
         {Word("word"): 1},
-        [object()],
+        [...],
     ],
     ids=repr,
 )

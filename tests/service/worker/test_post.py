@@ -56,7 +56,7 @@ def test_what_was_signed_is_sent_as_it_is(sender: Sender) -> None:
         (stubs.answers(b"HTTP/1.1 103 Early\r\n\r\n" * 9 + stubs.OK), "reset", None),
         (stubs.hangs_in_the_body, "ok", 200),
     ],
-    ids=str,
+    ids=[f"way_{number}" for number in range(1, 20)],
 )
 def test_each_way_to_answer_has_its_cause(
     sender: Sender, act: Act, cause: Cause, status: int | None
@@ -241,7 +241,6 @@ def test_a_certificate_of_an_unknown_authority_is_not(
         (stubs.ends_at_once, {"tls"}),
         (stubs.resets_at_once, {"tls", "connect"}),
     ],
-    ids=str,
 )
 def test_a_handshake_that_does_not_end_well(
     sender: Sender, authority: Authority, act: Act, causes: set[Cause]
