@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator
 
 from bench import stores
-from bench.processes import memory_mib
+from bench.processes import cores_left, memory_mib
 from bench.sides import Side
 from bench.tables import at, rewrite, table, versions, writing
 
@@ -25,6 +25,7 @@ NORMAL = 2.0
 EDGE_S = 1
 HEAD = (
     *("store", "peak a second", "asked a second", "goodput a second", "of the peak"),
+    *("cores left at the peak, over it", "of the peak, a core"),
     *("answers", "p50 / p99 ms", "503: p50 / p99 ms", "normal again after", "MiB before, most"),
 )
 
@@ -50,7 +51,8 @@ def measured(given: argparse.Namespace, side: Side) -> tuple[str, ...]:
     stores.burst(side)
     calm = {"seconds": given.calm_seconds, "connections": 64}
     peaks = [side.load(seconds=given.calm_seconds / 2, connections=64) for _ in range(2)]
-    peak = max(len(one["latencies_ms"]) / one["wall"] for one in peaks)
+    best = max(peaks, key=lambda one: len(one["latencies_ms"]) / one["wall"])
+    peak = len(best["latencies_ms"]) / best["wall"]
     before = side.load(rate=peak * PART_OF_PEAK, **calm)
     normal = statistics.median(one for one in before["p99_by_second"] if one is not None)
     with watched(side) as memory:
@@ -64,6 +66,8 @@ def measured(given: argparse.Namespace, side: Side) -> tuple[str, ...]:
         f"{peak * TIMES:.0f} (p99 {over['lag_p99_ms']:.0f} ms late)",
         f"{good:.0f}",
         f"{good / peak:.0%}",
+        f"{cores_left(best):.2f}, {cores_left(over):.2f}",
+        f"{good / cores_left(over) / (peak / cores_left(best)):.0%}",
         ", ".join(f"{status}: {count}" for status, count in sorted(over["statuses"].items())),
         f"{at(taken, 0.5):.0f} / {at(taken, 0.99):.0f}",
         f"{at(refused, 0.5):.0f} / {at(refused, 0.99):.0f}",

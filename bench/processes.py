@@ -2,8 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
 # Places in /proc/PID/stat after the command: utime, stime, and those of children that ended.
@@ -32,6 +33,15 @@ def cpu_s(roots: Iterable[int]) -> float:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             total += sum(int(fields[place]) for place in TIMES)
     return total / TICKS
+
+
+def cores_left(result: Mapping[str, Any]) -> float:
+    """Return how many cores a generator on the same machine left, on average over its load.
+
+    Args:
+        result: What bench.load printed.
+    """
+    return float(len(os.sched_getaffinity(0))) - result["own_cpu_s"] / result["wall"]
 
 
 def memory_mib(roots: Iterable[int]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.processes import cores_left
 from service.db.places import Database
 from tests.support.books import Books
 from tests.support.servers import ROOT, Service, Shop
@@ -18,8 +19,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.long]
 Sized = Callable[..., int]
 # More than both front ends let in at once, so that some are turned away.
 CONNECTIONS = 1_500
-# In per cent. Full asks for what was promised; beside other work the generator's share of two
-# cores is counted against us.
+# In per cent, a core that the generator left: it takes more of the machine's at three times the
+# load, and elsewhere it would stand on another one. Full asks for what was promised.
 GOODPUT_LEAST = {"quick": 30, "ci": 30, "full": 80}
 NORMAL_S = 5
 GROWTH_BYTES_MAX = 192 << 20
@@ -65,7 +66,8 @@ def test_three_times_the_load_is_met_and_passes(
     with Service(tmp_path / "data", database=own_database) as service:
         shop = service.shop()
         load(service, shop, "warm", seconds=2, connections=16)
-        peak = good_per_s(load(service, shop, "peak", seconds=5, connections=64))
+        calm = load(service, shop, "peak", seconds=5, connections=64)
+        peak = good_per_s(calm)
         before = memory_bytes(service)
         flood = load(
             service, shop, "flood", seconds=seconds, rate=3 * peak, connections=CONNECTIONS
@@ -76,7 +78,10 @@ def test_three_times_the_load_is_met_and_passes(
         books = Books(service.settings.database)
 
     # The first second fills the queues.
-    assert good_per_s(flood, first_s=1) >= least * peak, flood["statuses"]
+    fair = peak * cores_left(flood) / cores_left(calm)
+    good = good_per_s(flood, first_s=1)
+    print(f"{good:.0f} a second, {good / peak:.0%} of the peak, {good / fair:.0%} of it a core")
+    assert good >= least * fair, flood["statuses"]
     assert set(flood["statuses"]) <= {"201", "429", "503", "none"}
     # Back to normal: every payment of the last seconds is answered, at the rate it was sent.
     assert set(after["statuses"]) == {"201"}, after["statuses"]
