@@ -69,7 +69,7 @@ def assess_action(
     verdict = _forced(setting, asked)
     if verdict is None:
         verdict = _degraded_action(setting, asked) if degraded else _settled(setting, asked)
-        verdict = raise_to(setting, asked, verdict, raised_by(ruled.hits))
+        verdict = raise_to(_signed_in(setting, strategy), asked, verdict, raised_by(ruled.hits))
     block = standing_block(circumstances.lists)
     if block is not None:
         listed = Reason("on_block_list", {"listed": block.entity})
@@ -121,6 +121,16 @@ def ask_action(setting: Setting, events: EventPolicy) -> Ask:
         reasons = (Reason("signed_in", {"level": signed_in}), *reasons)
         return Ask(level=0, reasons=reasons)
     return Ask(level=level, reasons=reasons)
+
+
+def _signed_in(setting: Setting, strategy: Strategy) -> Setting:
+    """Return a login as proved by its sign-in, so that no rule asks for what was given."""
+    facts = setting.facts
+    if facts.kind != "login":
+        return setting
+    level = strategy.events.sign_in.get(facts.sign_in or "none", 0)
+    known = msgspec.structs.replace(setting.circumstances, level_proved=level)
+    return msgspec.structs.replace(setting, circumstances=known)
 
 
 def is_recently_changed(facts: Facts, known: Circumstances, events: EventPolicy) -> bool:

@@ -162,11 +162,15 @@ def _ruled(strategy: Strategy, values: Mapping[str, Ints], facts: Told) -> list[
     columns = {name: number_column(value, missing=MISSING) for name, value in values.items()}
     found = []
     for rule in strategy.runner.ready:
+        is_there = facts.is_at(rule.rule.stages)
+        if not np.any(is_there):
+            found.append(np.full(len(is_there), NOT_LOOKED, np.int64))
+            continue
         for name in fields_of(rule.node):
             if name not in columns:
                 columns[name] = facts.column(name)
         said = evaluate(rule.node, columns).astype(np.int64)
-        found.append(np.where(facts.is_at(rule.rule.stages), said, NOT_LOOKED))
+        found.append(np.where(is_there, said, NOT_LOOKED))
     return found
 
 

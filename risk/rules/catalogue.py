@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import get_args
 
+import msgspec
+
 from risk.facts import Stage
 from risk.feature import EVERY_STAGE
 from risk.rules.fields import Fields
@@ -19,7 +21,7 @@ def starter_markdown(rules: Iterable[Rule]) -> str:
         "officers, never for payers.",
     ]
     for rule in rules:
-        level = f", level {rule.level}" if rule.level else ""
+        level = f", level {rule.level}" if rule.level else _what(rule)
         lines += [
             "",
             f"## `{rule.code}`",
@@ -35,6 +37,12 @@ def starter_markdown(rules: Iterable[Rule]) -> str:
             f"{rule.meaning.zh}“{rule.reason.zh}”",
         ]
     return "\n".join([*lines, ""])
+
+
+def _what(rule: Rule) -> str:
+    if isinstance(rule.list, msgspec.UnsetType):
+        return ""
+    return f", {rule.list.entity} on {rule.list.kind} for {rule.list.hours} h"
 
 
 def fields_markdown(fields: Fields) -> str:

@@ -46,6 +46,7 @@ _NO_HISTORY: Final = Missing("no_history")
 _PLACE: Final = re.compile(r" \(at line ([0-9]+), column ([0-9]+)\)$")
 _BEGIN: Final = re.compile(r"^[ \t]*\[\[ *rules *\]\]", re.MULTILINE)
 _NUMBER: Final = re.compile(r"\$\.rules\[([0-9]+)\]")
+_PRINTED: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 _ADDED: Final = re.compile(r"\+[1-9][0-9]{0,3}", re.ASCII)
 
 
@@ -218,6 +219,10 @@ def _listing(written: RuleWritten) -> Listing | None:
     adds = written.effect == "list:add"
     if adds != (written.list is not None):
         raise ValueError("list:add and a table `list` with kind, entity and hours come together")
+    if adds and not _PRINTED.fullmatch(" ".join(written.meaning.en.split())):
+        raise ValueError(
+            "list:add tells its meaning as the reason of an entry: print it in letters"
+        )
     if adds and not LISTED_AT.issuperset(written.stages):
         stages = ", ".join(sorted(LISTED_AT))
         raise ValueError(f"list:add stands at the stages {stages}")

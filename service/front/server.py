@@ -214,13 +214,9 @@ class Server:
         while self._connections and self.loop.time() < end:
             now = self.loop.time()
             for connection in list(self._connections):
-                if connection.state is State.IDLE and (
-                    now >= fresh_until
-                    or (
-                        connection.requests > 0
-                        and now >= self._began_to_rest(connection) + RESTED_S
-                    )
-                ):
+                rested_at = self._began_to_rest(connection) + RESTED_S
+                ends_at = rested_at if connection.requests > 0 else fresh_until
+                if connection.state is State.IDLE and now >= ends_at:
                     connection.expire()
             await asyncio.sleep(SWEEP_S / 10)
 

@@ -283,6 +283,21 @@ def test_rules_raise_what_an_action_is_asked_for(
         assert (said.level, "three_ds" in said.any_of) == (3, False)
 
 
+@pytest.mark.parametrize(
+    ("kind", "level", "outcome"),
+    [("login", 2, "approve"), ("login", 3, "challenge"), ("new_payee", 2, "challenge")],
+)
+def test_no_rule_asks_a_login_for_what_its_sign_in_proved(
+    payment, known, strategy, features, kind, level, outcome
+) -> None:
+    strategy = ruled(strategy, ("device_is_known", "challenge", level))
+    facts = payment(**ACTION | {"kind": kind, "sign_in": "passkey"})
+
+    said = events.judge(facts, known(preset="CN"), features(), strategy)
+
+    assert said.outcome == outcome
+
+
 def test_rules_of_payments_say_nothing_of_an_action(judged) -> None:
     said = judged(device_is_known=False, remote_access=True, call_active=True)
 

@@ -35,13 +35,9 @@ def _entry_read(command: RemoveListEntry, call: Call) -> Bound:
     return store.ENTRY(**_owner(call), entry_id=command.entry_id)
 
 
-def place_of(kind: str, entity: str, value: str, call: Call) -> str:
-    """Return the key of a value's place on a list: no two commands of a batch fill it."""
-    return f"list:{call.tenant_id}:{call.merchant_id}:{call.mode}:{kind}:{entity}:{value}"
-
-
 def _adding(command: AddListEntry, call: Call) -> Sequence[str]:
-    return (place_of(command.kind, command.entity, command.value, call),)
+    place = f"{command.kind}:{command.entity}:{command.value}"
+    return (f"list:{call.tenant_id}:{call.merchant_id}:{call.mode}:{place}",)
 
 
 @handles(AddListEntry, keys=_adding, reads=lambda command, call: (_value_read(command, call),))

@@ -140,7 +140,7 @@ class ListEntry(Shape, frozen=True, kw_only=True):
         strength: How strong a block is; null on other lists.
         value: An id or country as it was given, a range of 8-digit BINs, a pseudonym.
         prefix: Length of a network; null for everything else.
-        added_by: Key or person that added it.
+        added_by: Key, person or strategy that added it.
         expires_at: From then on it matches nothing; null: it never expires.
     """
 

@@ -76,6 +76,13 @@ def test_a_rule_puts_on_a_list_what_it_names_and_raises_nothing_itself(fields) -
     )
 
 
+@pytest.mark.parametrize("meaning", ["a\\u0000b", "  ", "a\\u007f"])
+def test_what_a_rule_means_can_be_an_entry_s_reason(fields, meaning) -> None:
+    text = GOOD.replace('"raise:challenge"\nlevel = 3', LISTING).replace("Looks.", meaning)
+
+    assert any("print it in letters" in one[2] for one in said(fields, text))
+
+
 def test_nothing_is_listed_at_execution(fields) -> None:
     text = GOOD.replace('"raise:challenge"\nlevel = 3', LISTING)
     text = text.replace("payee_is_new", "call_active").replace(

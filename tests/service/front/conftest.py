@@ -85,9 +85,18 @@ class Running:
         self.loop.run_forever()
         self.server.drop()
         self.hub.stop()
-        self.loop.run_until_complete(asyncio.sleep(0.01))
+        # A greenlet that outlives its thread is collected by another, which may end the process.
+        self.released.set()
+        while self.waiting:
+            self._go_on()
+        self._go_on()
         self.loop.close()
         self.is_stopped.set()
+
+    def _go_on(self) -> None:
+        # Whoever asks it to end once more only ends this round.
+        self.loop.call_later(0.01, self.loop.stop)
+        self.loop.run_forever()
 
     def _app(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]

@@ -52,7 +52,7 @@ def _assess(judge: Judge, view: View, command: AssessAction, ctx: Context) -> Ou
     judged = judge.judge(view, facts, known, subject_id=None, ctx=ctx)
     assert judged.counted is None, "nobody's consent to small payments is asked for here"
     said = judged.assessment
-    listed = lists.by_rules(judge.strategy, said, facts, known.lists, ctx)
+    listed = lists.by_rules(judge.strategy, judged, facts, known.lists, ctx)
     challenge, hold, written, entries = opened(ctx, judged.id, said)
     body = Made(
         at=ctx.now,
@@ -151,8 +151,7 @@ def _links(told: ActionFacts) -> list[payers.LinkTo]:
 
 def _assess_keys(judge: Judge, command: AssessAction, call: Call) -> Sequence[str]:
     # The payer is one of them, so that a change and what follows it never share a batch.
-    facts = _facts(command, call)
-    return [*judge.keys(facts, call), *lists.places(judge.strategy, facts, call)]
+    return judge.keys(_facts(command, call), call)
 
 
 def _assess_reads(judge: Judge, command: AssessAction, call: Call) -> Sequence[Bound]:

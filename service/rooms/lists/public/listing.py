@@ -1,7 +1,8 @@
 """What rules put on lists: an entry for each that hit, unless one like it stands there. Pure."""
 
 import datetime as dt
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -10,9 +11,8 @@ from risk.facts import Facts
 from risk.lists import ListHit
 from risk.rules.shapes import Listed, Listing, Rule
 from risk.strategy import Strategy
-from service.rooms.lists.commands import added, place_of
+from service.rooms.lists.commands import added
 from service.rooms.lists.contract import REASON_CHARS_MAX, AddListEntry
-from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import Context
 from service.unit_of_work.outcome import Change, Entry
 
@@ -24,6 +24,20 @@ _ATTRIBUTES: Final[dict[Listed, str]] = {
     "email": "email_key",
     "phone": "phone_key",
 }
+
+
+class Judged(Protocol):
+    """A judgement by its id, as it is made two rooms above."""
+
+    @property
+    def id(self) -> str:
+        """`asm_...`."""
+        ...
+
+    @property
+    def assessment(self) -> Assessment:
+        """What risk said."""
+        ...
 
 
 class ByRules(NamedTuple):
@@ -38,29 +52,21 @@ class ByRules(NamedTuple):
     entries: tuple[Entry, ...] = ()
 
 
-def places(strategy: Strategy, facts: Facts, call: Call) -> list[str]:
-    """Return the keys of the places that a strategy's rules may fill for a payment or action."""
-    found = []
-    for rule in strategy.listing_rules.values():
-        listing = _listing(rule)
-        value = _value(listing, facts)
-        if value is not None:
-            found.append(place_of(listing.kind, listing.entity, value, call))
-    return found
-
-
 def by_rules(
     strategy: Strategy,
-    assessment: Assessment,
+    judged: Judged,
     facts: Facts,
     hits: tuple[ListHit, ...],
     ctx: Context,
 ) -> ByRules:
     """Return what the rules that hit put on lists.
 
+    No key is taken for the places: few payments hit, and all of a payee's would be apart. Two
+    that fill one at once meet its constraint; the second runs again and finds it filled.
+
     Args:
         strategy: That judged.
-        assessment: What it said.
+        judged: What it said.
         facts: What was judged.
         hits: The entries that it matched: what is covered already stays as it is.
         ctx: Time, ids, caller.
@@ -70,7 +76,7 @@ def by_rules(
     covered = {(one.kind, one.entity) for one in hits}
     changes: list[Change] = []
     entries: list[Entry] = []
-    for result in assessment.rules:
+    for result in judged.assessment.rules:
         rule = strategy.listing_rules.get(result.rule)
         if rule is None or result.result != "hit":
             continue
@@ -81,7 +87,8 @@ def by_rules(
         covered.add((listing.kind, listing.entity))
         _, entry, written = added(_command(rule, listing, value, ctx), ctx, by=strategy.id)
         changes += written
-        entries.append(entry)
+        fields = {**entry.fields, "assessment": judged.id}
+        entries.append(replace(entry, strategy=strategy.id, fields=fields))
     return ByRules(tuple(changes), tuple(entries))
 
 

@@ -75,12 +75,14 @@ def _create_payment(
         judged,
         reviews_before_capture=reviews_before_capture(settings, told.kind),
     )
-    listed = lists.by_rules(judge.strategy, judged.assessment, facts, known.lists, ctx)
-    led = replace(
-        led,
-        changes=(*led.changes, *listed.changes),
-        entries=(*led.entries, *listed.entries),
-    )
+    if not told.is_replayed:
+        # Entries count by the writer's clock, and what is replayed happened at another time.
+        listed = lists.by_rules(judge.strategy, judged, facts, known.lists, ctx)
+        led = replace(
+            led,
+            changes=(*led.changes, *listed.changes),
+            entries=(*led.entries, *listed.entries),
+        )
     return _created(ctx, payment_id, told, judged, led, issuer=issuer)
 
 
@@ -283,8 +285,6 @@ def _touched(told: PaymentFacts, call: Call) -> Touched:
 def _keys(judge: Judge, command: CreatePayment, call: Call) -> Sequence[str]:
     told = command.facts
     keys = judge.keys(_touched(told, call), call)
-    if judge.strategy.listing_rules:
-        keys += lists.places(judge.strategy, facts_of(told, call), call)
     if told.reference is not None:
         keys.append(f"reference:{call.tenant_id}:{call.merchant_id}:{call.mode}:{told.reference}")
     if told.payer.payer_id is not None:

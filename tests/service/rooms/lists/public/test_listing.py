@@ -56,6 +56,8 @@ def test_a_hit_puts_what_it_names_on_the_list_once_and_the_log_tells(make: Make)
     assert entries(desk) == [("watch", None, "device", "d_1", rule.code, START + DAY)]
     [entry] = noted(desk)
     assert entry["fields"]["reason"] == "Seen at once with others."
+    assert entry["strategy"] == desk.strategy.id
+    assert entry["fields"]["assessment"] == desk.payment(first.payment.id).assessment_id
     [row] = desk.house.rows(ENTRIES)
     assert (row["added_by"], row["entry_id"]) == (desk.strategy.id, entry["subject"])
 
@@ -86,6 +88,25 @@ def test_a_block_refuses_what_comes_after_it_and_not_what_hit(make: Make) -> Non
         "approved",
     ]
     assert after.payment.reason_code == "on_block_list"
+
+
+def test_a_block_stops_the_execution_of_the_payment_that_it_came_with(make: Make) -> None:
+    desk = make(listing("amount_minor > 50000", "payee", kind="block"))
+
+    hit = desk.create(amount=cny(60_000))
+    done = desk.accept(desk.execution(hit.token))
+
+    assert (done.payment.status, done.payment.reason_code) == ("declined", "on_block_list")
+
+
+def test_what_is_replayed_puts_nothing_on_a_list(make: Make) -> None:
+    desk = make(listing("amount_minor > 0", "payee"))
+    desk.call = desk.another(mode="sandbox")
+
+    desk.create(is_replayed=True, occurred_at=START - 30 * DAY)
+    assert entries(desk) == []
+    desk.create()
+    assert len(entries(desk)) == 1
 
 
 def test_an_entry_that_is_over_makes_room_for_the_next(make: Make) -> None:
