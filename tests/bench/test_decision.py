@@ -4,7 +4,7 @@ BRIEF = ("--rounds", "1", "--seconds", "0.3", "--open-seconds", "0.5")
 
 
 @pytest.mark.servers
-@pytest.mark.long
+@pytest.mark.longest
 def test_the_command_measures_every_side_and_rewrites_its_tables(written, sized):
     stores = ("SQLite", "PostgreSQL")[: sized(quick=1, ci=1, full=2)]
 
