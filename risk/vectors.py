@@ -302,13 +302,18 @@ def is_sound(found: FeatureVector, features: FeatureSet) -> bool:
     A missing value with its reason is sound; a value that is no number, negative or out of its
     place is not, and must never reach a scorer: XGBoost would score it without complaint.
     """
-    return (
-        found.feature_set == features.id
-        and found.names == features.names
-        and len(found.values) == len(found.names)
-        # Nearly all are plain integers, which need no second look.
-        and all((type(one) is int and one >= 0) or _is_sound(one) for one in found.values)
-    )
+    if found.feature_set != features.id or found.names != features.names:
+        return False
+    if len(found.values) != len(found.names):
+        return False
+    for one in found.values:
+        # Nearly all are plain integers or missing, which need no second look.
+        if one.__class__ is int:
+            if one < 0:
+                return False
+        elif one.__class__ is not Missing and not _is_sound(one):
+            return False
+    return True
 
 
 def _is_sound(value: float | Missing) -> bool:
