@@ -18,6 +18,7 @@ from risk.rules.runner import Ready, make_ready
 from risk.rules.shapes import (
     LEVEL_USUAL,
     POINTS_MAX,
+    RULES_MAX,
     Listing,
     Raise,
     Result,
@@ -32,7 +33,6 @@ from risk.vectors import Missing, MissingReason
 FILE_BYTES_MAX: Final = 65_536
 LINES_MAX: Final = 4_000
 LINE_CHARS_MAX: Final = 1_000
-RULES_MAX: Final = 50
 # tomllib walks keys of many parts, and values inside values, in steps that grow with their depth.
 NESTED_MAX: Final = 8
 DOTS_MAX: Final = 24

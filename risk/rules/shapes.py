@@ -16,6 +16,8 @@ Raise = Literal["challenge", "review", "hold", "decline"]
 LEVEL_USUAL: Level = 2
 # A score has no more.
 POINTS_MAX = 1_000
+# Of one file.
+RULES_MAX = 50
 # A year.
 LISTED_HOURS_MAX = 8_760
 Code = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{2,59}(?![\s\S])")]
@@ -84,7 +86,7 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class RuleFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One file of rules."""
 
-    rules: Annotated[tuple[RuleWritten, ...], msgspec.Meta(min_length=1, max_length=50)]
+    rules: Annotated[tuple[RuleWritten, ...], msgspec.Meta(min_length=1, max_length=RULES_MAX)]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,16 +1,15 @@
 """Keeps child processes running and stops them in order. Knows no database and no web."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from service.kernel.clock import Clock
+from service.kernel.signals import ends_with
 
 LOOK_EVERY_S: Final = 0.05
 READY_TIMEOUT_S: Final = 120.0
@@ -23,7 +22,6 @@ SOUND_S: Final = 60.0
 SERVED_S: Final = 1.0
 PAUSE_SERVED_MAX_S: Final = 1.0
 _SECOND_NS: Final = 1_000_000_000
-_PR_SET_PDEATHSIG: Final = 1
 
 
 class Log(Protocol):
@@ -93,7 +91,8 @@ class _Child:
             # A Ctrl-C goes to the whole foreground group; here only the supervisor is to get
             # it, since the order in which the children stop is what loses no request.
             process_group=0,
-            preexec_fn=_ends_with_parent(),  # noqa: PLW1509  this process has one thread
+            # A writer that lived on would hold the lock, and somebody would have to look for it.
+            preexec_fn=ends_with(os.getpid(), by=signal.SIGTERM),  # noqa: PLW1509  it has one thread
         )
         self._started_ns = self._clock.monotonic_ns()
         self._has_been_ready = False
@@ -207,20 +206,3 @@ class Supervisor:
         status = child.ended()
         self._log.info("child_stopped", child=child.program.name, status=status)
         return status == 0
-
-
-def _ends_with_parent() -> Callable[[], None] | None:
-    """Return what lets the kernel end a child when the supervisor is killed; Linux only.
-
-    A writer that lived on would hold the lock, and somebody would have to look for it.
-    """
-    if sys.platform != "linux":
-        return None
-    library, parent = ctypes.CDLL(None), os.getpid()
-
-    def ends_with_parent() -> None:
-        library.prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return ends_with_parent

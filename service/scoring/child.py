@@ -4,7 +4,7 @@ A damaged booster can end the process that gives it to XGBoost, so the process d
 it has no database, no keys and no settings, and limits on what it may take.
 """
 
-import ctypes
+import os
 import resource
 import signal
 import sys
@@ -14,13 +14,13 @@ from typing import Final
 import msgspec
 
 from keys.notes import NotANote, Verifier, open_note
+from service.kernel.signals import ends_with
 from service.scoring.asked import WHY_CHARS_MAX, Answer, NotLoaded, Question
 
 MIB: Final = 1 << 20
 MEMORY_BYTES_MAX: Final = 4_096 * MIB
 FILE_BYTES_MAX: Final = 600 * MIB
 CPU_S_MAX: Final = 120
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def bound() -> None:
@@ -33,8 +33,7 @@ def bound() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (most, most))
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    ends_with(os.getppid(), by=signal.SIGKILL)()
 
 
 def check(asked: Question) -> Answer:
