@@ -2,9 +2,9 @@
 
 Every value of a row is from the rows before it, by event time, which may fall by as much as a
 payment may be late. Some things are exact here and not known online, where state is bounded: a
-pair counted after `DISTINCT_MAX` others in one bucket, the last use of a pair that was let go, and
-what an entity with more buckets than its tier keeps would need for a late payment. What labels say
-of more payments than an entity keeps is not known here either.
+pair counted after `DISTINCT_MAX` others in one bucket, and what an entity with more buckets than
+its tier keeps would need for a late payment. What labels say of more payments than an entity keeps
+is not known here either, nor is the last use of a pair after which `LAST_USES_MAX` others came.
 """
 
 from functools import cached_property
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.amounts import NEW_WEIGHT, NORMAL_FROM, NORMAL_MAX_MILLI
+from risk.entity_state import LAST_USES_MAX
 from risk.feature import Entity, Feature, FeatureSet
 from risk.history import DISTINCT_MAX
 from risk.offline.amounts import (
@@ -160,9 +161,23 @@ def _of_abnormal(ratio: Ints, one: Feature, groups: Groups) -> Ints:
 
 def _of_times(history: _History, one: Feature) -> Ints:
     groups = history.by(one.entity) if one.of is None else history.by(one.entity, one.of)
-    if one.aggregate == "since_last":
-        return groups.back(_since(groups, np.ones(len(groups.order), np.bool_)))
-    return groups.back(_since_first(groups))
+    if one.aggregate == "since_first":
+        return groups.back(_since_first(groups))
+    since = groups.back(_since(groups, np.ones(len(groups.order), np.bool_)))
+    return since if one.of is None else _unless_let_go(since, history, one.entity, one.of)
+
+
+def _unless_let_go(since: Ints, history: _History, entity: Entity, of: Entity) -> Ints:
+    """Return seconds since a pair came, where the entity still knows: it keeps the newest pairs."""
+    pairs, groups = history.by(entity, of), history.by(entity)
+    later = np.flatnonzero((pairs.place > pairs.first) & ~pairs.is_absent)
+    place = groups.at()
+    last, now = place[pairs.order[later - 1]], place[pairs.order[later]]
+    before = _last_places(history.columns.keys[of][groups.order], groups)
+    others = below(before, last + 1, now, last + 2)
+    found = since.copy()
+    found[pairs.order[later[others >= LAST_USES_MAX]]] = MISSING
+    return found
 
 
 def _since(groups: Groups, chosen: Bools) -> Ints:
@@ -221,20 +236,27 @@ def _of_counts(by: Grouped, one: Feature, groups: Groups) -> Ints:
     return np.where(together == MISSING, MISSING, thousandths(together, count))
 
 
+def _last_places(values: Ints, groups: Groups) -> Ints:
+    """Return one more than the last place of the same value in the group: 0 where there is none.
+
+    More than any place is returned for no value, so that it is never the first of its kind.
+    """
+    order = np.lexsort((values, groups.code))
+    before = np.zeros(len(values), np.int64)
+    same = groups.code[order][1:] == groups.code[order][:-1]
+    same &= values[order][1:] == values[order][:-1]
+    before[order[1:][same]] = order[:-1][same] + 1
+    before[values == ABSENT] = len(values) + 1
+    return before
+
+
 def _distinct(values: Ints, groups: Groups, window: Window) -> Ints:
     """Return how many different values stand in each window before its row.
 
     A value counts where it stands first in the window: where its last place before is outside.
     """
-    size, start = len(values), window.start
-    order = np.lexsort((values, groups.code))
-    # One more than the last place of the same value, and 0 for none.
-    before = np.zeros(size, np.int64)
-    same = groups.code[order][1:] == groups.code[order][:-1]
-    same &= values[order][1:] == values[order][:-1]
-    before[order[1:][same]] = order[:-1][same] + 1
-    before[values == ABSENT] = size + 1
-    found = np.zeros(size, np.int64)
+    start, before = window.start, _last_places(values, groups)
+    found = np.zeros(len(values), np.int64)
     rows = np.flatnonzero((groups.place > start) & ~groups.is_absent)
     found[rows] = below(before, start[rows], rows, start[rows] + 1)
     known = values != ABSENT

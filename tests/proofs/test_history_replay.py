@@ -55,6 +55,7 @@ DAY_S = 86_400
 SINCE = dt.datetime.fromisoformat("2018-07-02")  # without an offset, as in the file
 AP_LEAST = 0.90
 AT_ONCE = 2_000
+LATE_SHARE_MAX = 0.001
 _MAP = tomllib.loads((resources.files("service.cli.replay") / "maps" / "handbook.toml").read_text())
 _MAP["label"]["known_after_s"] = DAY_S
 ONE_DAY = ColumnMap(_MAP, name="handbook, one day")
@@ -268,12 +269,14 @@ class Found(NamedTuple):
     Attributes:
         mismatches: Row, feature, and both values.
         apart: Greatest distance between probabilities.
+        late: Rows that had no score in time, on a machine that was too busy.
         own: Features of entities that the data has.
         same: Those of them that take one value only after history.
     """
 
     mismatches: list[tuple[int, str, object, int]]
     apart: float
+    late: list[int]
     own: list[str]
     same: list[str]
 
@@ -296,6 +299,7 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
     mismatches: list[tuple[int, str, object, int]] = []
     seen: dict[str, set[int]] = {one.name: set() for one in FEATURES.features}
     apart, count = 0.0, 0
+    late: list[int] = []
     by_row = np.stack([offline[name] for name in FEATURES.names], axis=1)
     for row, one in stored.judged():
         count += 1
@@ -309,7 +313,11 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
             if row >= len(warm.history) and found != MISSING and len(seen[name]) < 2:
                 seen[name].add(int(found))
         judged = msgspec.json.decode(one.judged, type=Assessment)
-        told = (judged.probabilities or {})["normal"]
+        if judged.probabilities is None:
+            assert "scorer_late" in judged.degraded, (row, judged.degraded)
+            late.append(row)
+            continue
+        told = judged.probabilities["normal"]
         assert told is not None
         apart = max(apart, abs(told - float(normal[row])))
     assert count == len(stored.taken)
@@ -318,7 +326,7 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
         for one in FEATURES.features
         if one.entity in ENTITIES and (one.of is None or one.of in ENTITIES)
     ]
-    return Found(mismatches, apart, own, [name for name in own if len(seen[name]) < 2])
+    return Found(mismatches, apart, late, own, [name for name in own if len(seen[name]) < 2])
 
 
 @pytest.mark.parametrize(
@@ -368,12 +376,16 @@ def test_rows_after_weeks_of_history_are_judged_as_offline_and_ranked_well(
     vary = 1 - len(found.same) / len(found.own)
     print(
         f"{len(stored.taken):,} rows compared, {size:,} of them after history;"
-        f" {len(found.mismatches)} mismatches; probabilities apart by {found.apart:.2e} at most;"
+        f" {len(found.mismatches)} mismatches; probabilities apart by {found.apart:.2e} at most,"
+        f" {len(found.late)} not in time;"
         f" {vary:.1%} of {len(found.own)} features vary, never: {found.same};"
         f" {fraud.sum()} frauds, AP {precision:.4f}; {time.monotonic() - began:.0f} s"
     )
     assert found.mismatches[:5] == []
     assert found.apart <= CLOSE
+    assert len(found.late) <= LATE_SHARE_MAX * len(stored.taken)
+    # One request at a time is never late.
+    assert clients > 1 or max(found.late, default=-1) < len(warm.history)
     if profile == "full":
         assert vary >= VARIED, found.same
         assert precision >= AP_LEAST

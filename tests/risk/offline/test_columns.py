@@ -189,6 +189,28 @@ def test_what_is_let_go_of_a_busy_payee_is_missing_here_as_well(late_s: int) -> 
         assert np.all(offline[name] != MISSING)
 
 
+def test_a_pair_after_which_many_others_came_is_missing_here_as_well() -> None:
+    """Two payers of a hundred payees, of whom a payer's state keeps the newest 64."""
+    rows = 900
+    random = np.random.default_rng(5)
+    columns = columns_of(rows, seed=5)._replace(
+        second=1_700_000_000 + np.arange(rows) * 7_200,
+    )
+    columns.keys["payer"][:] = random.integers(0, 2, rows)
+    columns.keys["payee"][:] = random.integers(0, 100, rows)
+
+    assert mismatches(columns) == []
+    since = compute(columns, FEATURES)["payer_payee_since_last_s"]
+    had = [
+        (payer, payee) in zip(columns.keys["payer"][:row], columns.keys["payee"][:row], strict=True)
+        for row, (payer, payee) in enumerate(
+            zip(columns.keys["payer"], columns.keys["payee"], strict=True)
+        )
+    ]
+    assert np.any((since == MISSING) & had)
+    assert np.any(since != MISSING)
+
+
 @pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])
 def test_rows_that_come_late_have_no_mismatch(sized: Callable[..., int], late_s: int) -> None:
     columns = columns_of(sized(quick=150, ci=600, full=3_000), seed=late_s, late_s=late_s)
