@@ -38,7 +38,7 @@ Unit = Literal[
     "flag",
     "offset_thousandths",
 ]
-# Of a payment. An account action has no amount to compare; what it asks is policy's alone.
+# Of a payment. An account action has no amount to compare; policy and rules say what it asks.
 EVERY_STAGE: Final[tuple[Stage, ...]] = tuple(one for one in get_args(Stage) if one != "account")
 # A payment is counted once, by the assessment that creates it; its later stages add nothing.
 COUNTED_AT: Final[frozenset[Stage]] = frozenset({"pre_payment", "payout"})

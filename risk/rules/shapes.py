@@ -62,7 +62,7 @@ class RuleWritten(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A rule as its file has it.
 
     Attributes:
-        stages: When it is looked at; only stages at which payments are judged stand.
+        stages: When it is looked at; only stages at which something is judged stand.
         when: An expression; docs/rules.md has the language.
         effect: `raise:` with an outcome, `score:+` with points, or `list:add`.
         level: Of a challenge: the proof that it asks at least.
