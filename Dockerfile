@@ -15,12 +15,12 @@ RUN pip install --no-cache-dir uv==0.13.9
 # Dependencies first: they change less often than the code. Exact versions of all of them stand
 # in pyproject.toml; xgboost comes as its CPU build.
 COPY pyproject.toml README.md LICENSE ./
-RUN uv sync --no-dev --extra data --no-install-project
+RUN uv sync --no-dev --extra data --extra postgres --no-install-project
 
 COPY keys ./keys
 COPY risk ./risk
 COPY service ./service
-RUN uv sync --no-dev --extra data --no-editable
+RUN uv sync --no-dev --extra data --extra postgres --no-editable
 
 FROM python:3.11.14-slim-bookworm
 
@@ -28,6 +28,11 @@ ENV PATH="/opt/payguard/bin:$PATH" \
     PAYGUARD_HOST=0.0.0.0 \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
+
+# pg_dump and pg_restore for backups of PostgreSQL: they serve servers up to their own version, 15.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends postgresql-client=15* \
+    && rm -rf /var/lib/apt/lists/*
 
 RUN groupadd --system --gid 10001 payguard \
     && useradd --system --uid 10001 --gid payguard --no-create-home --shell /usr/sbin/nologin payguard \
@@ -45,6 +50,6 @@ USER 10001:10001
 EXPOSE 8080
 
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/livez', timeout=2).read()"]
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('PAYGUARD_PORT', '8080') + '/livez', timeout=2).read()"]
 
 CMD ["payguard", "serve"]

@@ -1,10 +1,12 @@
-"""How long it takes to verify and export a log: `python -m bench.audit [ENTRIES]`.
+"""How long it takes to verify and export a log: `python -m bench.audit [ENTRIES] [--stores ...]`.
 
 The store is made by the writer's own statements and signed by the worker; then
 `payguard audit verify`, `payguard audit export` and the stand-alone verifier run over it, each in a
-process of its own, as an operator and a stranger run them.
+process of its own, as an operator and a stranger run them. Ends with 1 where one of the verifiers
+raises a false alarm, leaves an entry out or takes too long.
 """
 
+import argparse
 import contextlib
 import datetime as dt
 import io
@@ -22,10 +24,12 @@ import msgspec
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
+from bench import stores
 from keys import entropy
 from service.cli import verify_log
 from service.cli.writers import WriterThread
 from service.db import migrate
+from service.db.places import Database
 from service.db.statements import Statement
 from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
@@ -41,8 +45,11 @@ from service.unit_of_work.tables import WRITER
 from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker
 from service.writer.fence import take_over
+from tests.support.postgres import Cluster
 
 ENTRIES: Final = 100_000
+# Of each verifier, for that many entries, by the clock.
+GOAL_S: Final = 10.0
 MERCHANTS: Final = 20
 AT_ONCE: Final = 1_000
 COUNT: Final = Statement(
@@ -61,7 +68,8 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds, and what was found.
 
     Attributes:
-        entries: How many the log had.
+        entries: How many were made.
+        covered: How many of the log's both verifiers looked at under a checkpoint, at least.
         verify_s: `payguard audit verify`, by the clock.
         verify_cpu_s: The same, of processor.
         export_s: `payguard audit export`.
@@ -72,6 +80,7 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     entries: int
+    covered: int
     verify_s: float
     verify_cpu_s: float
     export_s: float
@@ -79,6 +88,27 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
     stranger_s: float
     stranger_cpu_s: float
     verified: bool
+
+    @property
+    def met(self) -> bool:
+        """Whether both verifiers saw all of it, found nothing bad, and were quick enough."""
+        allowed_s = GOAL_S * max(self.entries / ENTRIES, 1)
+        is_quick = max(self.verify_s, self.stranger_s) < allowed_s
+        return self.verified and self.covered >= self.entries and is_quick
+
+
+def settings_of(folder: Path, database: Database | None = None) -> Settings:
+    """Return settings of a store in a folder, or in a PostgreSQL database."""
+    return read_settings(_environment(folder, database))
+
+
+def _environment(folder: Path, database: Database | None) -> dict[str, str]:
+    told = {"PAYGUARD_DATA_DIR": str(folder), "PAYGUARD_CHECKPOINT_EVERY_S": "1"}
+    if database is not None:
+        told["PAYGUARD_DATABASE_URL"] = database.writer
+        told["PAYGUARD_READER_URL"] = database.reader
+        told["PAYGUARD_OWNER_URL"] = database.owner
+    return told
 
 
 def make(settings: Settings, count: int) -> None:
@@ -148,7 +178,9 @@ def _entry(position: int, now: dt.datetime) -> Any:
 
 def measure(settings: Settings, entries: int) -> Took:
     """Return how long each of the three takes, their processes' start included."""
-    environment = {**os.environ, "PAYGUARD_DATA_DIR": str(settings.data_dir)}
+    place = settings.database
+    database = place if isinstance(place, Database) else None
+    environment = {**os.environ, **_environment(settings.data_dir, database)}
     export = settings.data_dir / "export.jsonl"
     key = (settings.checkpoints / f"log-{LOG}.key").read_text().strip()
     known = settings.checkpoints / f"log-{LOG}.checkpoint"
@@ -171,6 +203,7 @@ def measure(settings: Settings, entries: int) -> Took:
     stranger_s, stranger_cpu_s, theirs = timed(*stranger, "--key", key, "--known", known, "--json")
     return Took(
         entries=entries,
+        covered=min(mine.get("size", 0), theirs["entries"]),
         verify_s=round(verify_s, 2),
         verify_cpu_s=round(verify_cpu_s, 2),
         export_s=round(export_s, 2),
@@ -186,17 +219,28 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def main(arguments: list[str]) -> None:
-    """Make a log, measure, print."""
-    count = int(arguments[0]) if arguments else ENTRIES
-    with tempfile.TemporaryDirectory(prefix="payguard-bench-") as folder:
-        settings = read_settings(
-            {"PAYGUARD_DATA_DIR": f"{folder}/data", "PAYGUARD_CHECKPOINT_EVERY_S": "1"}
-        )
-        make(settings, count)
-        took = measure(settings, count)
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(took)).decode() + "\n")
+def main() -> int:
+    """Make a log on each store, measure, print; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("entries", type=int, nargs="?", default=ENTRIES)
+    parser.add_argument("--stores", nargs="+", default=stores.available())
+    given = parser.parse_args()
+    is_met = True
+    for store in given.stores:
+        with contextlib.ExitStack() as stack:
+            prefix = "payguard-bench-"
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix))
+            database = None
+            if store == stores.POSTGRES:
+                database = stack.enter_context(Cluster()).database()
+            settings = settings_of(Path(folder) / "data", database)
+            make(settings, given.entries)
+            took = measure(settings, given.entries)
+        told = msgspec.to_builtins(took) | {"store": store, "met": took.met}
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
+        is_met &= took.met
+    return 0 if is_met else 1
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    raise SystemExit(main())

@@ -164,7 +164,7 @@ def report(run: Run, load_before: float) -> str:
         f"{versions(stores.postgres_version(given.stores))}.",
         how,
         "",
-        table(("what DESIGN 13 asks", "store", "here", "goal"), goals(run)),
+        table(("what is asked", "store", "here", "goal"), goals(run)),
         "",
         table(
             ("at the peak", "CPU us each", "to the constant", "each second", "p50 ms", "p99 ms",
@@ -182,7 +182,7 @@ def report(run: Run, load_before: float) -> str:
 
 
 def goals(run: Run) -> list[tuple[str, ...]]:
-    """Return the rows of DESIGN 13: what, store, ratio (median and range), goal."""
+    """Return the rows of what is asked: what, store, ratio (median and range), goal."""
     rows = [row for store in run.given.stores for row in goals_of(run, store)]
     ratios = over(run.cpu(BAD), run.cpu(CONSTANT_OURS))
     return [

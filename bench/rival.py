@@ -154,7 +154,7 @@ class RivalFrontEnd(front_end.FrontEnd):
         is_first = self._is_first(settings)
         if is_first:
             # Entered and never left: they end with the process.
-            self._checkpoints = checkpoints(settings.database)
+            self._checkpoints = checkpoints(settings.database, log)
             self._checkpoints.__enter__()
         return create_app(
             FrontEnd(

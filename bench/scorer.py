@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import xgboost
 
-from bench.tables import held, rewrite, table, versions, writing
+from bench.tables import held, rewrite, status, table, versions, writing
 from risk.models.arrays import Mapped, map_model, write
 from risk.models.manifest import HEADS, Calibration, Trained
 from risk.models.model import About, TrainedHead, make_model, open_model
@@ -187,7 +187,7 @@ def timed(run: Side, turns: int) -> float:
     return (time.process_time_ns() - began) / turns / 1e3
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     writing(parser)
@@ -196,7 +196,8 @@ def main() -> None:
     print(text)
     if given.write:
         rewrite(given.page, "scorer", text)
+    return status(text)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

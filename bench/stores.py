@@ -15,6 +15,7 @@ from bench.sides import MEMORY, Side, payguard
 from tests.support.postgres import Cluster, programs
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+BUFFERS_MIB = 256
 
 
 def available() -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def _cluster(folder: Path | None) -> Iterator[Any]:
     before = tempfile.tempdir
     try:
         tempfile.tempdir = None if folder is None else str(folder)
-        made = Cluster(shared_buffers="256MB")
+        made = Cluster(shared_buffers=f"{BUFFERS_MIB}MB")
     finally:
         tempfile.tempdir = before
     with made as running:

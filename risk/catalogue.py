@@ -1,5 +1,7 @@
 """Features and policy as Markdown, rendered from what the engine runs. Writes no file."""
 
+from typing import Final
+
 from risk.assessment import Amount
 from risk.feature import EVERY_STAGE, Feature, FeatureSet, Text
 from risk.policy.catalogue import cold_start_markdown, costs_markdown
@@ -39,6 +41,17 @@ def _window(feature: Feature) -> str:
     return f"{feature.window_s:,} s" if feature.window_s else "-"
 
 
+# The engine knows a payer's own limit; no command of the service sets one.
+PROTECTION: Final = (
+    "No command sets a payer's own limit yet, so no payment is above it. Protection today: no"
+    " exemption for small payments, unless the payer or their guardian allowed them; harm weighs"
+    " more (see Costs); rules may look at `is_protected`.\n\n"
+    "目前没有设置付款人个人限额的命令，因此不会出现超出该限额的付款。"  # noqa: RUF001  Chinese punctuation
+    "保护目前的作用：除非付款人或其监护人允许，否则不适用小额豁免；"  # noqa: RUF001  the same
+    "损害按更高权重计（见 Costs）；规则可使用 `is_protected`。"  # noqa: RUF001  the same
+)
+
+
 def policy_markdown(strategy: Strategy) -> str:
     """Return docs/policy.md: ladder, limit on speed, costs, and each preset with its sources."""
     lines = [
@@ -59,6 +72,8 @@ def policy_markdown(strategy: Strategy) -> str:
         "",
         f"Lowest level by risk: {by_risk}.",
         f"Without a score, a challenge asks at least level {strategy.ladder.degraded.level}.",
+        "",
+        PROTECTION,
         "",
         "| hold | lasts | a challenge at its end asks at least |",
         "| --- | --- | --- |",
@@ -128,7 +143,7 @@ def _preset(preset: Preset) -> list[str]:
         "| --- | --- |",
         f"| above the day limits | {levels.above} |",
         f"| new payee | {levels.new_payee} |",
-        f"| protected payer above their own limit | {levels.protected_over_limit} |",
+        f"| protected payer above their own limit (none yet) | {levels.protected_over_limit} |",
         f"| currency without limits | {levels.other_currency} |",
         f"| verification | {levels.verification} |",
     ]

@@ -1,8 +1,11 @@
 """How unlike its own normal a payment is, where no model has learned from labels. Pure.
 
-Robust z-scores of each entity against itself, winsorised, and added up by stated weights. The score
-is on the scale of the model's, but it is no probability: nothing was learned. The same over columns
-is in risk/offline/cold_start.py; a test holds both equal.
+Robust z-scores of each entity against itself, added up by stated weights: the amount against a
+winsorised mean in a share of that mean, a count against the rest of a longer window. Once some
+sixteen amounts are known, an outlier, or a fraud that was counted, moves what is usual by little;
+each z counts up to a greatest only. The form `deviation`, of plain means, is there for strategies
+of one's own. The score is on the scale of the model's, but it is no probability: nothing was
+learned. The same over columns is in risk/offline/cold_start.py; a test holds both equal.
 """
 
 import math

@@ -11,7 +11,18 @@ import msgspec
 import risk.features
 from risk.compiled import Reader, compiled_reads
 from risk.facts import Stage
-from risk.plan import OF_LABELS, WINDOWED, Aggregate, Plan, Reads, Want, make_plan, make_reads
+from risk.plan import (
+    MAY_BE_OF,
+    MUST_BE_OF,
+    OF_LABELS,
+    WINDOWED,
+    Aggregate,
+    Plan,
+    Reads,
+    Want,
+    make_plan,
+    make_reads,
+)
 from risk.windows import LATE_S, TIERS, tier_of
 
 Entity = Literal[
@@ -27,6 +38,9 @@ Entity = Literal[
     "bin",
     "merchant",
 ]
+# Not looked up by itself: no state is kept of one, but an entity may count how many it came with.
+Counted = Literal["issuer_country"]
+Other = Literal[Entity, Counted]
 # An offset one is a z-score: 10,000 is the mean, and each 1,000 more or less is one deviation.
 Unit = Literal[
     "payments",
@@ -85,6 +99,7 @@ WINDOWS: Final[dict[str, int]] = {
     "7d": 7 * 86_400,
     "14d": 14 * 86_400,
     "30d": 30 * 86_400,
+    "90d": 90 * 86_400,
 }
 
 
@@ -104,7 +119,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         aggregate: See risk/plan.py. Amounts are of this payment's currency alone.
         window_s: Whole buckets, see risk/windows.py; 0 for what has no window.
         unit: `minor` units of the payment's currency; shares and ratios are in thousandths.
-        of: The other entity: whose different values are counted, or with whom, for a pair.
+        of: The other entity: whose different values are counted, or with whom, for a pair. What is
+            `Counted` makes no pair.
         stages: Where it may be known.
         source: The events it is a function of.
         version: Grows when the value's meaning changes.
@@ -120,7 +136,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str
     version: int
     meaning: Text
-    of: Entity | None = None
+    of: Other | None = None
 
 
 class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
@@ -169,7 +185,7 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
         }
 
     @cached_property
-    def others(self) -> tuple[Entity, ...]:
+    def others(self) -> tuple[Other, ...]:
         """Return the entities that take part in features of another one."""
         return tuple(sorted({one.of for one in self.features if one.of is not None}))
 
@@ -189,7 +205,7 @@ class FeatureSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=T
 
 
 def name_of(
-    entity: Entity, aggregate: Aggregate, window: str | None = None, of: Entity | None = None
+    entity: Entity, aggregate: Aggregate, window: str | None = None, of: Other | None = None
 ) -> str:
     """Return a feature's name: entity, what or with whom, aggregate, window.
 
@@ -231,7 +247,7 @@ def declare(
     *,
     en: str,
     zh: str,
-    of: Entity | None = None,
+    of: Other | None = None,
 ) -> Feature:
     """Return a feature of version 1 whose name, unit and stages follow from the rest."""
     return Feature(
@@ -279,7 +295,8 @@ def make_feature_set(features: list[Feature]) -> FeatureSet:
     """Return features in order, under an id of what their values depend on.
 
     Raises:
-        ValueError: Two features share a name, or a window is none that is kept.
+        ValueError: Two features share a name, a window is none that is kept, or the other entity
+            is lacking or is one too many.
     """
     ordered = tuple(sorted(features, key=lambda feature: feature.name))
     if len({feature.name for feature in ordered}) != len(ordered):
@@ -287,6 +304,12 @@ def make_feature_set(features: list[Feature]) -> FeatureSet:
     for feature in ordered:
         if feature.aggregate in WINDOWED:
             tier_of(feature.window_s)
+        # Nothing would read it, and it would be missing for ever.
+        may_be = MUST_BE_OF if feature.of is None else MAY_BE_OF
+        is_wrong = (feature.aggregate in may_be) == (feature.of is None)
+        is_pair = feature.of in get_args(Counted) and feature.aggregate != "distinct"
+        if is_wrong or is_pair or feature.of == feature.entity:
+            raise ValueError(f"{feature.name} is of another entity or of none")
     content = [
         [f.name, f.entity, f.aggregate, f.window_s, f.unit, f.stages, f.source, f.version, f.of]
         for f in ordered

@@ -60,6 +60,9 @@ WINDOWED: Final[frozenset[Aggregate]] = (
     | _OF_MEANS
     | {*("count", "sum", "max", "distinct", "declined_share", "share")}
 )
+# What counts another entity, and what may be of one entity alone or of a pair.
+MUST_BE_OF: Final[frozenset[Aggregate]] = frozenset({"distinct", "share"})
+MAY_BE_OF: Final[frozenset[Aggregate]] = MUST_BE_OF | {"count", "since_last"}
 _OF_AMOUNTS: Final[frozenset[Aggregate]] = frozenset({"mean", "deviation", "to_normal"})
 _OF_USUAL: Final[frozenset[Aggregate]] = frozenset({"to_usual", "z", "log_z"})
 _OF_MONEY: Final[frozenset[Aggregate]] = _OF_AMOUNTS | _OF_USUAL | _OF_MEANS | {"sum", "max"}

@@ -19,7 +19,8 @@ class ModelRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         origin: `simulated` is refused for live merchants.
         feature_set: Whose values it was trained on.
         inputs: Names of its inputs, in the order of a row.
-        priors: How likely each harm is for which it has no head; by the costs where none is given.
+        priors: How likely each harm is for which it has no head, as the model's file says; by the
+            costs where none is given.
     """
 
     sha256: ModelId

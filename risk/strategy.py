@@ -79,8 +79,7 @@ class Strategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @cached_property
     def priors(self) -> dict[HeadName, float]:
         """Return how likely each harm is where the model has no head for it."""
-        own = {} if self.model is None else self.model.priors
-        return {head: own.get(head, self.costs.priors_ppm[head] / 1_000_000.0) for head in HEADS}
+        return _priors(self.model, self.costs)
 
     def preset(self, code: str) -> Preset:
         """Return a preset.
@@ -215,12 +214,23 @@ def _check(parts: Parts) -> None:
     _check_events(parts.events)
     check_costs(parts.costs)
     check_cold_start(parts.cold_start, parts.features)
-    model = parts.model
-    if model is not None and model.feature_set != parts.features.id:
+    if parts.model is not None:
+        _check_model(parts.model, parts)
+
+
+def _check_model(model: ModelRef, parts: Parts) -> None:
+    if model.feature_set != parts.features.id:
         raise ValueError(
             f"model {model.sha256} is made for feature set {model.feature_set}, and this strategy"
             f" has {parts.features.id}"
         )
+    if sum(_priors(model, parts.costs).values()) >= 1.0:
+        raise ValueError(f"priors of model {model.sha256} leave nothing for what is normal")
+
+
+def _priors(model: ModelRef | None, costs: Costs) -> dict[HeadName, float]:
+    own = {} if model is None else model.priors
+    return {head: own.get(head, costs.priors_ppm[head] / 1_000_000.0) for head in HEADS}
 
 
 def _check_ladder(ladder: Ladder) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from risk.compiled import Reader
 from risk.entity_state import EntityState
 from risk.facts import Facts, Stage
-from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet, name_of
+from risk.feature import AT_EVERY_STAGE, COUNTED_AT, Entity, FeatureSet, Other, name_of
 from risk.history import keyed
 from risk.plan import Reads
 from risk.reading import Asked, Unknown
@@ -86,7 +86,8 @@ class Observation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         is_declined: What we said of it; None where that is not known.
-        others: Kind -> key of every entity of the payment, this one too.
+        others: Kind -> key of every entity of the payment, this one too, and of what is only
+            counted.
         ratio_milli: The amount in thousandths of what was usual for its payer; None where that is
             not known.
     """
@@ -179,6 +180,14 @@ def _involved(facts: Involves) -> dict[Entity, str]:
     return {kind: key for kind, key in found.items() if key is not None}
 
 
+def _others(facts: Facts, found: dict[Entity, str]) -> dict[Other, str]:
+    """Return all that an entity may have come with: the entities, and what is only counted."""
+    others: dict[Other, str] = dict(found.items())
+    if facts.instrument_issuer_country is not None:
+        others["issuer_country"] = facts.instrument_issuer_country
+    return others
+
+
 def entities(facts: Involves) -> tuple[tuple[Entity, str], ...]:
     """Return the kind and key of every entity whose state this payment reads at its stage."""
     found = _involved(facts)
@@ -204,7 +213,7 @@ def observations(
     if facts.stage not in COUNTED_AT:
         return ()
     found = _involved(facts)
-    others: dict[str, str] = {str(kind): key for kind, key in found.items()}
+    others: dict[str, str] = {str(kind): key for kind, key in _others(facts, found).items()}
     ratio = None if features is None else usual_ratio(features)
     return tuple(
         Observation(
@@ -243,11 +252,12 @@ def vector(
     """
     found = _involved(facts)
     values: list[Value] = [_NOT_AT_STAGE] * len(features.features)
+    others = _others(facts, found)
     asked = Asked(
         second=second_of(facts.occurred_at),
         currency=facts.currency,
         amount_minor=facts.amount_minor,
-        others={kind: keyed(found[kind]) for kind in features.others if kind in found},
+        others={kind: keyed(others[kind]) for kind in features.others if kind in others},
         into=values,
         missing=_UNKNOWN,
     )

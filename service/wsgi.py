@@ -49,7 +49,7 @@ from service.scoring.reasons import Reasons
 from service.secrets import Secrets, open_secrets
 from service.settings import Settings, read_settings
 from service.unit_of_work.commands import Submit
-from service.unit_of_work.fence import WRITER_ROW
+from service.unit_of_work.fence import LAST_COMMIT
 
 ROUTES: Final[tuple[Route, ...]] = (
     *payments.ROUTES,
@@ -204,10 +204,10 @@ def _is_used(database: Place) -> bool:
     if not is_made(database):
         return False
     try:
-        return open_reader(database).maybe(WRITER_ROW(shard=SHARD)) is not None
-    except StoreUnavailable:
-        # There are no tables yet.
-        return False
+        return open_reader(database).maybe(LAST_COMMIT(shard=SHARD)) is not None
+    except StoreUnavailable as error:
+        # Without tables nobody worked here; whatever else is wrong says nothing of that.
+        return isinstance(database, Database) and "UndefinedTable" not in str(error)
 
 
 def openapi() -> bytes:

@@ -1,7 +1,7 @@
 """Fixtures every test may use: where test material lies, and which sizes to run."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +9,11 @@ import pytest
 from service.db.places import Place
 from tests.support.places import Shared, with_jars
 from tests.support.postgres import Cluster, cluster, quick_cluster  # noqa: F401  fixtures for every test
+from tests.support.turns import turn
 
 PROFILES = ("quick", "ci", "full")
+# Processes killed, stopped and starved, again and again.
+FAULTS = Path(__file__).parent / "faults"
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +87,27 @@ def _own(store_kind: str, folder: Path, request: pytest.FixtureRequest) -> Place
     return with_jars(running)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return over how many processes tests are spread: the largest profile has no hurry."""
+    profile = os.environ.get("PAYGUARD_TEST_PROFILE", "quick")
+    return 0 if profile == "full" else len(os.sched_getaffinity(0))
+
+
+@pytest.fixture(autouse=True)
+def _turn(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Let a test that measures run while no other process runs one."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    alone = request.node.get_closest_marker("alone") is not None
+    # Each process has a folder of its own in the one of the run.
+    with turn(tmp_path_factory.getbasetemp().parent, alone=alone):
+        yield
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave the long tests to the larger profiles: a newcomer's run stays under five minutes."""
     profile = os.environ.get("PAYGUARD_TEST_PROFILE", "quick")
@@ -96,16 +120,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_long(item: pytest.Item, profile: str) -> bool:
-    """Say whether a test is left to a larger profile: real processes run on one store first."""
+    """Say whether a test is left to a larger profile: of two stores the embedded one is enough."""
     if item.get_closest_marker("longest"):
         return True
     if profile != "quick":
         return False
-    if item.get_closest_marker("long"):
-        return True
     given = getattr(getattr(item, "callspec", None), "params", {})
     is_second = given.get("store_kind") == "postgres"
-    return is_second and item.get_closest_marker("servers") is not None
+    return (
+        is_second or item.path.is_relative_to(FAULTS) or item.get_closest_marker("long") is not None
+    )
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,6 +14,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
     ),
     declare(
         "bin",
+        "sum",
+        "1h",
+        en="Sum of payments that involved this BIN in the last hour, in this payment's currency.",
+        zh="过去一小时内涉及该卡BIN、以本次付款币种计的付款总额。",
+    ),
+    declare(
+        "bin",
         "declined_share",
         "1h",
         en="Thousandths of the judged payments with this BIN in the last hour that we declined.",

@@ -44,6 +44,13 @@ FEATURES: Final[tuple[Feature, ...]] = (
     ),
     declare(
         "payee",
+        "to_usual",
+        en="This amount in thousandths of what is usually paid to this payee: a slow mean in "
+        "which no amount counts for more than twice the usual one.",
+        zh="本次金额相对于该收款人惯常收款金额的千分比。惯常金额为慢速均值。单笔最多按惯常金额的两倍计入。",
+    ),
+    declare(
+        "payee",
         "fraud_count",
         "30d",
         en="How many payments with this payee in the last 30 days are known by now as"
@@ -168,7 +175,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "payee",
         "usual_gap",
         en="Weighted mean of seconds between payments that involved this payee, newest heaviest.",
-        zh="涉及该收款人的付款之间间隔秒数的加权均值。",
+        zh="涉及该收款人的付款之间间隔秒数的加权均值。越近权重越大。",
     ),
     declare(
         "payee",

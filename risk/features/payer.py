@@ -77,7 +77,7 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "payer",
         "mean",
         en="Weighted mean of this payer's amounts, newest heaviest, in this payment's currency.",
-        zh="该付款人以本次付款币种计的金额加权均值。",
+        zh="该付款人以本次付款币种计的金额加权均值。越近权重越大。",
     ),
     declare(
         "payer",
@@ -199,9 +199,10 @@ FEATURES: Final[tuple[Feature, ...]] = (
     declare(
         "payer",
         "log_z",
-        en="The same of the logarithm of the amount, for payers whose amounts differ by "
-        "powers of ten.",
-        zh="对金额取对数后的同一指标。适用于金额跨度很大的付款人。",
+        en="How many weighted standard deviations the logarithm of this amount is from the "
+        "weighted mean of this payer's: 10,000 is the mean, 1,000 is one deviation. For "
+        "payers whose amounts differ by powers of ten.",
+        zh="本次金额的对数与该付款人对数加权均值相差的加权标准差数。10,000为均值、1,000为一个标准差。适用于金额跨度很大的付款人。",
     ),
     declare(
         "payer",
@@ -215,9 +216,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "payer",
         "abnormal_max",
         "7d",
-        en="The greatest of these payments of the last 7 days, in thousandths of what was "
-        "usual for the payer then.",
-        zh="过去7天内此类付款中最大一笔相对于其当时惯常金额的千分比。",
+        en="The greatest payment of this payer in the last 7 days that was more than 2.5 times "
+        "as much as was usual, in thousandths of what was usual then.",
+        zh="该付款人过去7天内金额超过其当时惯常金额2.5倍的最大一笔付款相对于当时惯常金额的千分比。",
     ),
     declare(
         "payer",
@@ -231,9 +232,9 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "payer",
         "abnormal_max",
         "14d",
-        en="The greatest of these payments of the last 14 days, in thousandths of what was"
-        " usual for the payer then.",
-        zh="过去14天内此类付款中最大一笔相对于其当时惯常金额的千分比。",
+        en="The greatest payment of this payer in the last 14 days that was more than 2.5 times "
+        "as much as was usual, in thousandths of what was usual then.",
+        zh="该付款人过去14天内金额超过其当时惯常金额2.5倍的最大一笔付款相对于当时惯常金额的千分比。",
     ),
     declare(
         "payer",

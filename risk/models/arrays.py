@@ -321,6 +321,21 @@ def remove_leftovers(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_superseded(path: Path) -> None:
+    """Remove what other versions of this code wrote of a model; whoever has it mapped keeps it.
+
+    Args:
+        path: The file that is used from now on.
+
+    Raises:
+        OSError: The folder cannot be read or changed.
+    """
+    model = path.name.partition("-")[0]
+    for other in path.parent.glob(f"{model}-*{ENDING}"):
+        if other.name != path.name:
+            other.unlink(missing_ok=True)
+
+
 def _write_whole(path: Path, pieces: list[bytes]) -> None:
     opened, temporary = tempfile.mkstemp(prefix=".", suffix=ENDING, dir=path.parent)
     try:

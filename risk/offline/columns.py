@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.amounts import NEW_WEIGHT, NORMAL_FROM, NORMAL_MAX_MILLI
-from risk.entity_state import LAST_USES_MAX
-from risk.feature import Entity, Feature, FeatureSet
+from risk.entity_state import CURRENCIES_MAX, LAST_USES_MAX
+from risk.feature import Entity, Feature, FeatureSet, Other
 from risk.history import DISTINCT_MAX
 from risk.offline.amounts import (
     Normal,
@@ -79,6 +79,7 @@ class _History:
         self.by = Grouped(columns)
         self._features = features
         self._normal: dict[Entity, Normal] = {}
+        self._unsummed: dict[Entity, Ints] = {}
         self._labels: dict[Entity, dict[Want, Ints]] = {}
 
     @cached_property
@@ -93,6 +94,12 @@ class _History:
             amount, logs = self.columns.amount_minor[groups.order], self.logs[groups.order]
             self._normal[entity] = normal_before(amount, logs, groups)
         return self._normal[entity]
+
+    def unsummed(self, entity: Entity) -> Ints:
+        """Return the rows in a currency for which their entity has no place left."""
+        if entity not in self._unsummed:
+            self._unsummed[entity] = _unsummed(self.by, entity)
+        return self._unsummed[entity]
 
     @cached_property
     def ratio(self) -> Ints:
@@ -122,14 +129,36 @@ class _History:
 def _of_normal(history: _History, entity: Entity, aggregate: str) -> Ints:
     groups = history.by(entity, by_currency=True)
     amount, logs = history.columns.amount_minor[groups.order], history.logs[groups.order]
-    return groups.back(of_normal(aggregate, amount, logs, history.normal(entity)))
+    found = groups.back(of_normal(aggregate, amount, logs, history.normal(entity)))
+    found[history.unsummed(entity)] = MISSING
+    return found
+
+
+def _unsummed(by: Grouped, entity: Entity) -> Ints:
+    """Return rows whose currency is beyond those an entity keeps, once such a one has come."""
+    currencies = len(np.unique(by.columns.currency))
+    if currencies <= CURRENCIES_MAX:
+        return np.empty(0, np.int64)
+    groups, own = by(entity), by(entity, by_currency=True)
+    # Of each row's currency, where it came to the entity first.
+    came = np.empty(len(groups.order), np.int64)
+    came[own.order] = groups.at()[own.order[own.first]]
+    came = came[groups.order]
+    firsts = np.cumsum(came == groups.place)
+    rank = firsts[came] - firsts[groups.first]
+    beyond = (rank >= CURRENCIES_MAX) & ~groups.is_absent
+    before = np.r_[0, np.cumsum(beyond)]
+    found: Ints = groups.order[beyond & (before[groups.place] > before[groups.first])]
+    return found
 
 
 def _feature(history: _History, one: Feature) -> Ints:
     if one.aggregate in _OF_NORMAL:
         return _of_normal(history, one.entity, one.aggregate)
     if one.aggregate in {"sum", "max"} | _OF_WINDOW:
-        return _of_money(history.columns, one, history.by(one.entity, by_currency=True))
+        found = _of_money(history.columns, one, history.by(one.entity, by_currency=True))
+        found[history.unsummed(one.entity)] = MISSING
+        return found
     if one.aggregate in {"since_last", "since_first"}:
         return _of_times(history, one)
     groups = history.by(one.entity)
@@ -167,7 +196,7 @@ def _of_times(history: _History, one: Feature) -> Ints:
     return since if one.of is None else _unless_let_go(since, history, one.entity, one.of)
 
 
-def _unless_let_go(since: Ints, history: _History, entity: Entity, of: Entity) -> Ints:
+def _unless_let_go(since: Ints, history: _History, entity: Entity, of: Other) -> Ints:
     """Return seconds since a pair came, where the entity still knows: it keeps the newest pairs."""
     pairs, groups = history.by(entity, of), history.by(entity)
     later = np.flatnonzero((pairs.place > pairs.first) & ~pairs.is_absent)

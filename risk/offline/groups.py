@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from risk.feature import Entity
+from risk.feature import Entity, Other
 from risk.windows import TIERS, tier_of
 
 Ints = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Columns(NamedTuple):
         amount_minor: 0 or more.
         currency: Any number for each currency.
         is_declined: 1, 0, or -1 where it is not known.
-        keys: Entity -> any number from 0 for each key, or `ABSENT`.
+        keys: Entity, or what entities count -> any number from 0 for each key, or `ABSENT`.
         labels: What was told of them.
     """
 
@@ -51,7 +51,7 @@ class Columns(NamedTuple):
     amount_minor: Ints
     currency: Ints
     is_declined: Ints
-    keys: Mapping[Entity, Ints]
+    keys: Mapping[Other, Ints]
     labels: Labels = NO_LABELS
 
 
@@ -148,10 +148,10 @@ class Grouped:
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self._made: dict[tuple[Entity, Entity | None, bool], Groups] = {}
+        self._made: dict[tuple[Entity, Other | None, bool], Groups] = {}
 
     def __call__(
-        self, entity: Entity, other: Entity | None = None, *, by_currency: bool = False
+        self, entity: Entity, other: Other | None = None, *, by_currency: bool = False
     ) -> Groups:
         """Return the rows grouped by an entity, by a pair, or by an entity and currency."""
         asked = (entity, other, by_currency)

@@ -23,7 +23,8 @@ from risk.strategy import Strategy
 
 Ints = npt.NDArray[np.int64]
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-MINUTE_S: Final = 60
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
 PRODUCT_MAX: Final = 2**62
 # Who and what: many, and looked at by policy only as being there or not.
 _IDS: Final = ("payer.payer_id", "device.device_id", "instrument.instrument_id")
@@ -58,17 +59,25 @@ class History(NamedTuple):
             row; `ABSENT` where there is none. All but times of the payment and amounts.
         facts: Returns the facts of a row, at the stage of a payment's creation.
         preset: Code of the preset under which all are judged.
+        fraction_us: By row, what its time has beyond whole seconds; None where that is nothing.
     """
 
     columns: Columns
     told: Mapping[str, Ints]
     facts: Callable[[int], Facts]
     preset: str
+    fraction_us: Ints | None = None
 
     @property
     def size(self) -> int:
         """How many payments there are."""
         return len(self.columns.second)
+
+    @property
+    def instant_us(self) -> Ints:
+        """Event times in microseconds since 1970: an age is cut to seconds once it is one."""
+        whole = self.columns.second * SECOND_US
+        return whole if self.fraction_us is None else whole + self.fraction_us
 
 
 class Told:
@@ -110,7 +119,7 @@ class Told:
         events, known = self._strategy.events, Circumstances(preset=self._history.preset)
         found = self._by(
             lambda facts: is_recently_changed(facts, known, events),
-            self._history.columns.second,
+            self._history.instant_us,
             _at,
             is_fixed=[
                 facts.contact_changed_at is None and facts.instrument_added_at is None
@@ -144,8 +153,8 @@ class Told:
             return _objects([value(one) for one in self._facts], self._group)
         if name in _BY_AMOUNT:
             return _objects(*self._by(value, columns.amount_minor, _amount, self._fixed(value)))
-        step = MINUTE_S if name in _BY_MINUTE else 1
-        by = columns.second // step * step
+        step = MINUTE_US if name in _BY_MINUTE else 1
+        by = self._history.instant_us // step * step
         is_fixed = self._fixed(value) if name not in _BY_MINUTE else [False] * len(self._facts)
         return _objects(*self._by(value, by, _at, is_fixed))
 
@@ -229,8 +238,9 @@ def _none(history: History) -> Ints:
     return np.zeros(history.size, np.int64)
 
 
-def _at(facts: Facts, second: int) -> Facts:
-    return msgspec.structs.replace(facts, occurred_at=EPOCH + dt.timedelta(seconds=second))
+def _at(facts: Facts, instant_us: int) -> Facts:
+    at = EPOCH + dt.timedelta(microseconds=instant_us)
+    return msgspec.structs.replace(facts, occurred_at=at)
 
 
 def _amount(facts: Facts, minor: int) -> Facts:

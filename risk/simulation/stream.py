@@ -25,6 +25,9 @@ from risk.simulation.shapes import LEVELS, Paid, Scenario, Told, World
 PAYERS_MAX: Final = 100_000
 DAYS_MAX: Final = 730
 FRAUD_MAX: Final = 100.0
+# Around the times in which people of a world have had accounts, and in which its labels come.
+START_MIN: Final = dt.date(2000, 1, 1)
+START_MAX: Final = dt.date(2100, 1, 1)
 HOUR_S: Final = 3_600
 NOON_S: Final = 12 * HOUR_S
 # An account of that age has habits.
@@ -39,7 +42,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         seed: Another seed, another world.
-        start: The first local day.
+        start: The first local day, `START_MIN` to `START_MAX`.
         days: How many days, 1 to `DAYS_MAX`.
         payers: How many payers, 1 to `PAYERS_MAX`.
         fraud: How much more fraud there is than the world's own, 0 to `FRAUD_MAX`.
@@ -60,10 +63,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Refuse a world that is none.
 
         Raises:
-            ValueError: A number is outside its range.
+            ValueError: A number or the first day is outside its range.
         """
         if not (1 <= self.days <= DAYS_MAX and 1 <= self.payers <= PAYERS_MAX):
             raise ValueError(f"1 to {DAYS_MAX} days, 1 to {PAYERS_MAX} payers")
+        if not START_MIN <= self.start <= START_MAX:
+            raise ValueError(f"a first day from {START_MIN} to {START_MAX}")
         if not all(0 <= factor <= FRAUD_MAX for factor in (self.fraud, *self.mix.values())):
             raise ValueError(f"fraud is a factor of 0 to {FRAUD_MAX}")
 

@@ -5,9 +5,11 @@ in one write, and each reply resumes the greenlet that waits for it.
 """
 
 import asyncio
+import contextlib
 import errno
 import itertools
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -228,8 +230,7 @@ class _Link:
         except (ValueError, msgspec.MsgspecError):
             self._end()
             return
-        for wait, came in results:
-            wait.fill(came)
+        _fill(results)
 
     def _results(self) -> list[tuple[Wait[Reply | SubmitFailed], Reply | SubmitFailed]]:
         """Return what has come whole, for those who still wait for it.
@@ -266,5 +267,15 @@ class _Link:
         self._connection.close()
         waits = list(self._waits.values())
         self._waits.clear()
-        for wait in waits:
-            wait.fill(ResultUnknown())
+        _fill([(wait, ResultUnknown()) for wait in waits])
+
+
+def _fill(results: Sequence[tuple[Wait[Reply | SubmitFailed], Reply | SubmitFailed]]) -> None:
+    """Leave each result, whatever those raise who are resumed by it; the loop logs it afterwards.
+
+    What was committed for one request must not be lost by another's mistake.
+    """
+    with contextlib.ExitStack() as left:
+        # The last that is put there is called first.
+        for wait, came in reversed(results):
+            left.callback(wait.fill, came)

@@ -22,6 +22,8 @@ BACKLOG: Final = 128
 WRITE_BYTES: Final = 1 << 16
 # Answers that may wait for one front end; it has far fewer threads that ask.
 ANSWERS_MAX: Final = 16_384
+# No descriptor, or no memory, for one more front end: those that are connected go on meanwhile.
+REST_S: Final = 0.5
 # How long a stopping writer gives a front end to take its last answers.
 FLUSH_S: Final = 0.5
 
@@ -38,6 +40,7 @@ class SocketServer:
         self._entropy = entropy
         self._listener: socket.socket | None = None
         self._inode = 0
+        self._stopping = threading.Event()
         self._guard = threading.Lock()
         self._peers: set[_Peer] = set()
 
@@ -58,6 +61,7 @@ class SocketServer:
 
     def stop(self) -> None:
         """Accept no more front ends, send them the answers that are ready, and leave them."""
+        self._stopping.set()
         if self._listener is not None:
             # Closing alone does not wake the thread that accepts.
             with contextlib.suppress(OSError):
@@ -82,11 +86,24 @@ class SocketServer:
                 try:
                     connection, _ = listener.accept()
                 except OSError:
-                    return
-                peer = _Peer(self, connection)
-                with self._guard:
-                    self._peers.add(peer)
-                threading.Thread(target=peer.serve, daemon=True).start()
+                    if self._stopping.wait(REST_S):
+                        return
+                else:
+                    self._admit(connection)
+
+    def _admit(self, connection: socket.socket) -> None:
+        """Serve a front end; one for which there is no thread is dropped, and connects anew."""
+        try:
+            peer = _Peer(self, connection)
+        except RuntimeError:
+            connection.close()
+            return
+        with self._guard:
+            self._peers.add(peer)
+        try:
+            threading.Thread(target=peer.serve, daemon=True).start()
+        except RuntimeError:
+            peer.close()
 
     def gone(self, peer: "_Peer") -> None:
         """Forget a front end whose connection has ended."""
@@ -130,7 +147,7 @@ class _Peer:
         self._sender.start()
 
     def serve(self) -> None:
-        """Read commands until the connection ends; the one place that closes it."""
+        """Read commands until the connection ends, then close it."""
         decoder = msgspec.msgpack.Decoder(Asked)
         try:
             while (body := receive(self._connection)) is not None:
@@ -139,11 +156,15 @@ class _Peer:
         except (OSError, msgspec.MsgspecError):
             pass
         finally:
-            self._end()
-            self.finish()
-            self._sender.join()
-            self._connection.close()
-            self._server.gone(self)
+            self.close()
+
+    def close(self) -> None:
+        """End both threads and the connection; for whoever reads it, or would have."""
+        self._end()
+        self.finish()
+        self._sender.join()
+        self._connection.close()
+        self._server.gone(self)
 
     def finish(self) -> None:
         """Send what is ready, and then no more."""

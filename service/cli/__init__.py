@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "restore": Place("service.cli.restore", "restore", "Put a backup in the store's place."),
     "upgrade": Place("service.cli.upgrade", "upgrade", "Bring an older version's store to this."),
     "doctor": Place("service.cli.doctor", "doctor", "Look for what is wrong, say what to do."),
-    "merchant": Place("service.cli.merchant", "merchant", "Create merchants."),
+    "merchant": Place("service.cli.merchant", "merchant", "Create, set and suspend merchants."),
     "key": Place("service.cli.key", "key", "Create, rotate and revoke API keys."),
     "webhooks": Place(
         "service.cli.webhooks", "webhooks", "Webhook endpoints, and events as they come."

@@ -1,6 +1,7 @@
 """`payguard audit`: the log's checkpoints, its verification, its export, a restore accepted."""
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,9 @@ from service.settings import Settings
 
 NOTED_PERCENT: Final = 10
 NOTED_MIN: Final = 20_000
+# A worker that read the folder before it was moved tells the writer within a second.
+LOOKS: Final = 5
+LOOK_EVERY_S: Final = 0.2
 
 
 @click.group()
@@ -155,17 +159,28 @@ def accept_restore(screen: Screen, reason: str) -> None:
             outside_root=outside.root.hex() if outside else None,
             reason=reason,
         )
+        aside = None
         with writer_at_hand(settings) as submit:
             reply = ask(submit, command, call=house_call())
-        # After the entry: a crash between the two leaves the divergence to be seen again.
-        aside = None
-        if found.has_outside:
-            moved = folder_of(settings).move_aside(f"replaced-{SystemClock().now():%Y%m%dT%H%M%SZ}")
-            aside = str(moved.folder)
+            # After the entry: a crash between the two leaves the divergence to be seen again.
+            if found.reason is not None:
+                name = f"replaced-{SystemClock().now():%Y%m%dT%H%M%SZ}"
+                aside = str(folder_of(settings).move_aside(name).folder)
+            if _is_seen_again(reader):
+                ask(submit, command, call=house_call())
     text = f"accepted, as entry {reply.receipts[0].index} of the log"
     kept = f"\n  the checkpoints from before are kept in {aside}" if aside else ""
     result = {"receipt": reply.receipts[0], "kept": aside}
     screen.show(result, f"{text}{kept}\nnext: `payguard audit verify`")
+
+
+def _is_seen_again(reader: Reader) -> bool:
+    """Say whether a worker that looked between entry and move has recorded the same once more."""
+    for _ in range(LOOKS):
+        if queries.open_divergence(reader, LOG) is not None:
+            return True
+        time.sleep(LOOK_EVERY_S)
+    return False
 
 
 def told(found: Finding) -> str:

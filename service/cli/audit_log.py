@@ -9,7 +9,7 @@ from service.cli.environment import current_settings
 from service.cli.screen import Failure
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
-from service.db.stores import open_spanning_reader
+from service.db.stores import open_patient_reader
 from service.rooms.audit import model, queries
 from service.rooms.audit.contract import LOG, DivergenceReason
 from service.settings import Settings
@@ -40,7 +40,7 @@ def log_reader() -> tuple[Settings, Reader]:
     """
     settings = current_settings()
     try:
-        return settings, open_spanning_reader(settings.database)
+        return settings, open_patient_reader(settings.database)
     except StoreUnavailable as error:
         raise unusable(error) from error
 

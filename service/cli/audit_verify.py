@@ -3,7 +3,9 @@
 It goes once over the log by growing index and stops at the first bad place.
 """
 
+import datetime as dt
 import heapq
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +25,8 @@ AT_ONCE: Final = 2_000
 NUMBERS_AT_ONCE: Final = 10_000
 SHARD: Final = 0
 DROPPED: Final = "partitions.dropped"
+# The entry that tells of a range comes once it is dropped, which others' locks may put off.
+TELLS_WITHIN: Final = dt.timedelta(minutes=10)
 
 Progress = Callable[[int, int], None]
 
@@ -93,6 +97,7 @@ class LogCheck:
     def _run(self) -> None:
         # In this order: what is committed meanwhile only makes the later ones larger.
         outside = self._outside.latest()
+        [newest] = deque(filter(None, self._outside.history()), maxlen=1) or [None]
         latest = queries.latest(self._reader, LOG)
         self._size, self._root = (latest["size"], latest["root"]) if latest else (0, b"")
         numbers = dict(self._merchants())
@@ -100,20 +105,26 @@ class LogCheck:
         self._count = writer["entries"] if writer else 0
         self._first = queries.first_kept(self._reader)
         self._look_outside(outside)
+        self._look_outside(newest)
         if self._count < self._size:
             text = f"the writer counted {self._count} entries, and {self._size} are signed"
             raise Bad("rolled_back", self._count, text)
         self._entries_of_all(self._signed())
         if self._dropped < self._first:
+            self._wait_for_retention(writer)
             text = f"{self._first} entries are gone, and none says that retention took them"
             raise Bad("dropped", 0, text)
-        for owner, number in numbers.items():
-            if number > self._numbers.get(owner, 0) and not self._first:
-                text = (
-                    f"merchant {owner[1]} had {number} entries, not {self._numbers.get(owner, 0)}"
-                )
-                raise Bad("cut", self._count, text, field="number", expected=number)
+        self._hold_numbers(numbers)
         self._look_behind()
+
+    def _hold_numbers(self, numbers: dict[tuple[str, str], int]) -> None:
+        """Hold the writer's count for each merchant against the last entry it has."""
+        for owner, number in numbers.items():
+            # Retention may have taken all that one had.
+            last = self._numbers.get(owner, number if self._first else 0)
+            if number > last:
+                text = f"merchant {owner[1]} had {number} entries, not {last}"
+                raise Bad("cut", self._count, text, field="number", expected=number)
 
     def _merchants(self) -> Iterator[tuple[tuple[str, str], int]]:
         after = {"after_tenant": "", "after_merchant": ""}
@@ -125,11 +136,21 @@ class LogCheck:
                 "after_merchant": rows[-1]["merchant_id"],
             }
 
+    def _wait_for_retention(self, writer: Row | None) -> None:
+        """Say that it is too early to tell, where retention was at work a moment ago.
+
+        Raises:
+            StoreUnavailable: A range has gone, and the entry that tells of it is still to come.
+        """
+        since = writer["now"] - TELLS_WITHIN if writer else None
+        if since is not None and self._reader.fetch(queries.GOING(since=since)):
+            raise StoreUnavailable("retention is taking entries away; verify again in a minute")
+
     def _look_outside(self, note: str | None) -> None:
         if note is None:
             return
         found = self._opened(note, "outside")
-        self._outside_size = found.size
+        self._outside_size = max(found.size, self._outside_size or 0)
         if found.size > self._size:
             text = f"{found.size} entries were signed outside, {self._size} are signed here"
             raise Bad("rolled_back", self._size, text, expected=found.size)
@@ -236,6 +257,8 @@ class LogCheck:
         if body is not None and body.get("index") == position:
             text = f"entry {position} stands at {row['position']}"
             raise Bad("changed", position, text, field="position", expected=position)
+        if queries.first_kept(self._reader) > self._first:
+            raise StoreUnavailable("retention took entries away meanwhile; verify again")
         text = f"entry {row['position']} stands here, {position} nowhere"
         raise Bad("dropped", position, text)
 

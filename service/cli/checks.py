@@ -72,7 +72,23 @@ def run_checks() -> tuple[Check, ...]:
     except Failure as failure:
         return (*found, _failed("settings", failure.what, failure.then))
     found.append(_ok("settings", "every PAYGUARD_ variable is known and in its range"))
-    return (*found, *(check(settings) for check in CHECKS))
+    return (*found, *(_done(check, settings) for check in CHECKS))
+
+
+def _done(check: Callable[[Settings], Check], settings: Settings) -> Check:
+    """Return what a check found; one that may not look is a failed one, and the others go on."""
+    # Named as the function is.
+    name = check.__name__.strip("_").replace("_", " ")
+    try:
+        return check(settings)
+    except Failure as failure:
+        return _failed(name, failure.what, "see what failed above")
+    except OSError as error:
+        return _failed(
+            name,
+            f"{error.filename} cannot be looked at: {error.strerror}",
+            "run as the owner of the data folder, or give the folder to this user",
+        )
 
 
 def _ok(name: str, what: str) -> Check:
@@ -119,7 +135,7 @@ def _installed(name: str) -> str | None:
     return None
 
 
-def _folder(settings: Settings) -> Check:
+def _data_folder(settings: Settings) -> Check:
     folder = settings.data_dir
     try:
         status = folder.stat()
@@ -240,7 +256,7 @@ def _writer(settings: Settings) -> Check:
         with writer_lock(settings):
             pass
     except StoreUnavailable as error:
-        return _failed("writer", f"its lock cannot be looked at: {error}", "see database above")
+        return _failed("writer", f"its lock cannot be looked at: {error}", "see what it says")
     except WriterRuns as error:
         return _failed(
             "writer",
@@ -282,7 +298,7 @@ def _clock(settings: Settings) -> Check:
     return _ok("clock", f"{now:%Y-%m-%d %H:%M:%S} UTC, not behind the last commit")
 
 
-def _space(settings: Settings) -> Check:
+def _disk_space(settings: Settings) -> Check:
     folder = settings.data_dir
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
@@ -314,25 +330,25 @@ def _scorer(settings: Settings) -> Check:
     return Check(name="scorer", state=found.state, what=found.what, then=found.then)
 
 
-def _log(settings: Settings) -> Check:
+def _audit_log(settings: Settings) -> Check:
     found = log_standing(settings)
     return Check(name="audit log", state=found.state, what=found.what, then=found.then)
 
 
 CHECKS: Final[Sequence[Callable[[Settings], Check]]] = (
-    _folder,
+    _data_folder,
     _root_key,
     _database,
     _durability,
     _migrations,
     _strategy,
     _scorer,
-    _log,
+    _audit_log,
     _writer,
     _front_end,
     _webhooks,
     _clock,
-    _space,
+    _disk_space,
 )
 
 

@@ -8,11 +8,12 @@ from typing import Final
 import msgspec
 
 from service.cli.screen import Failure
-from service.db.places import Place
+from service.db.places import Database, Place
+from service.db.reader import Reader
 from service.db.store import RolesUnfit, StoreUnavailable
-from service.db.stores import is_made, open_reader
+from service.db.stores import is_made, open_reader, open_spanning_reader
 from service.settings import Settings
-from service.unit_of_work.fence import WRITER_ROW
+from service.unit_of_work.fence import LAST_COMMIT
 
 SHARD: Final = 0
 
@@ -73,14 +74,31 @@ def prepare(settings: Settings) -> None:
 
 
 def last_commit(settings: Settings) -> dt.datetime | None:
-    """Return the writer's clock at its last commit; None where no writer ever worked here."""
-    if not is_made(settings.database):
+    """Return the writer's clock at its last commit; None where no writer ever worked here.
+
+    Raises:
+        Failure: That cannot be told: the database cannot be read.
+    """
+    database = settings.database
+    if not is_made(database):
         return None
     try:
-        row = open_reader(settings.database).maybe(WRITER_ROW(shard=SHARD))
-    except StoreUnavailable:
-        return None
+        row = _reader_of(database).maybe(LAST_COMMIT(shard=SHARD))
+    except StoreUnavailable as error:
+        # Without tables nobody worked here; whatever else is wrong says nothing of that.
+        if standing(database).is_fresh:
+            return None
+        raise Failure(
+            "database_unusable", str(error), then="`payguard doctor` looks for the cause"
+        ) from error
     return None if row is None else row["now"]
+
+
+def _reader_of(database: Place) -> Reader:
+    """Return a reader in whichever role this process was given the address of."""
+    if isinstance(database, Database) and not database.writer:
+        return open_reader(database)
+    return open_spanning_reader(database)
 
 
 def require_root_key(settings: Settings) -> None:

@@ -15,12 +15,13 @@ import click
 import msgspec
 
 from service.cli.audit import told
+from service.cli.audit_finding import Finding
 from service.cli.audit_log import folder_of, trusted
 from service.cli.audit_verify import LogCheck
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.history import DAYS, History
 from service.cli.learning import lesson
-from service.cli.screen import Failure, Screen, reporting
+from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
 from service.cli.story import Ready, Story
 from service.cli.welcome import learnt_of, text_of, told_of
 from service.db.stores import open_spanning_reader
@@ -57,13 +58,15 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
 @click.option("--bare", "is_bare", is_flag=True, help="Start at once: no history, no model.")
 @click.option("--once", "is_once", is_flag=True, help="Stop when everything is printed.")
 @reporting
-def demo(screen: Screen, **given: Any) -> None:
+def demo(screen: Screen, **given: Any) -> int:
     """Start a service to try, in one process, with three shops and their sandbox keys.
 
     One of them lives through weeks of a made-up world first. Then one payment of each kind is tried
     there, and shown with what became of it and why; and one of another shop with its whole answer,
     and curl lines to paste into another terminal. Ctrl-C stops it and removes its data, unless
     --keep names a folder for them.
+
+    Its log is verified when it is ready and when it stops. Ends with 1 when something is bad.
     """
     options = _Options(**given)
     keep = options.keep
@@ -73,35 +76,53 @@ def demo(screen: Screen, **given: Any) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with _folder(keep) as folder, _listening(options.port) as listener:
-        url = f"http://{HOST}:{listener.getsockname()[1]}"
-        settings = msgspec.structs.replace(
-            current_settings(),
-            data_dir=folder,
-            # Goes with the demo's data; a real one lies beside them.
-            checkpoint_folder=folder / "checkpoints",
-            checkpoint_every_s=1,
-            root_key_file=None,
-            database_url=None,
-            reader_url=None,
-            owner_url=None,
-            host=HOST,
-            port=listener.getsockname()[1],
-            issuer=url,
-            # Its only receivers are those of whoever tries it, on this machine.
-            webhook_allow_private=True,
-        )
+        settings = of_demo(current_settings(), folder, port=listener.getsockname()[1])
         screen.note(f"Payguard demo: one process, its data in {folder}")
         with running(settings, listener) as run:
-            story = Story(settings, run.submit, url)
+            story = Story(settings, run.submit, settings.issuer)
             ready = _told(story, screen, options)
+            found = _verified(settings)
+            ready = msgspec.structs.replace(ready, log=found)
             # From here on an interrupt is the usual end.
             with contextlib.suppress(KeyboardInterrupt):
                 screen.show(ready, text_of(ready))
                 sys.stdout.flush()
                 if not options.is_once:
                     _wait(run.has_stopped)
-            screen.note(_verified(settings))
+            if not options.is_once:
+                found = _verified(settings)
+            screen.note(f"payguard audit verify: {told(found)}")
     screen.note(f"stopped; {f'the data stay in {keep}' if keep else 'its data are gone'}")
+    return DONE if found.verified else SOMETHING_FAILED
+
+
+def of_demo(settings: Settings, folder: Path, *, port: int) -> Settings:
+    """Return settings under which nothing is read or written but the demo's own.
+
+    Args:
+        settings: Of the environment, perhaps of a service that lives on this machine.
+        folder: The demo's data folder.
+        port: Where it listens.
+    """
+    return msgspec.structs.replace(
+        settings,
+        data_dir=folder,
+        # Goes with the demo's data; a real one lies beside them.
+        checkpoint_folder=folder / "checkpoints",
+        checkpoint_every_s=1,
+        models_folder=None,
+        # The worker's child reads the environment, which names the store of a real service.
+        challenger_every_s=0,
+        root_key_file=None,
+        database_url=None,
+        reader_url=None,
+        owner_url=None,
+        host=HOST,
+        port=port,
+        issuer=f"http://{HOST}:{port}",
+        # Its only receivers are those of whoever tries it, on this machine.
+        webhook_allow_private=True,
+    )
 
 
 def _told(story: Story, screen: Screen, options: _Options) -> Ready:
@@ -165,7 +186,7 @@ def _listening(port: int | None) -> Iterator[socket.socket]:
         return
 
 
-def _verified(settings: Settings) -> str:
+def _verified(settings: Settings) -> Finding:
     """Return what `payguard audit verify` finds, once the story is signed."""
     reader, folder = open_spanning_reader(settings.database), folder_of(settings)
     for _ in range(SIGNED_LOOKS_MAX):
@@ -176,8 +197,7 @@ def _verified(settings: Settings) -> str:
             break
         time.sleep(LOOK_EVERY_S)
     verifiers = trusted(reader, folder)
-    found = LogCheck(reader, folder, verifiers, progress=lambda _done, _total: None).run()
-    return f"payguard audit verify: {told(found)}"
+    return LogCheck(reader, folder, verifiers, progress=lambda _done, _total: None).run()
 
 
 def _wait(has_stopped: Callable[[], bool]) -> None:

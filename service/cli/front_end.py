@@ -4,8 +4,10 @@ Run by `payguard serve` as `python -m service.cli.front_end FD`, FD being the so
 """
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -161,8 +163,17 @@ def _forget_gauges(_arbiter: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]  # no types
 
 
+def _allow_descriptors() -> None:
+    """Let this process and its workers open as many files as whoever runs them allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems allow less than they say; what was allowed before stays then.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Serve on the socket whose descriptor is the only argument."""
+    _allow_descriptors()
     FrontEnd(read_settings(os.environ), listener=int(sys.argv[1])).run()
 
 

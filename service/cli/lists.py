@@ -247,14 +247,20 @@ def _object(line: str) -> dict[str, Any] | str:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    unknown = set(reader.fieldnames or ()) - set(FIELDS)
-    if unknown or not reader.fieldnames:
+    try:
+        names = reader.fieldnames or ()
+    except csv.Error:
+        names = ()
+    if not names or set(names) - set(FIELDS):
         raise Failure(
             "file_unreadable",
             "the first line of the file does not name the fields of entries",
             then=f"name these columns: {', '.join(FIELDS)}",
         )
-    for row in reader:
+    for row in _until_damaged(reader):
+        if row is None:
+            yield reader.line_num + 1, "the file is damaged from here on"
+            return
         if None in row or None in row.values():
             yield reader.line_num, "the line has not as many fields as the first one"
             continue
@@ -262,6 +268,17 @@ def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
         if told.get("prefix", "").isdecimal():
             told["prefix"] = int(told["prefix"])
         yield reader.line_num, told
+
+
+def _until_damaged(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any] | None]:
+    """Yield rows; None, at the end, where what follows cannot be split into rows.
+
+    A quote that is not closed swallows all lines after it.
+    """
+    try:
+        yield from reader
+    except csv.Error:
+        yield None
 
 
 def _csv(rows: list[dict[str, Any]]) -> str:

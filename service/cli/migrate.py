@@ -5,6 +5,7 @@ import click
 from service.cli.database import Standing, bring_to, standing
 from service.cli.environment import current_settings, make_data_folder
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting
+from service.db.store import StoreUnavailable
 from service.writer.lock import WriterRuns, writer_lock
 
 
@@ -38,6 +39,10 @@ def migrate(screen: Screen, to: str | None, *, is_check: bool, is_sure: bool) ->
             "already_running",
             f"the service runs: {error}",
             then="stop `payguard serve` with SIGTERM, migrate, then start it again",
+        ) from error
+    except StoreUnavailable as error:
+        raise Failure(
+            "database_unusable", str(error), then="`payguard doctor` looks for the cause"
         ) from error
     moved = before.current != after.current
     came = f"from {before.current or 'nothing'} to {after.current or 'nothing'}"

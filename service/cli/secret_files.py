@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from service.cli.screen import Failure
+from service.cli.screen import INTERRUPTED, Failure
 
+# Of the failure after which something may have been done.
+RESULT_UNKNOWN: Final = "result_unknown"
 _FILE_MODE: Final = 0o600
 
 
@@ -21,7 +23,8 @@ def kept(path: Path | None, text: str, *, code: str) -> Iterator[None]:
         code: Of the failure.
 
     Raises:
-        Failure: The file cannot be made.
+        Failure: The file cannot be made; or what is done meanwhile failed. Only where it is
+            certain that the secret is not in use, the file goes.
     """
     if path is None:
         yield
@@ -38,6 +41,21 @@ def kept(path: Path | None, text: str, *, code: str) -> Iterator[None]:
         ) from error
     try:
         yield
-    except BaseException:
+    except Failure as failure:
+        if failure.code == RESULT_UNKNOWN:
+            raise _in_use_perhaps(path, failure.what, status=failure.status) from failure
         path.unlink()
         raise
+    except KeyboardInterrupt as error:
+        what = "interrupted; it may have been done"
+        raise _in_use_perhaps(path, what, status=INTERRUPTED) from error
+
+
+def _in_use_perhaps(path: Path, what: str, *, status: int) -> Failure:
+    """Return what to tell where nobody knows whether the secret is in use by now."""
+    return Failure(
+        RESULT_UNKNOWN,
+        f"{what}; its text lies in {path}",
+        then="list what there is: where it was made, keep the file, else remove it and repeat",
+        status=status,
+    )

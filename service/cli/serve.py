@@ -25,7 +25,15 @@ from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.settings import Settings
-from service.writer.lock import Lock, WriterLock, WriterRuns, take_over, worker_lock, writer_lock
+from service.writer.lock import (
+    REPLACED,
+    Lock,
+    WriterLock,
+    WriterRuns,
+    take_over,
+    worker_lock,
+    writer_lock,
+)
 
 BACKLOG: Final = 1_024
 # The worker finishes one command, the writer what is queued.
@@ -59,7 +67,7 @@ def serve(screen: Screen, *, is_taking_over: bool) -> int:
     settings = current_settings()
     make_data_folder(settings.data_dir)
     with (
-        _only_one(settings, before=take_over if is_taking_over else _nothing),
+        _only_one(settings, before=take_over if is_taking_over else _nothing) as workers_lock,
         _listening(settings) as listener,
     ):
         prepare(settings)
@@ -70,7 +78,8 @@ def serve(screen: Screen, *, is_taking_over: bool) -> int:
             process="serve",
         )
         url = _url(listener)
-        supervisor = Supervisor(_programs(settings, listener, url), clock=SystemClock(), log=log)
+        programs = _programs(settings, listener, url, hand_on=workers_lock.close)
+        supervisor = Supervisor(programs, clock=SystemClock(), log=log)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
 
@@ -95,14 +104,21 @@ def _nothing(_settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _only_one(settings: Settings, *, before: Callable[[Settings], None]) -> Iterator[None]:
-    """Hold the lock of `serve`, and make sure that no other writer or worker works here."""
+def _only_one(
+    settings: Settings, *, before: Callable[[Settings], None]
+) -> Iterator[contextlib.ExitStack]:
+    """Hold the lock of `serve`, and make sure that no other writer or worker works here.
+
+    Yields the worker's lock, which is kept until the worker is started: another one, whose session
+    was ended, looks each second whether it may take its lock again. Where that look comes first,
+    `before` is called once more.
+    """
     try:
         with WriterLock(settings.data_dir / "serve.lock"):
-            before(settings)
-            _wait_for(partial(writer_lock, settings))
-            _wait_for(partial(worker_lock, settings))
-            yield
+            _taken(partial(writer_lock, settings), before=partial(before, settings)).close()
+            workers = partial(worker_lock, settings)
+            with _taken(workers, before=partial(before, settings)) as workers_lock:
+                yield workers_lock
     except StoreUnavailable as error:
         raise Failure(
             "database_unusable", str(error), then="`payguard doctor` looks for the cause"
@@ -115,20 +131,25 @@ def _only_one(settings: Settings, *, before: Callable[[Settings], None]) -> Iter
         ) from error
 
 
-def _wait_for(lock: Callable[[], Lock]) -> None:
-    """Wait for the processes of a `serve` that was killed: they are ending, and hold it so long.
+def _taken(lock: Callable[[], Lock], *, before: Callable[[], None]) -> contextlib.ExitStack:
+    """Return a lock that is held until what is returned is closed; calls `before` at each try.
+
+    Waits for the processes of a `serve` that was killed: they are ending, and hold it so long.
 
     Raises:
         WriterRuns: Somebody goes on holding it.
     """
+    held = contextlib.ExitStack()
     for _ in range(LEFT_BEHIND_LOOKS):
+        before()
         try:
-            with lock():
-                return
+            held.enter_context(lock())
         except WriterRuns:
             time.sleep(LOOK_EVERY_S)
-    with lock():
-        return
+        else:
+            return held
+    held.enter_context(lock())
+    return held
 
 
 @contextlib.contextmanager
@@ -155,10 +176,20 @@ def _url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Program]:
+def _programs(
+    settings: Settings, listener: socket.socket, url: str, *, hand_on: Callable[[], None]
+) -> list[Program]:
     environment = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(fresh_metrics(settings.data_dir))}
     # -P: a folder `service` where this was started must not be taken for ours.
     python = (sys.executable, "-P", "-m")
+
+    def has_writer() -> bool:
+        # Without one a worker can do nothing, and would keep its lock from one that can.
+        if not _answers(settings.socket_file):
+            return False
+        hand_on()
+        return True
+
     return [
         Program(
             name="writer",
@@ -166,6 +197,8 @@ def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Pro
             environment=environment,
             is_ready=lambda: _answers(settings.socket_file),
             stop_s=WRITER_STOP_S,
+            # It makes state anew from the log first, which takes as long as the log is.
+            ready_s=None,
         ),
         Program(
             name="worker",
@@ -173,6 +206,8 @@ def _programs(settings: Settings, listener: socket.socket, url: str) -> list[Pro
             environment=environment,
             is_ready=lambda: True,
             stop_s=WORKER_STOP_S,
+            may_start=has_writer,
+            replaced=REPLACED,
         ),
         Program(
             name="front_end",
@@ -205,13 +240,15 @@ def fresh_metrics(data_dir: Path) -> Path:
 
 
 def _answers(path: Path) -> bool:
+    """Say whether a writer takes a connection and sees its end: one that is stopped does not."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(PROBE_TIMEOUT_S)
         try:
             probe.connect(str(path))
+            probe.shutdown(socket.SHUT_WR)
+            return probe.recv(1) == b""
         except OSError:
             return False
-    return True
 
 
 def _is_ready(url: str) -> bool:

@@ -10,6 +10,7 @@ import msgspec
 from keys import entropy
 from keys.api_keys import new_api_key
 from risk.simulation.shapes import Paid
+from service.cli.audit_finding import Finding
 from service.cli.curls import WITH_PHONE, Body, Line, Shop, configuration, lines, payment
 from service.cli.history import History, Seeded, Seeder
 from service.cli.kinds import Kind, try_each
@@ -68,6 +69,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
         learned: The model that was trained on that, or why there is none.
         history: What a third shop lived through; None where that was left away.
         kinds: One payment of each kind, tried there.
+        log: What verifying the log of all this found; None before it was verified.
     """
 
     url: str
@@ -81,6 +83,7 @@ class Ready(msgspec.Struct, frozen=True, kw_only=True):
     history: Seeded | None = None
     learned: Learned | None = None
     kinds: tuple[Kind, ...] = ()
+    log: Finding | None = None
 
 
 class Story:

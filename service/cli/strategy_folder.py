@@ -20,7 +20,7 @@ from service.cli.database import last_commit
 from service.cli.screen import Failure
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
-from service.db.stores import open_spanning_reader
+from service.db.stores import open_patient_reader
 from service.rooms.strategies import queries
 from service.settings import Settings
 
@@ -117,7 +117,7 @@ def reader_of(settings: Settings) -> Reader:
         Failure: It cannot be read.
     """
     try:
-        return open_spanning_reader(settings.database)
+        return open_patient_reader(settings.database)
     except StoreUnavailable as error:
         raise Failure(
             "database_unusable", str(error), then="`payguard doctor` looks for the cause"

@@ -13,6 +13,8 @@ from service.kernel.signals import ends_with
 
 LOOK_EVERY_S: Final = 0.05
 READY_TIMEOUT_S: Final = 120.0
+# One that takes long to become ready is named so often.
+STARTING_EVERY_S: Final = 10.0
 PAUSE_FIRST_S: Final = 0.2
 PAUSE_MAX_S: Final = 30.0
 # A child that ran this long is taken to be sound: its next end starts the pauses anew.
@@ -22,6 +24,8 @@ SOUND_S: Final = 60.0
 SERVED_S: Final = 1.0
 PAUSE_SERVED_MAX_S: Final = 1.0
 _SECOND_NS: Final = 1_000_000_000
+# What Popen raises.
+CANNOT_START: Final = (OSError, subprocess.SubprocessError)
 
 
 class Log(Protocol):
@@ -36,6 +40,10 @@ class Log(Protocol):
         ...
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """What to run, and how.
@@ -44,9 +52,14 @@ class Program:
         name: As the log calls it.
         command: Its arguments, the interpreter first.
         environment: All of its environment.
-        files: Descriptors that it inherits.
         is_ready: Says whether it can do its work now; asked until it says yes.
         stop_s: How long it may take to stop before it is killed.
+        files: Descriptors that it inherits.
+        ready_s: How long it may take to become ready at the service's start; None for as long as
+            it lives.
+        may_start: Asked before each start, which waits until it says yes.
+        replaced: The exit status that says that another took its place: it is started again after
+            the longest pause, so that the other one can settle.
     """
 
     name: str
@@ -55,6 +68,9 @@ class Program:
     is_ready: Callable[[], bool]
     stop_s: float
     files: tuple[int, ...] = ()
+    ready_s: float | None = READY_TIMEOUT_S
+    may_start: Callable[[], bool] = _always
+    replaced: int | None = None
 
 
 class CannotRun(Exception):  # noqa: N818  says what was found
@@ -113,23 +129,41 @@ class _Child:
         status = self.ended()
         if status is not None:
             ran_s = (now_ns - self._started_ns) / _SECOND_NS
-            if ran_s >= SOUND_S:
+            if status == self.program.replaced:
+                self._pause_s = PAUSE_MAX_S
+            elif ran_s >= SOUND_S:
                 self._pause_s = PAUSE_FIRST_S
             elif self._has_been_ready and ran_s >= SERVED_S:
                 self._pause_s = min(self._pause_s, PAUSE_SERVED_MAX_S)
             self._process = None
-            self._due_ns = now_ns + int(self._pause_s * _SECOND_NS)
             self._log.warning(
                 "child_ended",
                 child=self.program.name,
                 status=status,
                 restart_in_s=self._pause_s,
             )
-            self._pause_s = min(self._pause_s * 2, PAUSE_MAX_S)
+            self._pause(now_ns)
         elif self._process is not None:
             self.is_ready()
-        elif now_ns >= self._due_ns:
+        elif now_ns >= self._due_ns and self.program.may_start():
+            self._try_start(now_ns)
+
+    def _try_start(self, now_ns: int) -> None:
+        try:
             self.start()
+        except CANNOT_START as error:
+            # No process or no memory to be had: the others go on, and it may pass.
+            self._log.warning(
+                "child_not_started",
+                child=self.program.name,
+                reason=type(error).__name__,
+                restart_in_s=self._pause_s,
+            )
+            self._pause(now_ns)
+
+    def _pause(self, now_ns: int) -> None:
+        self._due_ns = now_ns + int(self._pause_s * _SECOND_NS)
+        self._pause_s = min(self._pause_s * 2, PAUSE_MAX_S)
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -183,15 +217,25 @@ class Supervisor:
     def _bring_up(self, child: _Child) -> None:
         if self._asked:
             return
-        child.start()
-        limit_ns = self._clock.monotonic_ns() + int(READY_TIMEOUT_S * _SECOND_NS)
+        name, limit_s = child.program.name, child.program.ready_s
+        while not child.program.may_start() and not self._asked:
+            time.sleep(LOOK_EVERY_S)
+        try:
+            child.start()
+        except CANNOT_START as error:
+            raise CannotRun(f"the {name} could not be started: {error}", status=None) from error
+        started_ns = self._clock.monotonic_ns()
+        told_s = STARTING_EVERY_S
         while not child.is_ready() and not self._asked:
             status = child.ended()
             if status is not None:
-                raise CannotRun(f"the {child.program.name} ended at its start", status=status)
-            if self._clock.monotonic_ns() > limit_ns:
-                sentence = f"the {child.program.name} was not ready after {READY_TIMEOUT_S:.0f} s"
-                raise CannotRun(sentence, status=None)
+                raise CannotRun(f"the {name} ended at its start", status=status)
+            passed_s = (self._clock.monotonic_ns() - started_ns) / _SECOND_NS
+            if limit_s is not None and passed_s > limit_s:
+                raise CannotRun(f"the {name} was not ready after {limit_s:.0f} s", status=None)
+            if passed_s > told_s:
+                self._log.info("child_starting", child=name, since_s=round(passed_s))
+                told_s = passed_s + STARTING_EVERY_S
             time.sleep(LOOK_EVERY_S)
 
     def _take_down(self, child: _Child) -> bool:

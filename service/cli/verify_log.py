@@ -22,7 +22,7 @@ FORMAT: Final = "payguard-audit-export/1"
 _HEADER: Final = {"type", "format", "scope", "log", "origin", "first", "left", "size"}
 _ENTRY: Final = {"type", "position", "number", "leaf", "body"}
 _PLACE: Final = ("log", "index", "number", "tenant", "merchant")
-_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_HEX: Final = re.compile(r'"[0-9a-f]{64}"')
 _SIGNATURE: Final = re.compile(r"\u2014 ([^ +]+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE: Final = re.compile(r"[1-9][0-9]{0,18}")
 
@@ -251,7 +251,7 @@ class _Check:
         if set(row) != _HEADER or named != ["header", FORMAT, "log"]:
             raise Bad("malformed", 1, None, "the header is malformed")
         left = row["left"]
-        if type(left) is not list or not all(_HEX.fullmatch(str(one)) for one in left):
+        if type(left) is not list or not all(_HEX.fullmatch(json.dumps(one)) for one in left):
             raise Bad("malformed", 1, None, "`left` holds what is no hash")
         is_counted = _is_count(row["first"]) and _is_count(row["size"])
         if not (

@@ -9,6 +9,7 @@ import http.client
 import re
 import signal
 import threading
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,7 +23,7 @@ from keys import entropy
 from keys.api_keys import ApiKeyRefused, ApiKeyText
 from keys.webhooks import Verifier, WebhookRefused
 from service.cli.replay.sender import Answer, Sender, read_target
-from service.cli.screen import REFUSED, Failure, JSONScreen, Screen, reporting
+from service.cli.screen import NO_ANSWER, REFUSED, Failure, JSONScreen, Screen, reporting
 from service.kernel.clock import Clock, SystemClock
 from service.kernel.ids import new_id
 
@@ -31,6 +32,9 @@ ENDPOINTS: Final = "/v1/webhook_endpoints"
 BODY_BYTES_MAX: Final = 1 << 20
 READ_S: Final = 10.0
 FORWARD_S: Final = 10.0
+DESCRIPTION: Final = "payguard webhooks listen"
+# A service that wants more time than that is given up, with whoever waits at the terminal.
+PAUSE_S_MAX: Final = 2.0
 # How often it looks whether the service tried in vain.
 LOOK_S: Final = 3.0
 FORWARDED: Final = ("content-type", "webhook-id", "webhook-timestamp", "webhook-signature")
@@ -82,22 +86,29 @@ def listen(screen: Screen, **given: Any) -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    sender = Sender(
-        read_target(given["url"]),
-        key=read_key(given["key_file"]),
-        clock=SystemClock(),
-        wait=lambda _seconds: True,
-    )
+    sender = sender_to(given["url"], key=read_key(given["key_file"]))
     forward = Forward(given["forward"]) if given["forward"] else None
     with contextlib.closing(sender), _port(given["port"]) as server:
         place = given["reached_at"] or f"http://{HOST}:{server.server_address[1]}/"
         # From here on an interrupt is the usual end.
-        with contextlib.suppress(KeyboardInterrupt), endpoint(sender, place) as made:
+        with contextlib.suppress(KeyboardInterrupt), endpoint(screen, sender, place) as made:
             window = Window(screen, made, forward=forward, count=given["count"])
             with served(server, window):
                 screen.note(f"{made['id']} leads to {place}; Ctrl-C ends it and removes it")
                 wait(screen, sender, made["id"], window)
-    screen.note("the endpoint is removed")
+
+
+def sender_to(url: str, *, key: str) -> Sender:
+    """Return what asks a service, again for some seconds where it does not answer.
+
+    Raises:
+        Failure: The address is none of a service.
+    """
+    return Sender(read_target(url), key=key, clock=SystemClock(), wait=_waited)
+
+
+def _waited(seconds: float) -> bool:
+    return seconds > PAUSE_S_MAX or threading.Event().wait(seconds)
 
 
 def read_key(path: Path) -> str:
@@ -126,13 +137,18 @@ def read_key(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def endpoint(sender: Sender, place: str) -> Iterator[dict[str, Any]]:
+def endpoint(screen: Screen, sender: Sender, place: str) -> Iterator[dict[str, Any]]:
     """Make an endpoint, yield it with its secret, and delete it at the end.
 
     Raises:
-        Failure: The service would not make it.
+        Failure: The service would not make it, or did not say that it did; or it is left behind.
     """
-    answer = _post(sender, ENDPOINTS, {"url": place, "description": "payguard webhooks listen"})
+    try:
+        answer = _post(sender, ENDPOINTS, {"url": place, "description": DESCRIPTION})
+    except KeyboardInterrupt:
+        raise _perhaps_made("interrupted") from None
+    if answer.status == 0 or answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise _perhaps_made(answer.code)
     if not answer.is_good:
         raise Failure(
             answer.code,
@@ -143,7 +159,37 @@ def endpoint(sender: Sender, place: str) -> Iterator[dict[str, Any]]:
     try:
         yield answer.body
     finally:
-        _post(sender, f"{ENDPOINTS}/{answer.body['id']}/delete", {})
+        _remove(sender, answer.body["id"])
+        screen.note("the endpoint is removed")
+
+
+def _perhaps_made(code: str) -> Failure:
+    return Failure(
+        code,
+        f"the service did not say whether it made an endpoint: {code}",
+        then=f"see that --url names the running service; if GET {ENDPOINTS} shows one with the"
+        f" description {DESCRIPTION!r}, delete it by POST {ENDPOINTS}/ID/delete",
+        status=NO_ANSWER,
+    )
+
+
+def _remove(sender: Sender, endpoint_id: str) -> None:
+    path = f"{ENDPOINTS}/{endpoint_id}/delete"
+    try:
+        answer = _post(sender, path, {})
+    except KeyboardInterrupt:
+        code = "interrupted"
+    else:
+        if answer.is_good or answer.status == http.HTTPStatus.NOT_FOUND:
+            return
+        code = answer.code
+    raise Failure(
+        "endpoint_left",
+        f"{endpoint_id} may be there still, and its deliveries fail: {code}",
+        then=f"delete it: `payguard webhooks endpoints delete {endpoint_id} --merchant ID`,"
+        f" or POST {path}",
+        status=NO_ANSWER,
+    )
 
 
 def _post(sender: Sender, path: str, body: Mapping[str, Any]) -> Answer:
@@ -156,6 +202,9 @@ class Forward:
 
     def __init__(self, url: str) -> None:
         self._target = read_target(url)
+        parts = urllib.parse.urlsplit(url)
+        # As it was given: to many a server a slash at the end makes another address.
+        self._path = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
 
     def send(self, headers: Mapping[str, str], body: bytes) -> int:
         """Return its status; 502 where it gave none."""
@@ -163,7 +212,7 @@ class Forward:
         kind = http.client.HTTPSConnection if target.is_secure else http.client.HTTPConnection
         connection = kind(target.host, target.port, timeout=FORWARD_S)
         try:
-            connection.request("POST", target.prefix or "/", body, dict(headers))
+            connection.request("POST", self._path, body, dict(headers))
             return connection.getresponse().status
         except (OSError, http.client.HTTPException):
             return http.HTTPStatus.BAD_GATEWAY
@@ -183,8 +232,11 @@ class Window:
         self, screen: Screen, made: Mapping[str, Any], *, forward: Forward | None, count: int | None
     ) -> None:
         self._is_json = isinstance(screen, JSONScreen)
-        self._verifier = Verifier([made["secret"]])
-        self._public_verifier = Verifier([one["public_key"] for one in made["public_keys"]])
+        # Both kinds have to hold: a receiver may use either. The answer that tells a secret is
+        # given once; where it got lost, the public keys alone tell.
+        secrets = [made["secret"]] if made["secret"] else []
+        kinds = (secrets, [one["public_key"] for one in made["public_keys"]])
+        self._verifiers = [Verifier(keys) for keys in kinds if keys]
         self._forward = forward
         self._count = count
         self._lock = threading.Lock()
@@ -195,10 +247,10 @@ class Window:
     def take(self, headers: Mapping[str, str], body: bytes) -> int:
         """Show an event, hand it on, and return the status to answer with."""
         verdict = self._verdict(headers, body)
-        status = http.HTTPStatus.OK
+        status: int = http.HTTPStatus.OK
         if self._forward is not None:
             chosen = {name: headers[name] for name in FORWARDED if name in headers}
-            status = http.HTTPStatus(self._forward.send(chosen, body))
+            status = self._forward.send(chosen, body)
         try:
             event = msgspec.json.decode(body, type=dict[str, Any])
         except msgspec.MsgspecError:
@@ -222,9 +274,8 @@ class Window:
     def _verdict(self, headers: Mapping[str, str], body: bytes) -> str:
         now_s = int(self._clock.now().timestamp())
         try:
-            # Both have to hold: a receiver may use either.
-            self._verifier.verify(headers, body, now_s=now_s)
-            self._public_verifier.verify(headers, body, now_s=now_s)
+            for verifier in self._verifiers:
+                verifier.verify(headers, body, now_s=now_s)
         except WebhookRefused as refused:
             return refused.cause
         return "ok"
@@ -234,7 +285,8 @@ def text_of(seen: Seen) -> str:
     """Return an event as one line for people."""
     good = seen.signature == "ok"
     mark = click.style(f"signature {seen.signature}", fg="green" if good else "red", bold=not good)
-    status = seen.event.get("data", {}).get("status", "")
+    told = seen.event.get("data")
+    status = str(told.get("status", "")) if isinstance(told, dict) else ""
     parts = [f"{seen.at:%H:%M:%S}", seen.type or "(no event)", seen.id, seen.subject, status, mark]
     return "  ".join([*(part for part in parts if part), f"answered {seen.answered}"])
 

@@ -77,7 +77,7 @@ class WriterThread:
             store = open_store(settings.database, hold=holding(lock))
             opened.callback(store.close)
             writer = open_writer(settings, store, registry=self._registry, log=self._log)
-            opened.enter_context(checkpoints(settings.database))
+            opened.enter_context(checkpoints(settings.database, self._log))
             ready = threading.Event()
             thread = threading.Thread(target=self._run, args=(writer.loop.run, ready.set))
             thread.start()

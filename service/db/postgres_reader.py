@@ -30,7 +30,7 @@ from service.db.store import NotReadable, StoreUnavailable
 
 READ_ONLY: Final = ("default_transaction_read_only=on", *OPTIONS)
 # Beyond what the server itself allows a statement: it is the network that is away then.
-ANSWER_S: Final = STATEMENT_TIMEOUT_MS / 1_000 + 0.5
+BEYOND_S: Final = 0.5
 _SCOPE: Final = Statement(
     sa.text(
         "SELECT set_config('transaction_read_only', 'on', true),"
@@ -51,6 +51,7 @@ class PostgresReader(Reader):
         purpose: What the server's lists call the connections.
         connections_max: How many there may be.
         timeout_s: How long a thread waits for one.
+        statement_timeout_ms: How long a read may take.
     """
 
     def __init__(
@@ -60,11 +61,14 @@ class PostgresReader(Reader):
         purpose: str = "reader",
         connections_max: int = CONNECTIONS_MAX,
         timeout_s: float = CHECKOUT_TIMEOUT_S,
+        statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     ) -> None:
         self._url = url
         self._purpose = purpose
         self._connections_max = connections_max
         self._timeout_s = timeout_s
+        self._options = (*READ_ONLY, f"statement_timeout={statement_timeout_ms}")
+        self._answer_s = statement_timeout_ms / 1_000 + BEYOND_S
         self._compiler = Compiler(dialect())
         self._pools: dict[int, Pool] = {}
 
@@ -104,7 +108,7 @@ class PostgresReader(Reader):
         named, compiled = self._compiler(_SCOPE), self._compiler(read.statement)
         wire.prepare((named, compiled))
         commands = (wire.bound(named, scope), wire.bound(compiled, values))
-        for result in (results := wire.exchange(commands, wait_s=ANSWER_S)):
+        for result in (results := wire.exchange(commands, wait_s=self._answer_s)):
             check(result)
         return compiled.rows(wire.rows(compiled, results[1]))
 
@@ -120,7 +124,7 @@ class PostgresReader(Reader):
         return Pool(self._opened, connections_max=self._connections_max, timeout_s=self._timeout_s)
 
     def _opened(self) -> Wire:
-        return Wire(connect(self._url, purpose=self._purpose, options=READ_ONLY))
+        return Wire(connect(self._url, purpose=self._purpose, options=self._options))
 
 
 def _named(refused: Refused) -> str:

@@ -159,12 +159,20 @@ class Wire:
             names.append((name, parameters))
             commands += [_prepare(name, text), _describe(name)]
         results = self.exchange(commands)
-        for result in results:
-            check(result)
-        for compiled, (name, parameters), described in zip(
-            fresh, names, results[1::2], strict=True
-        ):
-            self._prepared[compiled] = _described(name, parameters, described)
+        try:
+            for result in results:
+                check(result)
+            self._prepared |= {
+                compiled: _described(name, parameters, described)
+                for compiled, (name, parameters), described in zip(
+                    fresh, names, results[1::2], strict=True
+                )
+            }
+        except (Refused, StoreUnavailable):
+            # What came before the one that failed stays prepared there, under names that this
+            # side would give again: of such a session nothing can be prepared any more.
+            self.close()
+            raise
 
     def bound(self, compiled: Compiled, values: Mapping[str, Any]) -> Command:
         """Return the command that runs a prepared statement with values.

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from service.db.places import Place
 from service.db.reader import Reader, SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.db.store import Store, StoreUnavailable
+
+PATIENCE_MS: Final = 60_000
 
 
 def open_store(place: Place, *, hold: Callable[[], None] | None = None) -> Store:
@@ -53,14 +56,23 @@ def open_spanning_reader(place: Place) -> Reader:
     return _reader(place, "writer")
 
 
-def _reader(place: Place, role: str) -> Reader:
+def open_patient_reader(place: Place) -> Reader:
+    """Return the same for looks through much, which nobody waits for: each may take a minute.
+
+    Raises:
+        StoreUnavailable: The driver is missing, or this process was not given the address.
+    """
+    return _reader(place, "writer", statement_timeout_ms=PATIENCE_MS)
+
+
+def _reader(place: Place, role: str, **given: int) -> Reader:
     if isinstance(place, Path):
         return SQLiteReader(place)
     try:
         from service.db.postgres_reader import PostgresReader  # noqa: PLC0415  psycopg is an extra
     except ImportError as error:
         raise _no_driver() from error
-    return PostgresReader(place.required(role), purpose=f"reads as {role}")
+    return PostgresReader(place.required(role), purpose=f"reads as {role}", **given)
 
 
 def is_made(place: Place) -> bool:

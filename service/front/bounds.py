@@ -1,9 +1,14 @@
 """What clients may take of one front-end process."""
 
+import errno
 from dataclasses import dataclass
 from typing import Final
 
 CONNECTIONS_MAX: Final = 1_000
+# What taking a connection says where the machine has no room for one.
+EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# A process that had none tries again after this long.
+REST_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

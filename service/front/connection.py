@@ -5,6 +5,7 @@ has an end: for a head, for a body, for the answer to be taken, for the next req
 """
 
 import asyncio
+import contextlib
 import io
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
@@ -386,7 +387,9 @@ class Connection(asyncio.Protocol):
         self.state = State.LINGERING
         self.until = self._server.loop.time() + self._server.bounds.linger_s
         self._transport.resume_reading()
-        self._transport.write_eof()
+        # Who went away meanwhile has reset the socket, and the loop may not have heard of it.
+        with contextlib.suppress(OSError):
+            self._transport.write_eof()
 
     def _close(self) -> None:
         self.state = State.CLOSED

@@ -5,7 +5,6 @@ It never reads a request itself; service/front/connection.py does.
 
 import asyncio
 import contextlib
-import errno
 import socket
 from collections.abc import Callable, Iterable
 from email.utils import format_datetime
@@ -13,7 +12,7 @@ from typing import Any, Final
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from service.front.admission import Admission
-from service.front.bounds import Bounds
+from service.front.bounds import EXHAUSTED, REST_S, Bounds
 from service.front.connection import Connection, State
 from service.front.hub import Hub
 from service.front.refusals import Refusals
@@ -21,8 +20,6 @@ from service.kernel.clock import Clock
 
 # How often waits for clients are looked at; they end this much late at most.
 SWEEP_S: Final = 0.25
-# A process without free descriptors tries again after this long.
-REST_S: Final = 0.5
 # What a connection that sent nothing yet may still take to begin when we stop: it was taken from
 # the socket's queue, and its bytes may be on their way.
 LAST_BYTES_S: Final = 1.0
@@ -31,7 +28,6 @@ LAST_BYTES_S: Final = 1.0
 RESTED_S: Final = 0.5
 # What carries no client's wish and must be answered above all when there is much to do.
 PROBES: Final = frozenset({"/livez", "/readyz"})
-_EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Server:
@@ -135,7 +131,7 @@ class Server:
         try:
             taken, _ = listener.accept()
         except OSError as error:
-            if error.errno in _EXHAUSTED:
+            if error.errno in EXHAUSTED:
                 self._deafen()
                 self.loop.call_later(REST_S, self._listen)
             return False
@@ -155,10 +151,12 @@ class Server:
 
     def _sweep(self) -> None:
         now = self.loop.time()
-        for connection in list(self._connections):
-            if connection.until is not None and now >= connection.until:
-                connection.expire()
         self.loop.call_later(SWEEP_S, self._sweep)
+        # All of them are called whatever one raises; the loop logs it afterwards.
+        with contextlib.ExitStack() as expired:
+            for connection in self._connections:
+                if connection.until is not None and now >= connection.until:
+                    expired.callback(connection.expire)
 
     # Requests.
 

@@ -17,13 +17,13 @@ from service.http.problems import (
     BODY_MALFORMED,
     BODY_TOO_LARGE,
     BODY_UNEXPECTED,
+    BY_SERVER,
     CARD_NUMBER_NOT_ALLOWED,
     COMMAND_FAULTED,
     CONTENT_TYPE_UNSUPPORTED,
     CURSOR_INVALID,
     DEADLINE_PASSED,
     HEADER_INVALID,
-    HEADERS_TOO_LARGE,
     IDEMPOTENCY_KEY_MALFORMED,
     IDEMPOTENCY_KEY_MISSING,
     INTERNAL_ERROR,
@@ -33,11 +33,9 @@ from service.http.problems import (
     QUERY_INVALID,
     QUERY_MALFORMED,
     RATE_LIMITED,
-    REQUEST_TIMED_OUT,
     RESULT_UNKNOWN,
     SCOPE_MISSING,
     STORE_UNAVAILABLE,
-    TARGET_TOO_LONG,
     ProblemDetails,
     Texts,
 )
@@ -108,11 +106,10 @@ _PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 
 def problems_of(route: Route) -> tuple[Problem, ...]:
     """Return every problem that an operation may answer with, the door's and the room's."""
-    found = [HEADER_INVALID, QUERY_INVALID, QUERY_MALFORMED, INTERNAL_ERROR, DEADLINE_PASSED]
-    # What the server itself answers to what never became a request.
-    found += [TARGET_TOO_LONG, HEADERS_TOO_LARGE, REQUEST_TIMED_OUT]
+    found = [*BY_SERVER, HEADER_INVALID, QUERY_INVALID, QUERY_MALFORMED, INTERNAL_ERROR]
+    found += [DEADLINE_PASSED, OVERLOADED, STORE_UNAVAILABLE]
     if route.scope is not None:
-        found += [NOT_AUTHENTICATED, SCOPE_MISSING, RATE_LIMITED, OVERLOADED, STORE_UNAVAILABLE]
+        found += [NOT_AUTHENTICATED, SCOPE_MISSING, RATE_LIMITED]
     if route.parameters:
         found.append(route.unknown)
     if route.writes:
@@ -141,7 +138,10 @@ def document(routes: Sequence[Route], version: str) -> dict[str, Any]:
     texts = Texts.load()
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for route in routes:
-        paths[route.path][route.method] = _operation(route, texts)
+        operation = _operation(route, texts)
+        if links := _links(route, routes):
+            operation["responses"][str(route.gives[0])]["links"] = links
+        paths[route.path][route.method] = operation
     described = {
         "openapi": OPENAPI,
         "info": {
@@ -253,10 +253,32 @@ def _responses(route: Route, texts: Texts) -> dict[str, Any]:
     for problem in problems_of(route):
         by_status[problem.status].append(problem)
     bad = {
-        str(one): _problem_response(problems, [*names, *_written(route, problems)], texts)
+        str(one): _problem_response(problems, _told(route, problems, names), texts)
         for one, problems in by_status.items()
     }
     return {str(status): good, **bad}
+
+
+def _links(route: Route, routes: Iterable[Route]) -> dict[str, Any]:
+    """Return what can be asked of a thing that a route has just made: its id goes into the path."""
+    kind = route.gives[1]
+    if route.method != "post" or kind is None or "id" not in kind.__struct_fields__:
+        return {}
+    return {
+        other.name: {
+            "operationId": other.name,
+            "parameters": {other.parameters[0]: "$response.body#/id"},
+        }
+        for other in routes
+        if len(other.parameters) == 1 and other.path.startswith(f"{route.path}/{{")
+    }
+
+
+def _told(route: Route, problems: Sequence[Problem], names: Sequence[str]) -> Sequence[str]:
+    """Return the headers of refusals of one status; the server's own have the id alone."""
+    if BY_SERVER.issuperset(problems):
+        return ("Payguard-Request-Id",)
+    return [*names, *_written(route, problems)]
 
 
 def _extras(route: Route) -> list[str]:

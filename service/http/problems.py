@@ -43,6 +43,18 @@ STORE_UNAVAILABLE: Final = Problem("store_unavailable", 503)
 DEADLINE_PASSED: Final = Problem("deadline_passed", 503)
 RESULT_UNKNOWN: Final = Problem("result_unknown", 503)
 
+# What the server itself answers to what never became a request: in English, for no header of it
+# was read.
+BY_SERVER: Final = frozenset(
+    {
+        REQUEST_MALFORMED,
+        REQUEST_TIMED_OUT,
+        TARGET_TOO_LONG,
+        EXPECTATION_FAILED,
+        HEADERS_TOO_LARGE,
+    }
+)
+
 # What an entry of `errors` may say; their texts stand beside those of the problems.
 FIELD_CODES: Final = (
     "missing_field",

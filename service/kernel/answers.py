@@ -138,6 +138,7 @@ class Explanation(Shape, frozen=True, kw_only=True):
 
     Attributes:
         basis: What the score comes from.
+        percentile_30d: Where the score stands among a merchant's of 30 days; not told yet, null.
         model: Id of the model that scored; null where none did.
         contributions: What moved the score the most; null where it is not told.
         contributions_to: Of which harm: the likeliest one.

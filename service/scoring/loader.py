@@ -1,5 +1,6 @@
 """From a model in the store to one that is mapped: by way of a child that checks it. No SQL."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 
 from keys.notes import Verifier
-from risk.models.arrays import Mapped, map_model, remove_leftovers
+from risk.models.arrays import Mapped, map_model, remove_leftovers, remove_superseded
 from risk.models.manifest import NotAModel
 from service.db.store import StoreUnavailable
 from service.scoring.asked import NotLoaded, Question
@@ -50,10 +51,15 @@ class Loader:
     folder: Path
     shelf: Shelf
 
-    def load(self, model_id: str) -> None:
-        """Check a model and map it; the shelf then says that it may score, or why not."""
+    def load(self, model_id: str, *, in_force: str | None) -> None:
+        """Check a model and map it; the shelf then says that it may score, or why not.
+
+        Args:
+            model_id: Of the model.
+            in_force: The one that judges now, which stays on the shelf.
+        """
         try:
-            self.shelf.put(model_id, self._mapped(model_id))
+            self.shelf.put(model_id, self._mapped(model_id), in_force=in_force)
         except NotLoaded as refused:
             self.shelf.refuse(model_id, refused)
         except (StoreUnavailable, msgspec.DecodeError, ValueError) as error:
@@ -83,6 +89,10 @@ class Loader:
         if sound.model != model_id or sound.arrays is None:
             raise NotLoaded("model_refused", f"the store has {sound.model} for {model_id}")
         try:
-            return map_model(sound.arrays)
+            mapped = map_model(sound.arrays)
         except (NotAModel, OSError) as error:
             raise NotLoaded("arrays_unusable", str(error)) from error
+        # The model scores, whether or not the room is won back.
+        with contextlib.suppress(OSError):
+            remove_superseded(sound.arrays)
+        return mapped

@@ -1,5 +1,6 @@
 """Models mapped by a front end, for exact reasons of committed judgements. Scores nothing."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -43,27 +44,31 @@ class Reasons:
     def __init__(self, folder: Path, *, monotonic_ns: Callable[[], int]) -> None:
         self._folder = folder
         self._monotonic_ns = monotonic_ns
+        self._guard = threading.Lock()
         self._mapped: dict[str, Mapped] = {}
         self._missed_ns: dict[str, int] = {}
 
     def mapped(self, model_id: str) -> Mapped | None:
         """Return a model, mapped; None where no sound file of it is at hand."""
-        found = self._mapped.get(model_id)
+        now_ns = self._monotonic_ns()
+        with self._guard:
+            found = self._mapped.get(model_id)
+            missed_ns = self._missed_ns.get(model_id)
         if found is not None:
             return found
-        now_ns = self._monotonic_ns()
-        missed_ns = self._missed_ns.get(model_id)
         if missed_ns is not None and now_ns - missed_ns < LOOK_AGAIN_NS:
             return None
+        # It reads a file: whoever has a model at hand does not wait for that.
         found = self._map(model_id)
-        if found is None:
-            if len(self._missed_ns) >= MAPPED_MAX:
-                self._missed_ns.clear()
-            self._missed_ns[model_id] = now_ns
-            return None
-        while len(self._mapped) >= MAPPED_MAX:
-            self._mapped.pop(next(iter(self._mapped)), None)
-        self._mapped[model_id] = found
+        with self._guard:
+            if found is None:
+                if len(self._missed_ns) >= MAPPED_MAX:
+                    self._missed_ns.clear()
+                self._missed_ns[model_id] = now_ns
+                return None
+            while len(self._mapped) >= MAPPED_MAX:
+                del self._mapped[next(iter(self._mapped))]
+            self._mapped[model_id] = found
         return found
 
     def _map(self, model_id: str) -> Mapped | None:

@@ -18,11 +18,19 @@ class Shelf:
         self._mapped: dict[str, Mapped] = {}
         self._whys: dict[str, Why] = {}
 
-    def put(self, model_id: str, mapped: Mapped) -> None:
-        """Keep a model that was checked; the one that was put longest ago goes."""
+    def put(self, model_id: str, mapped: Mapped, *, in_force: str | None = None) -> None:
+        """Keep a model that was checked; of the others the one that was put longest ago goes.
+
+        Args:
+            model_id: Of the model.
+            mapped: It itself.
+            in_force: By which payments are judged now, and which stays therefore.
+        """
         with self._guard:
             self._whys.pop(model_id, None)
             self._mapped.pop(model_id, None)
+            if in_force in self._mapped:
+                self._mapped[in_force] = self._mapped.pop(in_force)
             self._mapped[model_id] = mapped
             while len(self._mapped) > MAPPED_MAX:
                 del self._mapped[next(iter(self._mapped))]

@@ -7,34 +7,27 @@ from typing import Final
 import sqlalchemy as sa
 
 from service.db.statements import Bound, Row, Statement
-from service.state.cache import STATE_SCHEMA, WAITING_MAX, EntityCache, Overlay, entity_row
+from service.state.cache import WAITING_MAX, EntityCache, Overlay, entity_row
 from service.state.entities import ENTITIES, EntityKey, unpack
 
 EventsAfter = Callable[[int], list[Row]]
 Fetch = Callable[[Bound], list[Row]]
 
-_IS_STALE: Final = sa.or_(
-    ENTITIES.c.feature_set != sa.bindparam("feature_set"),
-    ENTITIES.c.schema != sa.bindparam("schema"),
+# As many rows as are deleted within the time that a statement may take.
+PORTION: Final = 2_000
+
+_KEY: Final = tuple(ENTITIES.primary_key)
+ANY_STATE: Final = Statement(
+    sa.select(ENTITIES.c.feature_set).order_by(*_KEY).limit(1), name="any entity"
 )
-ANY_STALE: Final = Statement(
-    sa.select(ENTITIES.c.feature_set).where(_IS_STALE).limit(1), name="any stale entity"
+FORGET_STATES: Final = Statement(
+    sa.delete(ENTITIES).where(
+        sa.tuple_(*_KEY).in_(
+            sa.select(*_KEY).order_by(*_KEY).limit(sa.bindparam("limit")).scalar_subquery()
+        )
+    ),
+    name="forget entities",
 )
-FORGET_STALE: Final = Statement(sa.delete(ENTITIES).where(_IS_STALE), name="forget stale entities")
-
-
-def any_stale(feature_set: str) -> Bound:
-    """Return the read that finds a row which another feature set or schema has made."""
-    return ANY_STALE(feature_set=feature_set, schema=STATE_SCHEMA)
-
-
-def forget_stale(feature_set: str) -> Bound:
-    """Return the statement that deletes such rows: they are functions of the log, and made anew.
-
-    The transaction that runs it must set the folded sequence to 0, so that they are rebuilt
-    from all events even when the rebuild is interrupted.
-    """
-    return FORGET_STALE(feature_set=feature_set, schema=STATE_SCHEMA)
 
 
 def rebuild(

@@ -32,12 +32,23 @@ PASS_FENCE: Final = Statement(
 WRITER_ROW: Final = Statement(
     sa.select(WRITER).where(WRITER.c.shard == sa.bindparam("shard")), name="writer row"
 )
+# Of a store of any version: older ones have fewer columns.
+LAST_COMMIT: Final = Statement(
+    sa.select(WRITER.c.now).where(WRITER.c.shard == sa.bindparam("shard")), name="last commit"
+)
 RAISE_EPOCH: Final = Statement(
     sa.update(WRITER)
     .where(WRITER.c.shard == sa.bindparam("of_shard"))
     .values(epoch=WRITER.c.epoch + 1),
     rows=1,
     name="raise epoch",
+)
+NOTE_STATE: Final = Statement(
+    sa.update(WRITER)
+    .where(WRITER.c.shard == sa.bindparam("of_shard"))
+    .values(feature_set=sa.bindparam("now_of"), schema=sa.bindparam("in_form")),
+    rows=1,
+    name="note whose features the states are",
 )
 INSERT_WRITER: Final = Statement(sa.insert(WRITER), rows=1, name="insert writer")
 

@@ -67,7 +67,8 @@ class Handler:
 
     Attributes:
         command: Its command type.
-        run: The pure function.
+        run: The pure function. Raises Overloaded where the same command may come again later:
+            nothing of it is kept, and its neighbours go on.
         keys: What it touches; a batch holds one command a key.
         reads: The statements whose rows it needs; None: it runs alone and reads as it likes.
         entities: The entities whose feature state it reads or adds to.

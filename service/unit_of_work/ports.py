@@ -22,6 +22,9 @@ class BatchObserver:
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         """Take note of a fault."""
 
+    def unavailable(self, *, commands: int, reason: str) -> None:
+        """Take note of commands that were not taken because the store is away."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Ports:

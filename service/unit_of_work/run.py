@@ -79,7 +79,8 @@ class UnitOfWork:
         commands = {place: prepare(self._handlers, one) for place, one in enumerate(tickets[:fit])}
         try:
             self._run(commands, results)
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            self._ports.observer.unavailable(commands=results.count(None), reason=str(error))
             # What had been committed before the store went away has its reply already.
             return [one if one is not None else Overloaded() for one in results]
         finally:
@@ -231,7 +232,7 @@ class UnitOfWork:
         rows: Mapping[Bound, list[Row]],
         overlay: Overlay,
         now: dt.datetime,
-    ) -> Done | Reply:
+    ) -> Done | Result:
         """Return a command's stored reply, or what its handler makes of it."""
         ticket = one.ticket
         try:
@@ -250,6 +251,9 @@ class UnitOfWork:
             )
         except StoreUnavailable:
             raise
+        except Overloaded as error:
+            # It asks to be sent again; its neighbours have nothing to do with that.
+            return error
         except Exception as error:  # noqa: BLE001  a fault is whatever nobody expected
             return self._fault(place, ticket, faults.cause_of(error), now=now)
         return Done(place=place, ticket=ticket, outcome=outcome)

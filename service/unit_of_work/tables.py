@@ -18,6 +18,9 @@ WRITER: Final = sa.Table(
     # Every event up to this sequence is folded into the entity rows.
     sa.Column("folded", sa.BigInteger, nullable=False),
     sa.Column("now", Instant, nullable=False),
+    # Of which features, and in which form, every entity row is; nothing before the first start.
+    sa.Column("feature_set", sa.String(64), nullable=True),
+    sa.Column("schema", sa.Integer, nullable=True),
 )
 
 ENTRIES: Final = sa.Table(

@@ -11,7 +11,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, NamedTuple, Protocol
 
-from service.worker.addresses import Target
+from service.kernel.addresses import Target
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 HEAD_BYTES_MAX: Final = 16 * 1024
@@ -21,6 +21,8 @@ INTERIM_MAX: Final = 4
 RECEIVE_BUFFER: Final = 32 * 1024
 SHUTDOWN_S: Final = 0.5
 OK: Final = range(200, 300)
+# More digits are over every limit, and int() reads only so many.
+LENGTH_DIGITS_MAX: Final = 9
 # We asked for no other protocol.
 SWITCHING: Final = 101
 
@@ -124,20 +126,19 @@ class Connection:
 
     async def drain(self, answer: Answer, *, limit_s: float) -> None:
         """Read the body, so that the connection can be used again; else drop the connection."""
-        length = answer.headers.get("content-length", "")
-        if answer.status in _NO_BODY:
-            length = "0"
-        if answer.is_last or not (length.isdecimal() and int(length) <= ANSWER_BYTES_MAX):
-            self.drop()
-            return
+        is_read = False
         try:
-            async with asyncio.timeout(limit_s):
-                await self._reader.readexactly(int(length))
-        except (OSError, asyncio.IncompleteReadError):
-            self.drop()
-        except asyncio.CancelledError:
-            self.drop()
-            raise
+            length = body_length(answer)
+            if length is not None:
+                async with asyncio.timeout(limit_s):
+                    await self._reader.readexactly(length)
+                is_read = True
+        except (OSError, EOFError, ValueError, RuntimeError):
+            # All that a stream raises; the head was read and counts, whatever follows it.
+            pass
+        finally:
+            if not is_read:
+                self.drop()
 
     @property
     def is_usable(self) -> bool:
@@ -185,6 +186,17 @@ async def over(
         raw.close()
         raise
     return Connection(reader, writer, opened_ns=now_ns)
+
+
+def body_length(answer: Answer) -> int | None:
+    """Return how long an answer's body is, None if it is not worth reading or not known."""
+    if answer.is_last:
+        return None
+    text = "0" if answer.status in _NO_BODY else answer.headers.get("content-length", "")
+    if not (text.isdecimal() and len(text) <= LENGTH_DIGITS_MAX):
+        return None
+    length = int(text)
+    return length if length <= ANSWER_BYTES_MAX else None
 
 
 def read_head(head: bytes) -> Answer:

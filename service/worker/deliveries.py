@@ -8,6 +8,7 @@ blocks: reads, commands and lookups have threads of their own.
 import asyncio
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -18,15 +19,14 @@ from service.db.store import StoreUnavailable
 from service.kernel.clock import Clock
 from service.unit_of_work.commands import Submit
 from service.worker.measure import Measure
-from service.worker.parcels import WAITING_PER_RECEIVER, Outcome, Parcel, Settle, Source
+from service.worker.parcels import PARCELS_MAX, Outcome, Parcel, Room, Settle, Source
 from service.worker.post import Kept
 from service.worker.receivers import FAILURES_MAX, Receiver
 from service.worker.reports import Reports
 
 Send = Callable[[Parcel, Kept], Awaitable[Outcome]]
 
-# What may be in memory: waiting, under way, or not yet reported.
-PARCELS_MAX: Final = 4_096
+# Of what is in memory: waiting, under way, or not yet reported.
 BYTES_MAX: Final = 64 * 1024 * 1024
 SENDING_MAX: Final = 512
 # An idle connection waits so long for the next parcel, unless there are many.
@@ -35,6 +35,10 @@ IDLE_MAX: Final = 256
 RECEIVERS_KEPT_MAX: Final = 10_000
 # Two looks into the store are at least this far apart.
 POLL_PAUSE_S: Final = 0.01
+# So long after it came from the store a parcel is sent as it is. Later it is read anew: by then
+# its endpoint may have another URL or other keys, or be gone. Counted from the end of a look, so
+# that a look that takes long brings something to send all the same.
+FRESH_NS: Final = 5_000_000_000
 # A delivery whose report faults is left alone for so long; it must not be sent in a circle.
 FAULT_PAUSE_NS: Final = 300_000_000_000
 PAUSED_MAX: Final = 10_000
@@ -49,7 +53,8 @@ class Deliveries:
     Args:
         source: Finds parcels.
         settle: Turns outcomes into commands.
-        send: Sends one parcel, within its own limit of time.
+        send: Sends one parcel, within its own limit of time; StoreUnavailable where this worker
+            may not send now.
         submit: The way to the writer.
         clock: Tells the time.
         every_s: How long between two looks when nothing is due.
@@ -80,11 +85,13 @@ class Deliveries:
         self._is_stopped = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._receivers: dict[str, Receiver] = {}
-        self._held: dict[str, Parcel] = {}
+        # By delivery: when it came from the store.
+        self._held: dict[str, int] = {}
         self._held_bytes = 0
         # Settled while a look into the store was under way, which may still have seen them due.
         self._settled_meanwhile: set[str] = set()
-        self._paused: dict[tuple[str, int], int] = {}
+        # By delivery and attempt: whose it is, and until when.
+        self._paused: dict[tuple[str, int], tuple[str, int]] = {}
         self._senders: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
@@ -155,24 +162,33 @@ class Deliveries:
     async def _look(self) -> None:
         """Ask for what is due and hand it to the receivers' queues; nothing while full."""
         now_ns = self._clock.monotonic_ns()
-        self._paused = {one: until for one, until in self._paused.items() if until > now_ns}
+        self._paused = {one: left for one, left in self._paused.items() if left[1] > now_ns}
         self._forget(now_ns)
         self._measure.holds(len(self._held))
         if self._is_full():
             return
-        tight = self._is_tight()
-        busy = {one.id for one in self._receivers.values() if not one.room(now_ns, is_tight=tight)}
-        # Those that are held or left alone are due all the same; they must not hide the others.
-        held = max((one.held for one in self._receivers.values()), default=0)
-        limit = WAITING_PER_RECEIVER + held + len(self._paused)
+        room = self._room(now_ns)
         self._settled_meanwhile.clear()
         now = self._clock.now()
         found = await asyncio.get_running_loop().run_in_executor(
-            self._reads, self._source, now, limit, busy
+            self._reads, self._source, now, room
         )
         for parcel in found:
             if not self._is_known(parcel):
                 self._take(parcel, self._clock.monotonic_ns())
+
+    def _room(self, now_ns: int) -> Room:
+        """Return how many rows of each receiver are to be read, as things stand now."""
+        tight = self._is_tight()
+        paused = Counter(name for name, _ in self._paused.values())
+        rooms: dict[str, int] = {}
+        for one in self._receivers.values():
+            room = one.room(now_ns, is_tight=tight)
+            # Its rows that are held or left alone are due all the same and come first; and one
+            # more than there is room for says that more wait.
+            rooms[one.id] = room + one.held + paused[one.id] + 1 if room else 0
+        first = Receiver("").room(now_ns, is_tight=tight)
+        return lambda name: rooms.get(name, first + paused[name] + 1)
 
     def _is_full(self) -> bool:
         return len(self._held) >= PARCELS_MAX or self._held_bytes >= BYTES_MAX
@@ -194,7 +210,7 @@ class Deliveries:
         if self._is_full() or not receiver.room(now_ns, is_tight=self._is_tight()):
             receiver.has_more = True
             return
-        self._held[parcel.delivery_id] = parcel
+        self._held[parcel.delivery_id] = now_ns
         self._held_bytes += len(parcel.body)
         receiver.held += 1
         receiver.waiting.append(parcel)
@@ -241,15 +257,32 @@ class Deliveries:
     async def _send_one(self, receiver: Receiver, parcel: Parcel, kept: Kept) -> None:
         try:
             async with self._sending:
+                if not self._is_fresh(parcel):
+                    self._return(receiver, parcel)
+                    self._wake.set()
+                    return
                 outcome = await self._send(parcel, kept)
+        except StoreUnavailable:
+            self._return(receiver, parcel)
+            return
         except Exception as error:  # noqa: BLE001  one parcel's fault must not end the others
             self._log.error(
                 "delivery_faulted", delivery=parcel.delivery_id, fault=type(error).__name__
             )
-            self._pause(parcel)
-            self._let_go(parcel)
-            return
+            # Reported, so that it is tried later and ends one day, as every other failure.
+            outcome = Outcome(
+                parcel=parcel, delivered=False, status=None, cause="reset", latency_ms=0
+            )
         self._came(receiver, outcome)
+
+    def _is_fresh(self, parcel: Parcel) -> bool:
+        return self._clock.monotonic_ns() - self._held[parcel.delivery_id] <= FRESH_NS
+
+    def _return(self, receiver: Receiver, *parcels: Parcel) -> None:
+        """Give back parcels, and all that wait behind them: they are due still, and come anew."""
+        for one in (*parcels, *receiver.waiting):
+            self._let_go(one)
+        receiver.waiting.clear()
 
     def _came(self, receiver: Receiver, outcome: Outcome) -> None:
         failures = receiver.failures
@@ -266,10 +299,8 @@ class Deliveries:
                 status=outcome.status,
                 latency_ms=outcome.latency_ms,
             )
-            # The rest goes back: it is due still, and is asked for as the receiver recovers.
-            for waiting in receiver.waiting:
-                self._let_go(waiting)
-            receiver.waiting.clear()
+            # The rest is asked for as the receiver recovers.
+            self._return(receiver)
         if receiver.failures == FAILURES_MAX > failures:
             self._log.warning("receiver_rests", receiver=receiver.id, failures=FAILURES_MAX)
         elif failures >= FAILURES_MAX and not receiver.failures:
@@ -294,4 +325,4 @@ class Deliveries:
         if len(self._paused) >= PAUSED_MAX:
             self._paused.clear()
         until_ns = self._clock.monotonic_ns() + FAULT_PAUSE_NS
-        self._paused[parcel.delivery_id, parcel.attempt] = until_ns
+        self._paused[parcel.delivery_id, parcel.attempt] = (parcel.receiver, until_ns)

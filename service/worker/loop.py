@@ -24,7 +24,16 @@ Timer = Callable[[dt.datetime, int], Sequence[Due]]
 
 
 class WorkerLoop:
-    """Polls the rooms' timers."""
+    """Polls the rooms' timers.
+
+    Args:
+        timers: Say what is due.
+        submit: The way to the writer.
+        clock: Tells the time.
+        every_s: How long between two polls when little is due.
+        log: Gets what could not be done.
+        paused: Kept here, for timers that need not read what is left alone: subjects, until when.
+    """
 
     def __init__(
         self,
@@ -34,13 +43,14 @@ class WorkerLoop:
         clock: Clock,
         every_s: float,
         log: FilteringBoundLogger,
+        paused: dict[str, dt.datetime] | None = None,
     ) -> None:
         self._timers = timers
         self._submit = submit
         self._clock = clock
         self._every_s = every_s
         self._stopping = threading.Event()
-        self._paused: dict[str, dt.datetime] = {}
+        self._paused = {} if paused is None else paused
         self._log = log
 
     def stop(self) -> None:
@@ -56,7 +66,8 @@ class WorkerLoop:
     def run_once(self) -> int:
         """Submit what is due now; return how many commands were done."""
         now = self._clock.now()
-        self._paused = {one: until for one, until in self._paused.items() if until > now}
+        for one in [one for one, until in self._paused.items() if until <= now]:
+            del self._paused[one]
         done = 0
         for timer in self._timers:
             try:

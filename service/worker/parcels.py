@@ -1,7 +1,7 @@
 """What is delivered to receivers, and what came of it. Plain values; knows no room, no socket."""
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from service.unit_of_work.commands import Call
@@ -20,6 +20,8 @@ Cause = Literal[
     "gone",
 ]
 
+# What may be in memory: waiting, under way, or not yet reported.
+PARCELS_MAX: Final = 4_096
 # What one receiver may have waiting in the worker; the rest of its rows wait in the store.
 WAITING_PER_RECEIVER: Final = 64
 
@@ -86,10 +88,13 @@ class Outcome(NamedTuple):
         return self.parcel.attempt
 
 
-# Returns parcels that are due at the instant, oldest first for each receiver: at most so many for
-# one receiver, none for those named, and a bounded number in all. Rows that are under way are due
+# Says of a receiver how many of its rows may be read; none where it is 0.
+Room = Callable[[str], int]
+
+# Returns parcels that are due at the instant, oldest first for each receiver: at most so many as
+# there is room for, and in all little more than PARCELS_MAX. Rows that are under way are due
 # still; the worker knows them by their id and leaves them out. Raises StoreUnavailable.
-Source = Callable[[dt.datetime, int, Collection[str]], Sequence[Parcel]]
+Source = Callable[[dt.datetime, Room], Sequence[Parcel]]
 
 # Turns outcomes into commands. A command is submitted until the writer has answered, so one that
 # comes twice must change nothing the second time.

@@ -6,8 +6,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from service.kernel.addresses import AddressRefused, Target, check_addresses, read_url
 from service.kernel.clock import Clock
-from service.worker.addresses import AddressRefused, Target, check_addresses, read_url
 from service.worker.connections import (
     OK,
     Answer,

@@ -91,6 +91,8 @@ class Reports:
                 await self._submit_all(group)
             except Faulted as fault:
                 await self._report_each(group, fault.fault_id)
+            except _Refused:
+                await self._report_moved_on(group)
             except SubmitFailed as failed:
                 self._log.warning(
                     "deliveries_postponed", reason=type(failed).__name__, outcomes=len(group)
@@ -109,7 +111,7 @@ class Reports:
             return
 
     async def _report_each(self, group: Sequence[Outcome], fault: str) -> None:
-        """Find what faults or is refused by reporting each alone, and leave that alone."""
+        """Find what faults by reporting each alone, and leave that alone."""
         if len(group) > 1:
             for one in group:
                 await self._report([one])
@@ -117,6 +119,16 @@ class Reports:
         [one] = group
         self._log.error("delivery_not_settled", delivery=one.delivery_id, fault=fault)
         self._settled(one, True)  # noqa: FBT003  the callback's second value
+
+    async def _report_moved_on(self, group: Sequence[Outcome]) -> None:
+        """Find what is refused by reporting each alone; its row has moved on, so nothing is due."""
+        if len(group) > 1:
+            for one in group:
+                await self._report([one])
+            return
+        [one] = group
+        self._log.info("delivery_moved_on", delivery=one.delivery_id)
+        self._settled(one, False)  # noqa: FBT003  the callback's second value
 
     async def _submit_all(self, group: Sequence[Outcome]) -> None:
         loop = asyncio.get_running_loop()

@@ -11,10 +11,10 @@ from service.carriers.queue import Put
 from service.db.statements import Bound, Row
 from service.db.store import Store
 from service.kernel.clock import Clock
-from service.state.cache import EntityCache, StateCodec
-from service.state.rebuild import any_stale, forget_stale, rebuild
+from service.state.cache import STATE_SCHEMA, EntityCache, StateCodec
+from service.state.rebuild import ANY_STATE, FORGET_STATES, PORTION, rebuild
 from service.unit_of_work.events import observations_after
-from service.unit_of_work.fence import Fence, WriterClock
+from service.unit_of_work.fence import NOTE_STATE, Fence, WriterClock
 from service.unit_of_work.handlers import Handlers
 from service.unit_of_work.ports import BatchObserver, Ports
 from service.unit_of_work.run import UnitOfWork
@@ -97,7 +97,7 @@ def assemble(parts: Parts) -> Writer:
     fence, clock = parts.fence(row), WriterClock(parts.clock, last=row["now"])
     fetch = partial(_fetch, store)
     folded = row["folded"]
-    if fetch(any_stale(codec.feature_set)):
+    if (row["feature_set"], row["schema"]) != (codec.feature_set, STATE_SCHEMA):
         folded = 0
         _forget(parts, fence, now=clock.now())
     cache = EntityCache(codec, bytes_max=parts.entity_bytes_max)
@@ -136,8 +136,17 @@ def _fetch(store: Store, read: Bound) -> list[Row]:
 
 
 def _forget(parts: Parts, fence: Fence, *, now: dt.datetime) -> None:
-    """Delete the rows of another feature set, and note that nothing is folded any more."""
+    """Delete all states, which are functions of the log, and note whose features come now.
+
+    A portion at a time, as a statement may not take long. Nothing is folded from the first one
+    on, and the row names the new features with the last: a start that is cut short begins again.
+    """
     transaction = parts.store.begin()
     step = fence.step(commands=0, written=0, folded=0, now=now)
-    transaction.run([step, forget_stale(parts.codec.feature_set)])
+    while _fetch(parts.store, ANY_STATE()):
+        transaction.run([step, FORGET_STATES(limit=PORTION)])
+        transaction.commit()
+        transaction = parts.store.begin()
+    note = NOTE_STATE(of_shard=fence.shard, now_of=parts.codec.feature_set, in_form=STATE_SCHEMA)
+    transaction.run([step, note])
     transaction.commit()

@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from structlog.typing import FilteringBoundLogger
+
 from service.db.places import Place
 from service.db.sqlite import connect
+from service.db.store import StoreUnavailable
 
 EVERY_S: Final = 1.0
 # A passive checkpoint never lets the log begin anew while the writer is busy. Past this size one
 # waits for the moment between two batches: what is left to move by then takes milliseconds.
 LOG_BYTES_MAX: Final = 64 << 20
+_PASSING: Final = (sqlite3.Error, StoreUnavailable, OSError)
 
 
 @contextlib.contextmanager
-def checkpoints(place: Place) -> Iterator[None]:
+def checkpoints(place: Place, log: FilteringBoundLogger) -> Iterator[None]:
     """Make checkpoints as long as this is entered; PostgreSQL makes its own."""
     if not isinstance(place, Path):
         yield
         return
-    checkpointer = Checkpointer(place)
+    checkpointer = Checkpointer(place, log)
     checkpointer.start()
     try:
         yield
@@ -34,9 +38,15 @@ class Checkpointer:
     """Moves what is in the write-ahead log into the database file, and bounds the log."""
 
     def __init__(
-        self, path: Path, *, every_s: float = EVERY_S, log_bytes_max: int = LOG_BYTES_MAX
+        self,
+        path: Path,
+        tell: FilteringBoundLogger,
+        *,
+        every_s: float = EVERY_S,
+        log_bytes_max: int = LOG_BYTES_MAX,
     ) -> None:
         self._path = path
+        self._tell = tell
         self._log = path.with_name(f"{path.name}-wal")
         self._every_s = every_s
         self._log_bytes_max = log_bytes_max
@@ -53,14 +63,28 @@ class Checkpointer:
         self._thread.join()
 
     def _run(self) -> None:
-        connection = connect(self._path, readonly=False)
-        with contextlib.closing(connection):
-            while not self._stopping.wait(self._every_s):
-                # A busy database is tried again a second later.
-                with contextlib.suppress(sqlite3.OperationalError, FileNotFoundError):
-                    [state] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                    # While somebody reads what is older (a backup does for as long as it copies)
-                    # a checkpoint that waits would wait for them, and the writer for it.
-                    _is_busy, in_log, moved = state
-                    if moved == in_log and self._log.stat().st_size > self._log_bytes_max:
-                        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        is_failing = False
+        while not self._stopping.is_set():
+            try:
+                with contextlib.closing(connect(self._path, readonly=False)) as connection:
+                    while not self._stopping.wait(self._every_s):
+                        self._look(connection)
+                        is_failing = False
+            except _PASSING as error:
+                # Tried again on a new connection, whatever it was: without checkpoints the log
+                # would grow until the disk is full.
+                if not is_failing:
+                    self._tell.warning("checkpoints_fail", reason=type(error).__name__)
+                is_failing = True
+                self._stopping.wait(self._every_s)
+
+    def _look(self, connection: sqlite3.Connection) -> None:
+        # A busy database is no error; it is looked at again a second later.
+        [state] = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        # While somebody reads what is older (a backup does for as long as it copies) a checkpoint
+        # that waits would wait for them, and the writer for it.
+        _is_busy, in_log, moved = state
+        # Before the first commit there is no log.
+        with contextlib.suppress(FileNotFoundError):
+            if moved == in_log and self._log.stat().st_size > self._log_bytes_max:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

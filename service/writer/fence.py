@@ -27,8 +27,9 @@ def take_over(store: Store, *, shard: int, now: dt.datetime) -> Row:
     [found] = store.fetch([WRITER_ROW(shard=shard)])
     transaction = store.begin()
     if not found:
-        first = {"shard": shard, "epoch": 1, "sequence": 0, "entries": 0, "folded": 0, "now": now}
-        transaction.run([INSERT_WRITER(**first)])
+        none = {"epoch": 1, "sequence": 0, "entries": 0, "folded": 0}
+        first = INSERT_WRITER(shard=shard, **none, now=now, feature_set=None, schema=None)
+        transaction.run([first])
     else:
         transaction.run([RAISE_EPOCH(of_shard=shard)])
     transaction.commit()

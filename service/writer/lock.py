@@ -14,9 +14,12 @@ from typing import Final, Protocol, Self
 from typing_extensions import override
 
 from service.db.places import Database
+from service.db.store import StoreUnavailable
 from service.settings import Settings
 
 HOLDER_LENGTH: Final = 200
+# The exit status of a worker that found its lock taken by another.
+REPLACED: Final = 3
 
 
 class WriterRuns(Exception):  # noqa: N818  states what is so
@@ -31,7 +34,7 @@ class Lock(Protocol):
 
         Raises:
             WriterRuns: Another process holds it, running or stopped; the text says which.
-            StoreUnavailable: The database that keeps it cannot be reached.
+            StoreUnavailable: The file or the database that keeps it cannot be used.
         """
         ...
 
@@ -63,7 +66,14 @@ class WriterLock(Lock):
 
     @override
     def __enter__(self) -> Self:
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            # Usually of another user: whoever ran a command as root made it root's.
+            raise StoreUnavailable(
+                f"the lock {self._path} cannot be opened: {error.strerror};"
+                " run as the owner of the data folder, or give the file to this user"
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -42,14 +42,16 @@ from service.writer.checkpoint import checkpoints
 from service.writer.fence import MemoryFence
 from service.writer.handlers import House, all_handlers
 from service.writer.lock import Lock, WriterRuns, take_over, writer_lock
-from service.writer.measure import Measure
+from service.writer.measure import Measure, forget_ended
 from service.writer.scoring import Scoring
 from service.writer.switch import Switch, Tickets, start
 
 EXIT_CANNOT_START: Final = 2
 EXIT_STOPPED: Final = 3
 TAKE_OVER: Final = "--take-over"
-# Less than a supervisor waits for a program to be ready.
+# Names the folder in which processes count together; the metrics library reads it too.
+METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+# A database that is away for longer is a reason to end and to say so.
 AWAY_NS: Final = 20_000_000_000
 LOOK_AGAIN_S: Final = 0.25
 
@@ -156,7 +158,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: aside(writer.stop))
         settle()
-        with checkpoints(settings.database):
+        with checkpoints(settings.database, log):
             try:
                 writer.loop.run(ready=server.start)
             finally:
@@ -181,6 +183,8 @@ def main() -> int:
         process="writer",
     )
     try:
+        if folder := os.environ.get(METRICS_FOLDER):
+            forget_ended(Path(folder))
         if sys.argv[1:] == [TAKE_OVER]:
             take_over(settings)
         _serve_patiently(settings, log)

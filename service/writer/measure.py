@@ -1,7 +1,12 @@
 """What the writer logs and counts about its batches. Never sees a body."""
 
+import contextlib
+import os
+import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from prometheus_client import Counter as Total
@@ -14,6 +19,37 @@ from service.unit_of_work.ports import BatchObserver
 # Seconds; a commit is one fsync, 0.2 ms on a good disk and 100 ms on a stalled one.
 COMMIT_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0)
 BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+# As the metrics library names the file of one process's counts: counter_4711.db.
+_COUNTS: Final = re.compile(r"[a-z_]+_([0-9]{1,10})\.db")
+
+
+def forget_ended(folder: Path) -> None:
+    """Remove the counts of processes that no longer exist: the folder lies in memory and fills.
+
+    Every start of a process leaves some, and a unit whose process ends at once is started anew
+    each second.
+
+    Args:
+        folder: Where processes count together.
+    """
+    for file in folder.glob("*.db"):
+        named = _COUNTS.fullmatch(file.name)
+        if named is not None and not _exists(int(named[1])):
+            # Of another user: no reason not to start.
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Measure(BatchObserver):
@@ -48,11 +84,15 @@ class Measure(BatchObserver):
         self._faults = Total(
             "payguard_faulted_commands", "Commands that met a fault", registry=registry
         )
+        self._is_away = False
 
     @override
     def committed(self, *, batch: int, outcomes: Sequence[Done], commit_ns: int) -> None:
         self._commits.observe(commit_ns / 1e9)
         self._sizes.observe(len(outcomes))
+        if self._is_away:
+            self._is_away = False
+            self._log.info("store_answers_again", batch=batch)
         for done in outcomes:
             for entry in done.outcome.entries:
                 if entry.kind in {"payment.assessed", "assessment.made"}:
@@ -70,6 +110,13 @@ class Measure(BatchObserver):
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         self._faults.inc()
         self._log.error("command_faulted", fault_id=fault_id, command=command, cause=cause)
+
+    @override
+    def unavailable(self, *, commands: int, reason: str) -> None:
+        # Once each time: what asks again meanwhile would fill the log with the same.
+        if not self._is_away:
+            self._is_away = True
+            self._log.warning("store_unavailable", commands=commands, reason=reason)
 
     @override
     def waiting(self, commands: int) -> None:

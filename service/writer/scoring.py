@@ -88,7 +88,7 @@ class Scoring:
         model_id = self.model
         if model_id is None or self._loader.shelf.why_not(model_id) is None:
             return
-        self._loader.load(model_id)
+        self._loader.load(model_id, in_force=model_id)
         why = self._loader.shelf.why_not(model_id)
         if why is not None:
             self._log.warning("scorer_down", model=model_id, reason=why)
@@ -101,7 +101,7 @@ class Scoring:
         """
         model_id = self.model
         named = self._judge.strategy.model
-        why = None if named is None else self.why_not(named)
+        why = None if named is None else self._unfit(named)
         state: ScorerState = "none" if model_id is None else "ready" if why is None else "down"
         newest = self._reader.maybe(NEWEST_SCORER)
         told = (None, "none", None)
@@ -114,12 +114,28 @@ class Scoring:
     def scorer_of(self, strategy: Strategy) -> Scorer | None:
         """Return the model of a strategy, where it may score."""
         named = strategy.model
-        if named is None or self.why_not(named) is not None:
+        if named is None or self._unfit(named) is not None:
             return None
         mapped = self._loader.shelf.mapped(named.sha256)
         return None if mapped is None else mapped.scorer
 
     def why_not(self, named: ModelRef) -> Why | None:
+        """Return why a strategy that names a model so cannot be put in force; None when it can."""
+        unfit = self._unfit(named)
+        if unfit is None and not self._has_its_priors(named):
+            return "other_model"
+        return unfit
+
+    def _has_its_priors(self, named: ModelRef) -> bool:
+        """Say whether what stands in for a head that a model has not was signed with the model.
+
+        One that is in force without it was put in force before this was asked: it goes on
+        scoring, or every payment would be judged without a score from the next start on.
+        """
+        mapped = self._loader.shelf.mapped(named.sha256)
+        return mapped is None or named.priors.items() <= mapped.manifest.priors.items()
+
+    def _unfit(self, named: ModelRef) -> Why | None:
         """Return why the model that a strategy names cannot score here; None when it can."""
         mapped = self._loader.shelf.mapped(named.sha256)
         if mapped is None:
@@ -159,6 +175,9 @@ class Scoring:
         self._put = put
         self.load_in_force()
         self.refresh()
+        named = self._judge.strategy.model
+        if named is not None and not self._has_its_priors(named):
+            self._log.warning("strategy_priors_not_the_models", model=named.sha256)
         note = self.to_note()
         if note is not None:
             run([self._ticket(note)])
@@ -215,7 +234,7 @@ class Scoring:
         try:
             model_id = self._named(held.ticket.command)
             if model_id is not None and self._loader.shelf.why_not(model_id) is not None:
-                self._loader.load(model_id)
+                self._loader.load(model_id, in_force=self.model)
             self._hand_on(held.ticket, held.lane, held.settle)
         except (StoreUnavailable, Overloaded):
             held.settle(Overloaded())

@@ -73,6 +73,10 @@ class Switch(BatchObserver):
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         self._to.faulted(fault_id=fault_id, command=command, cause=cause)
 
+    @override
+    def unavailable(self, *, commands: int, reason: str) -> None:
+        self._to.unavailable(commands=commands, reason=reason)
+
     def _switch(self) -> None:
         # Read back, not taken from the command: what a restart would find decides.
         try:

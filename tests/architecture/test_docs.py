@@ -135,6 +135,14 @@ def test_every_problem_has_its_texts_in_both_languages() -> None:
     ]
 
 
+def test_texts_name_only_paths_that_exist() -> None:
+    known = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+
+    named = set(re.findall(r"/v1/[a-z_/{}]+", (ROOT / names.TEXTS_AT).read_text()))
+
+    assert named <= known.keys()
+
+
 def test_only_settings_that_exist_are_named() -> None:
     known = settings() if (ROOT / "service" / "settings.py").is_file() else set()
     pages = [path for path in tracked_files() if path.suffix == ".md" or path.name == "Dockerfile"]
@@ -147,6 +155,14 @@ def test_only_settings_that_exist_are_named() -> None:
     ]
 
     assert not unknown, "\n".join(unknown)
+
+
+def test_no_page_has_a_gap_that_was_to_be_filled() -> None:
+    pages = [one for one in tracked_files() if one.suffix == ".md"]
+    found = [one for one in pages if re.search(r"@@|\bTODO\b|\bTBD\b", (ROOT / one).read_text())]
+
+    assert len(pages) > 20
+    assert found == []
 
 
 def test_json_in_documents_can_be_read() -> None:

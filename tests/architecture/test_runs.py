@@ -1,12 +1,16 @@
 """How the project is tested, in CI and by hand: one command, three sizes, nothing left out."""
 
+import http.server
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
+import tomllib
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import pytest
 
@@ -101,3 +105,47 @@ def test_the_image_serves_without_root_and_tells_its_health() -> None:
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK .*\n.*/livez", text, re.MULTILINE)
     assert text.rstrip().endswith('CMD ["payguard", "serve"]')
+
+
+def test_the_image_has_what_each_store_needs() -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+
+    syncs = re.findall(r"uv sync .*", text)
+
+    assert len(syncs) == len(["dependencies", "project"])
+    assert all(set(re.findall(r"--extra (\w+)", sync)) == set(extras) for sync in syncs)
+    # Backups of PostgreSQL are made by its pg_dump.
+    assert re.search(r"apt-get install .*\bpostgresql-client\b", text)
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A front end that says of /livez what the class says."""
+
+    status: ClassVar[int]
+
+    def do_GET(self) -> None:
+        """Answer."""
+        self.send_response(self.status if self.path == "/livez" else 404)
+        self.end_headers()
+
+
+@pytest.mark.parametrize(("status", "ends"), [(200, 0), (503, 1)])
+def test_the_image_asks_for_its_health_at_the_port_that_is_set(status: int, ends: int) -> None:
+    text = (ROOT / "Dockerfile").read_text()
+    [line] = re.findall(r"^HEALTHCHECK .*\n\s*CMD (\[.*\])$", text, re.MULTILINE)
+    python, *words = json.loads(line)
+
+    handler = type("Handler", (Answering,), {"status": status})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        server.timeout = 10
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        given = {**os.environ, "PAYGUARD_PORT": str(server.server_port)}
+        run = subprocess.run([sys.executable, *words], env=given, capture_output=True, check=False)
+        answering.join()
+
+    assert python == "python"
+    assert run.returncode == ends

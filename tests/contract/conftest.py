@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from service.db.places import Database, Place
 from tests.contract.house import Holder, House
 from tests.contract.places import EXTRA
 
@@ -20,8 +21,22 @@ class People(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    made = House(tmp_path_factory.mktemp("house"), extra=EXTRA)
+def module_database(module_place: Place) -> Database | None:
+    """Return a database of PostgreSQL; None for SQLite. A test that asks runs on both."""
+    return module_place if isinstance(module_place, Database) else None
+
+
+@pytest.fixture(scope="module")
+def house_database() -> Database | None:
+    """Return where the house of a file is: a file about what is stored asks for both."""
+    return None
+
+
+@pytest.fixture(scope="module")
+def house(
+    tmp_path_factory: pytest.TempPathFactory, house_database: Database | None
+) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("house"), extra=EXTRA, database=house_database)
     yield made
     made.close()
 

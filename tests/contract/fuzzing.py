@@ -3,6 +3,7 @@
 Loaded by name into its own process: SCHEMATHESIS_HOOKS=tests.contract.fuzzing.
 """
 
+import datetime as dt
 import itertools
 import os
 from typing import Any, Final
@@ -39,11 +40,13 @@ class Key:
 def before_call(_ctx: Any, case: Any, _kwargs: dict[str, Any]) -> None:
     """Make a valid request fresh, and its numbers ours.
 
-    An old key or a deadline of a millisecond is answered as such; and what JSON Schema takes for
-    an integer includes 12.0, which the door refuses as ambiguous, and numbers of any length,
-    where free JSON may hold no more than 64 bits.
+    An old key, a time of years ago or a deadline of a millisecond is answered as such; and what
+    JSON Schema takes for an integer includes 12.0, which the door refuses as ambiguous, and numbers
+    of any length, where free JSON may hold no more than 64 bits.
     """
     case.body = _whole(case.body)
+    if isinstance(case.body, dict) and _is_time(case.body.get("occurred_at")):
+        case.body["occurred_at"] = dt.datetime.now(dt.UTC).isoformat()
     headers = case.headers
     if headers is None:
         return
@@ -52,6 +55,13 @@ def before_call(_ctx: Any, case: Any, _kwargs: dict[str, Any]) -> None:
         headers["Idempotency-Key"] = f"{key[:24]}-{next(_numbers)}"
     if str(headers.get("Payguard-Deadline-Ms", "")).isdigit():
         headers["Payguard-Deadline-Ms"] = "9999999"
+
+
+def _is_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and dt.datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _whole(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The whole service in one process: real SQLite, a writer's thread, the app behind its client.
+"""The whole service in one process: a real store, a writer's thread, the app behind its client.
 
 Two merchants with a tenant each (Ada's and Bob's), and a third in Ada's tenant. The clock moves
 only when told to: a millisecond with each request, so that times order what ids cannot.
@@ -23,8 +23,8 @@ from keys.api_keys import new_api_key
 from risk.strategy import load_strategy
 from service.carriers.queue import QueueCarrier
 from service.db import migrate
-from service.db.reader import SQLiteReader
-from service.db.sqlite import SQLiteStore
+from service.db.places import Database, Place, alchemy_url
+from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import FrozenClock
 from service.kernel.logs import logger
 from service.rooms.assessments import jobs as assessments
@@ -92,15 +92,16 @@ class House:
         *,
         extra: Iterable[Handler] = (),
         random: Callable[[int], bytes] = entropy.system,
+        database: Database | None = None,
         **settings: Any,
     ) -> None:
-        given = {"rate_per_minute": 10_000_000} | settings
+        given = {"rate_per_minute": 10_000_000} | _addresses(database) | settings
         self.settings = Settings(data_dir=folder, **given)
-        migrate.upgrade(self.settings.database_file)
+        migrate.upgrade(self.settings.database)
         self.clock = FrozenClock(START)
         self.lines = {name: io.BytesIO() for name in ("front_end", "writer", "worker")}
         self.secrets = open_secrets(self.settings.root_file, entropy.system)
-        self.store = SQLiteStore(self.settings.database_file)
+        self.store = open_store(self.settings.database)
         self.registry = CollectorRegistry()
         self.writer = self._writer(extra, random)
         self.submit = QueueCarrier(self.writer.put, clock=self.clock, entropy=random)
@@ -120,12 +121,12 @@ class House:
                 log=self._log("front_end"),
             )
         )
-        self.reader = SQLiteReader(self.settings.database_file)
+        self.reader = open_spanning_reader(self.settings.database)
         self.worker = WorkerLoop(
             (
                 jobs.due_payments(self.reader),
                 assessments.due_assessments(self.reader),
-                webhooks.fan_outs(self.reader),
+                webhooks.FanOuts(self.reader),
             ),
             submit=self.submit,
             clock=self.clock,
@@ -141,7 +142,7 @@ class House:
         )
         self.watcher = Watcher(self.app)
         self._count = 0
-        self._engine = sa.create_engine(f"sqlite:///{self.settings.database_file}")
+        self._engine = sa.create_engine(_url(self.settings.database))
         self.do(new_signing_key(self.secrets.sealer, entropy.system), self.own())
 
     def _growing(self, folder: Path) -> audit.Growing:
@@ -299,14 +300,13 @@ class House:
 
     def entries(self, payment_id: str) -> list[str]:
         """Return the kinds of a payment's entries, in order."""
-        text = "SELECT kind FROM entries WHERE payment_id = ? ORDER BY position"
-        with self._engine.connect() as connection:
-            return [row[0] for row in connection.exec_driver_sql(text, (payment_id,))]
+        text = "SELECT kind FROM entries WHERE payment_id = :payment_id ORDER BY position"
+        return [row[0] for row in self.query(text, payment_id=payment_id)]
 
-    def query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Return rows of the database."""
+    def query(self, text: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Return rows of the database; `:name` stands for a value."""
         with self._engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(text, values)]
+            return [tuple(row) for row in connection.execute(sa.text(text), values)]
 
     def _writer(self, extra: Iterable[Handler], random: Callable[[int], bytes]) -> Writer:
         judge = Judge(load_strategy(), self.secrets.sealer)
@@ -327,6 +327,20 @@ class House:
 
     def _log(self, process: str) -> Any:
         return logger(stream=self.lines[process], clock=self.clock, process=process)
+
+
+def _addresses(database: Database | None) -> dict[str, str]:
+    if database is None:
+        return {}
+    return {
+        "database_url": database.writer,
+        "reader_url": database.reader,
+        "owner_url": database.owner,
+    }
+
+
+def _url(place: Place) -> str:
+    return f"sqlite:///{place}" if isinstance(place, Path) else alchemy_url(place.writer)
 
 
 def _nothing() -> None:

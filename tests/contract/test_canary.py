@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from service import wsgi
+from service.db.places import Database
 from service.http.routes import Route
 from service.rooms.payments.contract import CancelPayment, PaymentReply
 from service.unit_of_work.commands import Call, Command
@@ -19,6 +20,7 @@ from service.unit_of_work.outcome import Accepted
 from tests.contract.house import Holder, House
 from tests.contract.places import EXTRA, approved, good_request
 from tests.contract.shapes import fullest, sample, texts
+from tests.support.places import dump
 
 EMAIL: Final = "canary.zhao@hostile-example.cn"
 PHONE: Final = "+86 138-0013-8000"
@@ -61,8 +63,8 @@ FAULTY: Final = Handler(
 class Canary:
     """A house with what was sent to it and what came back."""
 
-    def __init__(self, folder: Path) -> None:
-        self.house = House(folder, extra=(*EXTRA, FAULTY), log_level="debug")
+    def __init__(self, folder: Path, database: Database | None) -> None:
+        self.house = House(folder, extra=(*EXTRA, FAULTY), database=database, log_level="debug")
         merchant = self.house.merchant()
         self.key = self.house.key(merchant)
         self.tokens: list[str] = []
@@ -89,7 +91,10 @@ class Canary:
         return text
 
     def stored(self) -> bytes:
-        """Return every byte of the database's files, and of nothing else."""
+        """Return every byte of the database's files, or of its rows, and of nothing else."""
+        database = self.house.settings.database
+        if isinstance(database, Database):
+            return dump(database)
         folder = self.house.settings.data_dir
         return b"".join(path.read_bytes() for path in sorted(folder.glob("payguard.sqlite*")))
 
@@ -111,8 +116,10 @@ def personal(house: House, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def canary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canary]:
-    made = Canary(tmp_path_factory.mktemp("canary"))
+def canary(
+    tmp_path_factory: pytest.TempPathFactory, module_database: Database | None
+) -> Iterator[Canary]:
+    made = Canary(tmp_path_factory.mktemp("canary"), module_database)
     _good(made)
     _bad(made)
     _broken(made)

@@ -40,7 +40,7 @@ def of_table(status: Status, type_: EventType) -> set[Status]:
 
 
 def expected_amounts(told: list[dict[str, Any]], before: dict[str, Any]) -> dict[str, Any]:
-    """Return what events add up to, whatever their order: DESIGN 6, written a second time."""
+    """Return what events add up to, whatever their order; the fold, written a second time."""
     sums: Counter[str] = Counter()
     for one in told:
         sums[one["type"]] += one["amount"]["value"]
@@ -57,7 +57,8 @@ def expected_amounts(told: list[dict[str, Any]], before: dict[str, Any]) -> dict
 def assert_row_is_fold(house: House, payment_id: str) -> None:
     """Check a payment's row against the fold of its events, column by column."""
     [tenant] = house.query(
-        "SELECT tenant_id, merchant_id FROM payments WHERE payment_id = ?", payment_id
+        "SELECT tenant_id, merchant_id FROM payments WHERE payment_id = :payment_id",
+        payment_id=payment_id,
     )
     owner = {"tenant_id": tenant[0], "merchant_id": tenant[1]}
     stored = house.reader.fetch(queries.events_of(payment_id, **owner))
@@ -100,7 +101,7 @@ def test_an_event_adds_its_amount_and_moves_where_the_table_does(
     assert after["in_step"] == is_in_step
     assert after["amounts"] == expected_amounts([told], before["amounts"])
     sums = after["amounts"]
-    is_all = sums["settled"] == sums["captured"]
+    is_all = sums["settled"] >= sums["captured"]
     if (targets or {status}) == {"captured"} and is_all:
         targets = {"settled"}
     assert {after["status"]} == (targets or {status})
@@ -126,7 +127,8 @@ def test_events_without_amount_never_make_a_sum_negative(
     path = f"/v1/payments/{payment_id}"
 
     for type_ in ("refunded", "settled", "reversed", "dispute_closed", "captured", "authorized"):
-        house.post(f"{path}/events", ada, event(house, type_, **LOST))
+        answer = house.send("POST", f"{path}/events", key=ada, body=event(house, type_, **LOST))
+        assert answer.code in {"event_amount_invalid", None}, answer
 
     sums = house.get(path, ada)["amounts"]
     assert min(value for value in sums.values() if isinstance(value, int)) >= 0

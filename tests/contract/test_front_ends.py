@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import select
 import socket
 import threading
 import time
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
+from service.front.threads import SOCKET_S
 from tests.support.checkout import a_payment
 from tests.support.clients import Client, NoAnswer, a_key
 from tests.support.servers import FRONT_END, FRONT_ENDS, Process, Service, Shop
@@ -42,14 +44,18 @@ class Both(NamedTuple):
 
 
 @contextlib.contextmanager
-def beside(service: Service, kind: str) -> Iterator[int]:
+def beside(service: Service, kind: str, *, workers: int = 1) -> Iterator[int]:
     """Run a further front end of a kind, and return its port."""
     with socket.create_server(("127.0.0.1", 0), backlog=1_024) as listener:
         port: int = listener.getsockname()[1]
         process = Process(
             FRONT_END,
             str(listener.fileno()),
-            environment={**service.front_end.environment, "PAYGUARD_FRONT_END": kind},
+            environment={
+                **service.front_end.environment,
+                "PAYGUARD_FRONT_END": kind,
+                "PAYGUARD_WORKERS": str(workers),
+            },
             log=service.folder / f"front_end-{kind}.log",
         )
         process.start(files=(listener.fileno(),))
@@ -147,6 +153,16 @@ ASKED: Final[dict[str, tuple[tuple[str, ...], bytes, str]]] = {
     "coded twice": ((*JSON, *["Transfer-Encoding: chunked"] * 2), b"0\r\n\r\n", ""),
     "chunk size": ((*JSON, KEPT, "Transfer-Encoding: chunked"), b"0x2\r\n{}\r\n0\r\n\r\n", ""),
     "chunk end": ((*JSON, KEPT, "Transfer-Encoding: chunked"), b"2\r\n{}0\r\n\r\n", ""),
+    "bare line end behind a size": (
+        (*JSON, KEPT, "Transfer-Encoding: chunked"),
+        b"2\n{}\r\n0\r\n\r\n",
+        "",
+    ),
+    "bare line end behind a chunk": (
+        (*JSON, KEPT, "Transfer-Encoding: chunked"),
+        b"2\r\n{}\n0\r\n\r\n",
+        "",
+    ),
     "bad trailer": (
         (*JSON, KEPT, "Transfer-Encoding: chunked"),
         b"2\r\n{}\r\n0\r\nHost: b\r\n\r\n",
@@ -215,6 +231,26 @@ def test_what_one_front_end_took_the_other_replays(both: Both) -> None:
     assert first.body["id"] == second.body["id"]
 
 
+def test_both_end_a_head_that_comes_byte_by_byte(both: Both) -> None:
+    with contextlib.ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), WAIT_S))
+            for port in (both.cooperative, both.threads)
+        ]
+        waiting = slow
+        for byte in b"GET /livez?" + b"a" * int(SOCKET_S):
+            for one in waiting:
+                one.sendall(bytes([byte]))
+            time.sleep(1)
+            waiting = [one for one in waiting if not select.select([one], [], [], 0)[0]]
+            if not waiting:
+                break
+        answers = [one.recv(65_536) for one in slow]
+
+    assert without_drawn(answers[0]) == without_drawn(answers[1])
+    assert answers[0].startswith(b"HTTP/1.1 408 ")
+
+
 def slow_pieces(shop: Shop) -> tuple[bytes, ...]:
     return (
         b"GET /livez HTT",
@@ -251,11 +287,13 @@ def test_a_stop_under_load_answers_all_whose_connection_was_taken(both: Both, ki
     assert len(lost) <= RESET_BY_THE_KERNEL_MAX, lost
 
 
-def test_slow_clients_hold_up_nobody(both: Both) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_slow_clients_hold_up_nobody(both: Both, workers: int) -> None:
     pieces = slow_pieces(both.shop)
     with contextlib.ExitStack() as stack:
+        port = stack.enter_context(beside(both.service, "cooperative", workers=workers))
         slow = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", both.cooperative), WAIT_S))
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), WAIT_S))
             for _ in range(SLOW)
         ]
         senders = [
@@ -265,10 +303,13 @@ def test_slow_clients_hold_up_nobody(both: Both) -> None:
         for sender in senders:
             sender.start()
         took = []
-        with Client(both.cooperative, both.shop.keys["live"]) as client:
-            for _ in range(300):
+        with Client(port, both.shop.keys["live"]) as client:
+            for number in range(300):
                 began = time.perf_counter()
-                assert client.get("/v1/payments").status == 200
+                if number % 2:
+                    assert client.get("/v1/payments").status == 200
+                else:
+                    assert client.post("/v1/payments", a_payment(a_key())).status == 201
                 took.append(time.perf_counter() - began)
         for one in slow:
             one.shutdown(socket.SHUT_RDWR)

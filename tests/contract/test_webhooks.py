@@ -43,7 +43,9 @@ def parcel_of(house: House, key: Holder, endpoint_id: str) -> Parcel:
     while house.worker.run_once():
         pass
     source = jobs.Deliveries(house.reader, house.secrets.sealer)
-    return [one for one in source(house.clock.now(), 50, ()) if one.receiver == endpoint_id][-1]
+    return [one for one in source(house.clock.now(), lambda _: 50) if one.receiver == endpoint_id][
+        -1
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -210,7 +212,7 @@ def test_an_event_tells_nothing_of_the_payer(house: House, ada: Holder) -> None:
     while house.worker.run_once():
         pass
     source = jobs.Deliveries(house.reader, house.secrets.sealer)
-    [sent] = [one for one in source(house.clock.now(), 50, ()) if one.receiver == made["id"]]
+    [sent] = [one for one in source(house.clock.now(), lambda _: 50) if one.receiver == made["id"]]
 
     for private in (b"private", b"198.51.100.77", b"38000", b"p_77"):
         assert private not in sent.body

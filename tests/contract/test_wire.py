@@ -170,6 +170,8 @@ def test_ten_megabytes_in_chunks_are_refused_and_the_worker_goes_on(
         pytest.param(["Transfer-Encoding: chunked"], b"zz\r\n{}\r\n0\r\n\r\n", id="bad size"),
         pytest.param(["Transfer-Encoding: chunked"], b"2\r\n{}zz\r\n0\r\n\r\n", id="bad end"),
         pytest.param(["Transfer-Encoding: chunked"], b"-2\r\n{}\r\n0\r\n\r\n", id="minus"),
+        pytest.param(["Transfer-Encoding: chunked"], b"2\n{}\r\n0\r\n\r\n", id="bare LF: size"),
+        pytest.param(["Transfer-Encoding: chunked"], b"2\r\n{}\n0\r\n\r\n", id="bare LF: chunk"),
         pytest.param(["Content-Length: 2", "Content-Length: 3"], b"{} ", id="two lengths"),
         pytest.param(["Content-Length: +2"], b"{}", id="signed length"),
         pytest.param(["Content-Length: 2, 2"], b"{}", id="joined lengths"),

@@ -14,12 +14,13 @@ from tests.support.probe import Probe
 from tests.support.served import Served
 from tests.support.traffic import Traffic
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.alone]
 
 Sized = Callable[..., int]
 DEADLINE_S = 2.0
-# Beside the deadline: a machine of two cores that also runs the load, the server and this test.
-GRACE_S = 1.0
+# Beside the deadline: a machine of two cores that also runs the load, the server and this test,
+# and in the smaller profiles other work.
+GRACE_MS = {"quick": 1_000, "ci": 1_000, "full": 250}
 # The promise is 3 s; where other work runs too, only that it is not a supervisor's long pause.
 BACK_S = {"quick": 8, "ci": 8, "full": 3}
 
@@ -35,6 +36,7 @@ def test_a_database_that_dies_costs_no_acknowledged_payment_and_little_time(
     cluster: Cluster, tmp_path: Path, sized: Sized
 ) -> None:
     chance = np.random.default_rng(20_261_125)
+    told_s = DEADLINE_S + sized(**GRACE_MS) / 1_000
     pause = threading.Event()
     database = cluster.database()
     back: list[float] = []
@@ -52,7 +54,12 @@ def test_a_database_that_dies_costs_no_acknowledged_payment_and_little_time(
                 back.append(Probe(client).seconds_until_served())
                 # Told within the deadline, and by nothing but 503.
                 assert down.statuses <= {BUSY}, served.log()[-5_000:]
-                assert down.slowest_s < DEADLINE_S + GRACE_S
+                assert down.slowest_s < told_s
+        # So are those that were on their way when it died.
+        slowest_s = max(traffic.tries_s)
+        print(f"{len(traffic.tries_s)} tries, the slowest {slowest_s:.2f} s")
+        assert not traffic.no_answers
+        assert slowest_s < told_s
         traffic.check_replays()
     books = Books(database)
     traffic.check_acknowledged(books)

@@ -16,7 +16,7 @@ from tests.support.probe import Probe
 from tests.support.served import Served
 from tests.support.traffic import Traffic
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.alone]
 
 Sized = Callable[..., int]
 DEADLINE_S = 2.0

@@ -23,7 +23,7 @@ from tests.support.clients import BUSY, Answer, Client, a_key, at_once
 from tests.support.places import owning
 from tests.support.servers import Service, stopped
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
 # Twice as many as the queue takes.
 CLIENTS = 2 * QUEUE

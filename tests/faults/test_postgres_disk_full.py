@@ -19,7 +19,7 @@ from tests.support.servers import Service
 from tests.support.traffic import Traffic
 from tests.support.writer import until
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long, pytest.mark.alone]
 
 DATA_MIB, WAL_MIB = 160, 24
 # So many refusals one after another: no table has room in the pages that it has.

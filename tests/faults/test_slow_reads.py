@@ -12,7 +12,7 @@ from tests.support.clients import BUSY, Answer, Client
 from tests.support.postgres import Cluster
 from tests.support.servers import Service, Shop
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
 # More than threads or connections of one front end.
 READERS = 24

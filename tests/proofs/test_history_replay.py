@@ -4,11 +4,8 @@ import datetime as dt
 import itertools
 import json
 import shutil
-import threading
 import time
-import tomllib
 from collections.abc import Iterable, Iterator
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,7 +14,6 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
-from typing_extensions import override
 
 from keys.sealing import Sealer
 from risk.assessment import Assessment
@@ -27,53 +23,48 @@ from risk.offline.columns import MISSING, Columns, Labels, compute
 from risk.offline.history import History, Told
 from risk.offline.inputs import columns_of
 from risk.offline.measures import Ranking
+from risk.scoring import BORDERS
 from risk.vectors import Missing
 from service.cli.backtest.history import facts_of
-from service.cli.replay.columns import ColumnMap, Request
-from service.cli.replay.crew import Crew, How
-from service.cli.replay.labels import Label
-from service.cli.replay.order import Order
-from service.cli.replay.sender import Answer, Sender, read_target
-from service.cli.replay.tally import Summary, Tally
 from service.cli.train.command import MODEL, train
 from service.db.places import Database, Place
-from service.kernel.clock import SystemClock
 from service.rooms.assessments.public import open_features
 from service.rooms.assessments.tables import ASSESSMENTS
 from service.unit_of_work.tables import EVENTS
-from tests.proofs.test_replay import ENTITIES, FEATURES, VARIED, Row, Sized, columns_of_rows
+from tests.proofs.test_replay import (
+    FEATURES,
+    VARIED,
+    LabelTold,
+    Row,
+    Sized,
+    columns_of_rows,
+    labels_of_file,
+    own_features,
+)
 from tests.proofs.test_scored_replay import CLOSE
 from tests.support.places import owning
 from tests.support.postgres import Cluster
 from tests.support.scored import activation, bring, with_model
+from tests.support.sending import (
+    DAY_S,
+    EVERY_LABEL,
+    ONE_DAY,
+    before,
+    ordered,
+    requests_of,
+    send,
+    time_of,
+)
 from tests.support.servers import SCOPES, Service, Shop
 
 pytestmark = [pytest.mark.servers, pytest.mark.longest]
 
-DAY_S = 86_400
 # The first day that is sent; days before it are left out.
 SINCE = dt.datetime.fromisoformat("2018-07-02")  # without an offset, as in the file
 AP_LEAST = 0.90
 AT_ONCE = 2_000
 LATE_SHARE_MAX = 0.001
-_MAP = tomllib.loads((resources.files("service.cli.replay") / "maps" / "handbook.toml").read_text())
-_MAP["label"]["known_after_s"] = DAY_S
-ONE_DAY = ColumnMap(_MAP, name="handbook, one day")
-
-
-class Listening(Crew):
-    """Keeps what the answers said of each payment, by its reference."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self.said: dict[str, dict[str, Any]] = {}
-
-    @override
-    def _post(self, sender: Sender, path: str, body: dict[str, Any], key: str) -> Answer:
-        answer = super()._post(sender, path, body, key)
-        if path == "/v1/payments" and answer.is_good:
-            self.said[body["reference"]] = answer.body["assessment"]
-        return answer
+LATE_MAX = 5  # after history
 
 
 class Warm(NamedTuple):
@@ -123,56 +114,6 @@ def learnt(rows: list[Row], folder: Path) -> bytes:
     return (folder / "made" / MODEL).read_bytes()
 
 
-def requests_of(rows: Iterable[Row]) -> Iterator[Request]:
-    return (ONE_DAY.labelled(ONE_DAY.request(row, now=None), row) for row in rows)
-
-
-def send(
-    service: Service,
-    shop: Shop,
-    sent: Iterable[Request | Label],
-    *,
-    clients: int,
-    kill_after: int | None = None,
-) -> tuple[Summary, dict[str, dict[str, Any]]]:
-    """Send what is given in its order; kill the writer once so many are done."""
-    tally = Tally()
-    crew = Listening(
-        read_target(f"http://127.0.0.1:{service.port}"),
-        key=shop.keys["sandbox"],
-        how=How(size=clients, does_execute=False, is_in_order=True),
-        tally=tally,
-        clock=SystemClock(),
-    )
-
-    def watch() -> None:
-        while kill_after is not None and tally.done < kill_after and crew.is_working():
-            time.sleep(0.01)
-        if kill_after is not None:
-            service.kill_writer()
-
-    crew.start()
-    watching = threading.Thread(target=watch)
-    watching.start()
-    crew.send_all(sent)
-    crew.join()
-    watching.join()
-    return tally.summary(duration_ns=1, is_interrupted=False), crew.said
-
-
-def ordered(rows: Iterable[Row]) -> Iterator[Request | Label]:
-    return Order().by_time(requests_of(rows), now=SystemClock().now())
-
-
-def before(sent: Iterator[Request | Label], end: dt.datetime) -> Iterator[Request | Label]:
-    """Yield what belongs to history: labels that come later are left to the rest."""
-    return itertools.takewhile(lambda one: _time(one) < end, sent)
-
-
-def _time(one: Request | Label) -> dt.datetime:
-    return one.known_at if isinstance(one, Label) else one.occurred_at
-
-
 @pytest.fixture(scope="module")
 def warm(
     store_kind: str,
@@ -185,7 +126,7 @@ def warm(
     history, rest = parts(material, sized)
     base = tmp_path_factory.mktemp("warm")
     model = learnt(history, base)
-    end = _time(next(requests_of(rest)))
+    end = time_of(next(requests_of(rest)))
     shops: list[Shop] = []
 
     def fill(database: Database | None) -> None:
@@ -195,7 +136,9 @@ def warm(
             shops.append(service.shop(modes=["sandbox"], scopes=scopes))
             bring(service, model)
             service.do(activation(service, 2, with_model(model)))
-            summary, _ = send(service, shops[0], before(ordered(history), end), clients=8)
+            summary, _ = send(
+                service, shops[0], before(ordered(requests_of(history)), end), clients=8
+            )
         assert (summary.rows, summary.failed, summary.errors) == (len(history), 0, {})
         print(f"{len(history):,} rows of history in {time.monotonic() - began:.0f} s")
 
@@ -216,12 +159,12 @@ class Stored:
         self._place = place
         self.taken: list[Row] = []
         self.assessment_ids: list[str] = []
+        self.told: list[LabelTold] = []
         labels: list[tuple[int, int, int, int]] = []
         numbers: dict[str, int] = {}
-        kinds = ("payment.created", "label.recorded")
         events = (
             sa.select(EVENTS.c.type, EVENTS.c.body)
-            .where(EVENTS.c.type.in_(kinds))
+            .where(EVENTS.c.type.in_(("payment.created", "label.recorded")))
             .order_by(EVENTS.c.sequence, EVENTS.c.ordinal)
         )
         for kind, text in self._stream(events):
@@ -233,6 +176,8 @@ class Stored:
             else:
                 known = int(dt.datetime.fromisoformat(body["known_at"]).timestamp())
                 row = numbers[body["payment_id"]]
+                reference = f"handbook-{self.taken[row]['TRANSACTION_ID']}"
+                self.told.append(LabelTold(reference, known, body["intent"]))
                 labels.append((row, len(self.taken), known, body["intent"] != "normal"))
         self.labels = Labels(*np.array(labels, np.int64).reshape(-1, 4).T)
         kept = sa.select(ASSESSMENTS.c.assessment_id, ASSESSMENTS.c.outcome)
@@ -267,7 +212,7 @@ class Found(NamedTuple):
     """What came of comparing every kept vector and probability with the offline ones.
 
     Attributes:
-        mismatches: Row, feature, and both values.
+        mismatches: Row, feature, both values.
         apart: Greatest distance between probabilities.
         late: Rows that had no score in time, on a machine that was too busy.
         own: Features of entities that the data has.
@@ -296,6 +241,7 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
     matrix = columns_of(strategy.model.inputs, Told(history, strategy), offline)
     heads = BatchScorer(warm.model, FEATURES).score_rows(matrix)
     normal = probabilities_of_rows(heads, strategy.priors)["normal"]
+    scores = np.searchsorted(BORDERS, (1.0 - normal) / normal, side="right").tolist()
     mismatches: list[tuple[int, str, object, int]] = []
     seen: dict[str, set[int]] = {one.name: set() for one in FEATURES.features}
     apart, count = 0.0, 0
@@ -320,12 +266,10 @@ def compare(stored: Stored, warm: Warm, sealer: Sealer) -> Found:
         told = judged.probabilities["normal"]
         assert told is not None
         apart = max(apart, abs(told - float(normal[row])))
+        if judged.score != scores[row]:
+            mismatches.append((row, "score", judged.score, scores[row]))
     assert count == len(stored.taken)
-    own = [
-        one.name
-        for one in FEATURES.features
-        if one.entity in ENTITIES and (one.of is None or one.of in ENTITIES)
-    ]
+    own = own_features()
     return Found(mismatches, apart, late, own, [name for name in own if len(seen[name]) < 2])
 
 
@@ -343,7 +287,7 @@ def test_rows_after_weeks_of_history_are_judged_as_offline_and_ranked_well(
     is_killed: bool,
 ) -> None:
     began = time.monotonic()
-    size, end = len(warm.rest), _time(next(requests_of(warm.rest)))
+    size, end = len(warm.rest), time_of(next(requests_of(warm.rest)))
     # Labels of history that come later need their payments' ids: sent again, they are answered.
     waiting = [
         row
@@ -354,19 +298,21 @@ def test_rows_after_weeks_of_history_are_judged_as_offline_and_ranked_well(
         summary, said = send(
             service,
             warm.shop,
-            ordered([*waiting, *warm.rest]),
+            ordered(itertools.chain(requests_of(waiting), requests_of(warm.rest, by=EVERY_LABEL))),
             clients=clients,
             kill_after=len(waiting) + size // 2 if is_killed else None,
         )
         stored = Stored(service.settings.database, [*warm.history, *warm.rest])
-        sealer = service.secrets.sealer
     assert (summary.rows, summary.failed, summary.errors) == (len(waiting) + size, 0, {})
     assert len(stored.taken) == len(warm.history) + size
+    frauds = [row for row in warm.history if row["TX_FRAUD"]]
+    expected = labels_of_file([*frauds, *warm.rest], after_s=DAY_S)
+    assert sorted(stored.told) == sorted(expected)
     taken = stored.taken[-size:]
     if clients == 1:
         times = [row["TX_DATETIME"] for row in taken]
         assert times == sorted(times)
-    found = compare(stored, warm, sealer)
+    found = compare(stored, warm, service.secrets.sealer)
     told = (said[f"handbook-{row['TRANSACTION_ID']}"]["explanation"] for row in taken)
     # What had no score in time told no risk.
     risk = [1 - (one["probabilities"] or {"normal": 1.0})["normal"] for one in told]
@@ -383,8 +329,9 @@ def test_rows_after_weeks_of_history_are_judged_as_offline_and_ranked_well(
     assert found.mismatches[:5] == []
     assert found.apart <= CLOSE
     assert len(found.late) <= LATE_SHARE_MAX * len(stored.taken)
-    # One request at a time is never late.
-    assert clients > 1 or max(found.late, default=-1) < len(warm.history)
+    # One request at a time is never late; of eight at once a few may wait for a core that is busy.
+    late = sum(row >= len(warm.history) for row in found.late)
+    assert late <= (0 if clients == 1 else LATE_MAX)
     if profile == "full":
         assert vary >= VARIED, found.same
         assert precision >= AP_LEAST

@@ -1,20 +1,27 @@
-"""A file at its own times through two gunicorn workers: features as offline, and labels."""
+"""A file at its own times through two gunicorn workers: features and decisions as offline."""
 
 import datetime as dt
 import itertools
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pytest
 
+from risk.assessment import Assessment
 from risk.feature import load_features
+from risk.offline.backtest import try_strategy
 from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
+from risk.offline.history import History
+from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing
+from service.cli.backtest.fields import Fields
+from service.cli.backtest.history import facts_of
 from service.cli.replay.columns import ColumnMap, load_map
 from service.cli.replay.crew import Crew, How
 from service.cli.replay.order import Order
@@ -25,56 +32,61 @@ from service.kernel.clock import SystemClock
 from service.rooms.assessments.public import open_features
 from service.rooms.assessments.tables import ASSESSMENTS
 from service.rooms.labels.tables import LABELS
-from service.rooms.lists.contract import AddListEntry
-from service.unit_of_work.commands import Call
 from tests.support.books import Books
 from tests.support.places import rows_of
-from tests.support.servers import SCOPES, Service, Shop, a_cli_call
+from tests.support.ruled import raising, whole_of
+from tests.support.scored import activation
+from tests.support.servers import SCOPES, Service, Shop
 
 pytestmark = pytest.mark.servers
 
 CLIENTS = 8
 FEATURES = load_features()
 ENTITIES = {"payer", "payee", "merchant"}  # those that a row of the file names, and whose key it is
-# Payments to every so many terminals are declined, so that shares of declined ones are not all 0.
-BLOCKED_EVERY = 12
+# Small sizes end before a label is known.
+OF_LABELS = "payee_of_frauds"
+# They read features, what was told and what was declined; some payments lack what one of them
+# needs. None reads `payee_is_new`: no payment of scope `replay` is executed, see docs/backtest.md.
+RULES = (
+    raising("default(payer_amount_to_normal, 1_000) >= 1_500", "decline", code="large_for_payer"),
+    raising("amount_minor > 15_000 or local_hour < 1", "review", code="large_or_by_night"),
+    raising("default(payer_declined_share_24h, 0) >= 1", "challenge", code="goes_on_trying"),
+    raising("default(payee_fraud_count_30d, 0) >= 1", "hold", code=OF_LABELS),
+    raising("payer_since_last_s < 15m", "challenge", code="soon_again"),
+)
 VARIED = 0.95
-MAP = load_map("handbook")
+# With a label for each row, so that payees are known to be sound as well.
+MAP = load_map("handbook_labelled")
 Sized = Callable[..., int]
 Row = dict[str, Any]
+# When the map lets a label become known, and what it calls what the file says.
+WEEK_S = 604_800
+INTENTS = ("normal", "unauthorized")
+
+
+class LabelTold(NamedTuple):
+    """What is said of a payment, and when that became known, whole seconds since 1970."""
+
+    reference: str
+    known: int
+    intent: str
 
 
 def some_rows(material: Path, count: int, *, payers: int) -> list[Row]:
-    """Return the first rows of so many payers: each of them comes often."""
+    """Return the first rows of so many payers, or of as many payees: each of them comes often."""
     parquet = pytest.importorskip("pyarrow.parquet")
     file = parquet.ParquetFile(material / "data" / "handbook" / "transactions.parquet")
     found: list[Row] = []
     for batch in file.iter_batches(columns=[*MAP.columns, *MAP.label_columns]):
-        payer = batch.column("CUSTOMER_ID").to_numpy(zero_copy_only=False).astype(np.int64)
-        found += batch.take(np.flatnonzero(payer % (5_000 // payers) == 3)).to_pylist()
+        payer, payee = (
+            batch.column(name).to_numpy(zero_copy_only=False).astype(np.int64)
+            for name in ("CUSTOMER_ID", "TERMINAL_ID")
+        )
+        is_one = (payer % (5_000 // payers) == 3) | (payee % (10_000 // payers) == 3)
+        found += batch.take(np.flatnonzero(is_one)).to_pylist()
         if len(found) >= count:
             break
     return found[:count]
-
-
-def block(service: Service, shop: Shop, rows: list[Row]) -> None:
-    """Put some of the payees on the merchant's block list."""
-    call = a_cli_call(shop.tenant_id, shop.merchant_id)
-    sandbox = Call(
-        **{name: getattr(call, name) for name in call.__struct_fields__} | {"mode": "sandbox"}
-    )
-    for number in sorted({int(row["TERMINAL_ID"]) for row in rows})[::BLOCKED_EVERY]:
-        command = AddListEntry(
-            kind="block",
-            entity="payee",
-            value=f"terminal-{number}",
-            prefix=None,
-            reason="declined by the test",
-            owner="test",
-            strength="absolute",
-            expires_at=None,
-        )
-        service.do(command, sandbox)
 
 
 def send(
@@ -144,7 +156,8 @@ class Compared:
             one["TX_DATETIME"] > other["TX_DATETIME"] for one, other in itertools.pairwise(taken)
         )
         self.taken = taken
-        self.columns = columns_of_rows(taken, declined)._replace(labels=_labels(books))
+        self.told, labels = _labels(books)
+        self.columns = columns_of_rows(taken, declined)._replace(labels=labels)
         self.offline = compute(self.columns, FEATURES)
 
     def mismatches(self) -> list[tuple[int, str, object, int]]:
@@ -158,16 +171,59 @@ class Compared:
 
     def varied(self) -> tuple[int, list[str]]:
         """Return how many features are of entities that the data has, and which never vary."""
-        own = [
-            one.name
-            for one in FEATURES.features
-            if one.entity in ENTITIES and (one.of is None or one.of in ENTITIES)
-        ]
+        own = own_features()
         values = {
             name: {value for vector in self.stored if (value := _known(vector, name)) is not None}
             for name in own
         }
         return len(own), [name for name in own if len(values[name]) < 2]
+
+
+def own_features() -> list[str]:
+    """Return the names of the features whose entities the data have."""
+    return [
+        one.name
+        for one in FEATURES.features
+        if one.entity in ENTITIES and (one.of is None or one.of in ENTITIES)
+    ]
+
+
+class Said(NamedTuple):
+    """What a judgement decided, and which of its rules, and of its limit on speed, said what."""
+
+    outcome: str
+    level: int | None
+    reasons: tuple[str, ...]
+    degraded: tuple[str, ...]
+    rules: tuple[tuple[str, str, str], ...]
+
+
+def said(judged: Assessment) -> Said:
+    return Said(
+        judged.outcome,
+        judged.level,
+        tuple(one.code for one in judged.reasons),
+        judged.degraded,
+        tuple((one.rule, one.result, one.effect) for one in judged.rules),
+    )
+
+
+def tried(compared: Compared, strategy: Strategy) -> list[Said]:
+    """Return what the back-test makes of the rows in the order in which they were taken in.
+
+    It is told of no decision: what was declined it finds out by itself.
+    """
+    rows = compared.taken
+    fields = Fields({name: [row[name] for row in rows] for name in MAP.columns}, MAP, len(rows))
+    history = History(
+        columns=compared.columns._replace(is_declined=np.zeros(len(rows), np.int64)),
+        told={".".join(path): fields.of(path).code for path in fields.paths()},
+        facts=lambda row: facts_of(MAP.request(rows[row], now=None).body),
+        preset="judge_only",
+    )
+    found = try_strategy(history, strategy)
+    by_group = [said(one) for one in found.assessments]
+    return [by_group[group] for group in found.group]
 
 
 def _known(vector: FeatureVector, name: str) -> float | None:
@@ -194,18 +250,35 @@ def columns_of_rows(rows: list[Row], declined: list[bool]) -> Columns:
     )
 
 
-def _labels(books: Books) -> Labels:
-    """Return what was told, and after how many payments; what it says comes from the file."""
+def labels_of_file(rows: Iterable[Row], *, after_s: int) -> list[LabelTold]:
+    """Return the label that each row has by the file alone, known so long after its payment."""
+    return [
+        LabelTold(
+            f"handbook-{row['TRANSACTION_ID']}",
+            int(row["TX_DATETIME"].replace(tzinfo=dt.UTC).timestamp()) + after_s,
+            INTENTS[int(row["TX_FRAUD"])],
+        )
+        for row in rows
+    ]
+
+
+def _labels(books: Books) -> tuple[list[LabelTold], Labels]:
+    """Return what was told, which is to be as in the file, and after how many payments."""
     rows: dict[str, int] = {}
+    references: list[str] = []
+    told: list[LabelTold] = []
     found: list[tuple[int, int, int, int]] = []
     for event in books.events:
         body = json.loads(event["body"])
         if event["type"] == "payment.created":
             rows[body["payment_id"]] = len(rows)
+            references.append(body["facts"]["reference"])
         elif event["type"] == "label.recorded":
+            row, intent = rows[body["payment_id"]], body["intent"]
             known = int(dt.datetime.fromisoformat(body["known_at"]).timestamp())
-            found.append((rows[body["payment_id"]], len(rows), known, body["intent"] != "normal"))
-    return Labels(*np.array(found, np.int64).reshape(-1, 4).T)
+            told.append(LabelTold(references[row], known, intent))
+            found.append((row, len(rows), known, intent != "normal"))
+    return told, Labels(*np.array(found, np.int64).reshape(-1, 4).T)
 
 
 def _kinds() -> set[Any]:
@@ -227,11 +300,10 @@ def test_rows_at_their_own_times_have_the_features_that_they_have_offline(
         sized(quick=300, ci=600 if fresh_database is None else 300, full=20_000),
         payers=sized(quick=50, ci=50, full=200),
     )
+    whole = whole_of(*RULES)
     with Service(tmp_path / "data", database=fresh_database) as service:
-        shop = service.shop(
-            modes=["sandbox"], scopes=(*SCOPES, "labels:write", "lists:write", "replay")
-        )
-        block(service, shop, rows)
+        shop = service.shop(modes=["sandbox"], scopes=(*SCOPES, "labels:write", "replay"))
+        service.do(activation(service, 2, whole))
         summary = send(service, shop, rows, service.kill_writer if is_killed else lambda: None)
         compared = Compared(service, rows)
         labels = rows_of(service.settings.database, LABELS)
@@ -240,10 +312,20 @@ def test_rows_at_their_own_times_have_the_features_that_they_have_offline(
     assert (summary.rows, summary.failed, summary.errors) == (len(rows), 0, {})
     assert len(compared.stored) == len(rows)
     assert compared.mismatches() == []
+    decided = [said(msgspec.json.decode(row["judged"], type=Assessment)) for row in compared.judged]
+    offline = tried(compared, whole.strategy)
+    assert [two for two in zip(decided, offline, strict=True) if two[0] != two[1]] == []
+    outcomes = {one.outcome for one in decided}
+    results = {(rule, result) for one in decided for rule, result, _ in one.rules}
+    assert outcomes >= {"approve", "review", "hold", "decline"}
+    hits = {rule for rule, result in results if result == "hit"}
+    assert hits >= {rule.code for rule in RULES if profile == "full" or rule.code != OF_LABELS}
+    assert ("soon_again", "error") in results
     assert summary.executed == {}
     assert books.tokens == []
-    fraud = {f"handbook-{row['TRANSACTION_ID']}" for row in rows if int(row["TX_FRAUD"]) == 1}
-    assert {row["external_id"] for row in labels} == fraud
+    assert sorted(compared.told) == sorted(labels_of_file(rows, after_s=WEEK_S))
+    references = sorted(f"handbook-{row['TRANSACTION_ID']}" for row in rows)
+    assert sorted(row["external_id"] for row in labels) == references
     count, same = compared.varied()
     print(
         f"{len(rows):,} rows, {len(compared.stored) * len(FEATURES.features):,} values,"

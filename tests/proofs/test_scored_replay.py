@@ -22,7 +22,6 @@ from risk.offline.train import Recipe, fit, margins
 from risk.scoring import BORDERS
 from risk.strategy import Strategy, load_strategy
 from service.cli.backtest.history import facts_of
-from service.cli.replay.columns import load_map
 from service.db.places import Database
 from tests.proofs.test_replay import (
     CLIENTS,
@@ -41,7 +40,6 @@ from tests.support.servers import SCOPES, Service
 
 pytestmark = pytest.mark.servers
 
-LABELLED = load_map("handbook_labelled")
 RECIPE = Recipe(depth=4, trees=40, rate_milli=100)
 CLOSE = 1e-6
 CHANCE = 0.2
@@ -97,7 +95,7 @@ def test_rows_have_the_scores_that_they_have_offline(
         bring(service, file)
         service.do(activation(service, 2, with_model(file)))
         at_half = service.kill_writer if is_killed else lambda: None
-        summary = send(service, shop, rows, at_half, clients=clients, column_map=LABELLED)
+        summary = send(service, shop, rows, at_half, clients=clients)
         compared = Compared(service, rows)
 
     assert (summary.failed, summary.errors) == (0, {})

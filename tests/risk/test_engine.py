@@ -32,7 +32,7 @@ def test_a_small_payment_under_cn_is_approved_counted_and_the_provider_s(judge) 
 
 
 def test_what_is_not_judged_yet_is_none(judge, strategy, features) -> None:
-    found = judge(features(payee_amount_to_normal=Missing("no_history")))
+    found = judge(features(payee_amount_to_usual=Missing("no_history")))
 
     assert (found.score, found.probabilities, found.risk_level) == (None, None, "low")
     assert (found.basis, found.model, found.expected_loss_minor) == ("rules", None, None)

@@ -3,6 +3,7 @@
 import datetime as dt
 import inspect
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -45,6 +46,7 @@ def payments() -> st.SearchStrategy[list[Facts]]:
         phone_key=some,
         shipping_address_id=some,
         instrument_bin=some,
+        instrument_issuer_country=some,
         merchant_id=st.just("m"),
         amount_minor=st.integers(0, 10**6),
         currency=st.sampled_from(["CNY", "USD"]),
@@ -145,6 +147,25 @@ def test_a_feature_with_a_window_that_is_not_kept_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("aggregate", "of"),
+    [
+        ("distinct", None),
+        ("share", None),
+        ("sum", "payee"),
+        ("since_first", "payee"),
+        ("count", "payer"),
+        ("count", "issuer_country"),
+    ],
+)
+def test_a_feature_that_nothing_would_read_is_refused(aggregate: Any, of: Any) -> None:
+    window = "1h" if aggregate in WINDOWED else None
+    odd = declare("payer", aggregate, window, of=of, en="", zh="")
+
+    with pytest.raises(ValueError, match="of another entity or of none"):
+        make_feature_set([odd])
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"name": "other"},
@@ -237,3 +258,39 @@ def test_an_observation_carries_how_usual_its_amount_was(
     known = FeatureVector(feature_set="fs_1", names=names, values=(value,))
 
     assert {one.ratio_milli for one in observations(facts, features=known)} == {ratio}
+
+
+# What was measured before the features were built (59 columns, among them the amount and the 15 of
+# the handbook's book), by what it is of and the names that it has here.
+MEASURED = {
+    ("payer", "payments"): "payment_count_ 24h 3d 7d 14d 30d",
+    ("payer", "mean amount"): "amount_mean_ 24h 3d 7d 14d 30d",
+    ("payer", "time since the newest"): "since_last_s",
+    ("payer", "over the clipped mean"): "amount_to_usual",
+    ("payer", "weighted z"): "amount_z",
+    ("payer", "weighted z of the logarithm"): "amount_log_z",
+    ("payer", "of a month: z and ratio"): "amount_ z_30d to_mean_30d",
+    ("payer", "abnormal: number"): "abnormal_count_ 7d 14d",
+    ("payer", "abnormal: greatest"): "abnormal_max_ 7d 14d",
+    ("payer", "abnormal: newest"): "since_abnormal_s",
+    ("payer", "at this payee"): "payee_ payment_count_30d since_last_s",
+    ("payee", "newest label"): "last_label",
+    ("payee", "newest fraud"): "since_fraud_s",
+    ("payee", "run of frauds"): "fraud_ run run_age_s",
+    ("payee", "unexplained: newest"): "since_unexplained_fraud_s",
+    ("payee", "unexplained: run"): "unexplained_fraud_ run run_age_s",
+    ("payee", "genuine since"): "genuine_since_fraud",
+    ("payee", "smoothed risk"): "fraud_risk_ 24h 7d 30d",
+    ("payee", "not labelled yet"): "unlabelled_ 7d 30d",
+    ("payee", "usual gap"): "usual_gap_s",
+    ("payee", "abnormal amounts"): "abnormal_count_ 24h 7d",
+    ("payee", "over its mean"): "amount_to_normal",
+}
+
+
+@pytest.mark.parametrize(("entity", "what"), MEASURED)
+def test_what_was_measured_to_help_is_a_feature(entity: str, what: str) -> None:
+    head, *tails = MEASURED[entity, what].split()
+
+    names = {f"{entity}_{head}{tail}" for tail in tails or ("",)}
+    assert names <= set(FEATURES.names)

@@ -171,6 +171,9 @@ def test_a_model_is_a_part_of_the_strategy_and_of_its_id():
 @pytest.mark.parametrize(
     ("old", "new", "why"),
     [
+        (b"scam = 0.0001", b"scam = 1.0", "nothing for what is normal"),
+        (b"scam = 0.0001", b"scam = 0.5\nfirst_party = 0.5", "nothing for what is normal"),
+        (b"scam = 0.0001", b"scam = 1.1", r"model\.toml"),
         (FEATURES.id.encode(), b"fs_0", "feature set fs_0"),
         (b'"trained"', b'"found"', r"model\.toml"),
         (b'"sha256:5f', b'"sha256:zz', r"model\.toml"),

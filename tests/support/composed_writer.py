@@ -61,7 +61,7 @@ def serve(
     log = logger(stream=sys.stderr.buffer, clock=SystemClock(), process="composed_writer")
     secrets = open_secrets(settings.root_file, entropy.system)
     every = all_handlers(Judge(load_strategy(), secrets.sealer), issuer=settings.issuer)
-    with lock(settings) as held, checkpoints(settings.database):
+    with lock(settings) as held, checkpoints(settings.database, log):
         file = open_store(settings.database, hold=holding(held))
         writer = assemble(
             Parts(

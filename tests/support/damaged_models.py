@@ -12,8 +12,11 @@ import msgspec
 import numpy as np
 
 from keys.notes import Signer, sign_note
+from risk.models.booster import read_booster
 from risk.models.container import MAGIC, MANIFEST, MARGINS, ROWS, TREES, float_bytes, unpack
 from risk.models.manifest import model_id, text_to_sign
+from risk.models.model import make_scorer, open_model
+from risk.models.trees import base_margins
 
 SIGNER = Signer("models.example", b"\x07" * 32)
 FORGER = Signer("models.example", b"\x08" * 32)
@@ -202,6 +205,19 @@ def mistold(file: bytes) -> Iterator[tuple[bytes, str]]:
     yield resigned(file, golden_margins=float_bytes(found.margins[::-1]))
 
 
+def misbegun(file: bytes) -> Iterator[tuple[bytes, str]]:
+    """Sign a base margin beside XGBoost's own, in a file that contradicts itself nowhere."""
+    parts, model = parts_of(file), open_model(file)
+    manifest, scam = msgspec.json.decode(parts[MANIFEST]), model.trees["scam"]
+    score = read_booster(parts[TREES["scam"]], model.manifest.inputs).base_score
+    for base in set(base_margins(score)) - {scam.base_margin}:
+        trees = model.trees | {"scam": scam._replace(base_margin=base)}
+        scorer = make_scorer(model._replace(trees=trees))
+        margins = np.array([[*scorer.margins(row).values()] for row in model.rows], np.float32).T
+        changed = written(manifest, "heads.scam.base_margin", float(base))
+        yield resigned(file, manifest=changed, golden_margins=float_bytes(margins))
+
+
 MODEL = "learner.gradient_booster.model"
 # Of a whole booster: other kinds, other sizes, other shapes.
 KINDS: tuple[tuple[str, object], ...] = (
@@ -377,6 +393,6 @@ def all_damaged(file: bytes) -> dict[str, list[tuple[bytes, str]]]:
         one.__name__: with_note(file, one(file))
         for one in (one_byte, cut, swapped, bombs, unsigned)
     }
-    for made in (notes, foreign, mistold, signed_trees, signed_leaves, signed_text):
+    for made in (notes, foreign, mistold, misbegun, signed_trees, signed_leaves, signed_text):
         kinds[made.__name__] = list(made(file))
     return kinds

@@ -11,13 +11,13 @@ WINDOW_WORDS = {
     "1m": 60,
     "1h": 3_600,
     "24h": DAY_S,
-    **{f"{days}d": days * DAY_S for days in (3, 7, 14, 30)},
+    **{f"{days}d": days * DAY_S for days in (3, 7, 14, 30, 90)},
 }
 BUCKETS = {
     60: 1,
     3_600: 60,
     **dict.fromkeys((DAY_S, 3 * DAY_S, 7 * DAY_S), 3_600),
-    **dict.fromkeys((14 * DAY_S, 30 * DAY_S), DAY_S),
+    **dict.fromkeys((14 * DAY_S, 30 * DAY_S, 90 * DAY_S), DAY_S),
 }
 # What labels say of nobody; tests/risk/offline/test_columns.py has those with labels.
 NOT_TOLD = {"fraud_count": 0, "unexplained_fraud_count": 0, "fraud_risk": 10_000}
@@ -35,6 +35,7 @@ OWN = {
     "ip_24": lambda facts: facts.ip_keys[-2] if facts.ip_keys else None,
     "bin": lambda facts: facts.instrument_bin,
     "merchant": lambda facts: facts.merchant_id,
+    "issuer_country": lambda facts: facts.instrument_issuer_country,
 }
 ABSENT = {"ip_24": "no_ip"}
 

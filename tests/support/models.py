@@ -24,12 +24,24 @@ class Grown(NamedTuple):
     rows: np.ndarray
 
 
-def grow(inputs: int, trees: int, depth: int, *, seed: int = SEED, **given: object) -> Grown:
-    """Train on seeded rows of which a tenth is missing; fraud follows from few inputs."""
+def grow(
+    inputs: int, trees: int, depth: int, *, seed: int = SEED, scale: float = 1.0, **given: object
+) -> Grown:
+    """Train on seeded rows of which a tenth is missing; fraud follows from few inputs.
+
+    Args:
+        inputs: How many.
+        trees: How many.
+        depth: Of each.
+        seed: Of the rows.
+        scale: Standard deviation of all inputs.
+        given: Parameters of XGBoost.
+    """
     random = np.random.default_rng(seed)
     rows = random.normal(size=(4_000, inputs)).astype(np.float32)
     odds = rows[:, 0] * rows[:, 1] + rows[:, 2] - np.abs(rows[:, 3]) + random.normal(size=4_000)
     rows[random.random(rows.shape) < 0.1] = np.nan
+    rows *= np.float32(scale)
     params = {
         "objective": "binary:logistic",
         "base_score": 0.5,
@@ -76,7 +88,11 @@ def about_of(features: FeatureSet, inputs: tuple[str, ...], heads: list[HeadName
 
 def file_of(features: FeatureSet, inputs: int, **heads: Grown) -> bytes:
     """Return the file of boosters by head, over the first inputs that there are."""
-    names = input_names(features)[:inputs]
+    return file_over(features, input_names(features)[:inputs], **heads)
+
+
+def file_over(features: FeatureSet, names: tuple[str, ...], **heads: Grown) -> bytes:
+    """Return the file of boosters by head, over inputs that are named."""
     golden = next(iter(heads.values())).rows[:256]
     trained: dict[HeadName, TrainedHead] = {
         name: head_of(heads[name], golden) for name in HEADS if name in heads

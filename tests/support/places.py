@@ -53,10 +53,10 @@ class Shared:
     def empty(self) -> None:
         """End every session of the last test, and delete all rows."""
         with self._cluster.connect(self._name or "") as one:
-            one.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}")
-            # Told to wait itself, the server looks every 100 ms only, at one after the other.
+            # Told to wait itself, the server looks every 100 ms only, at one after the other. A
+            # thread that an earlier test left may have come back since the last look.
             pause = threading.Event()
-            while one.execute(f"SELECT 1 {_OTHERS} LIMIT 1").fetchone() is not None:
+            while one.execute(f"SELECT pg_terminate_backend(pid) {_OTHERS}").fetchone() is not None:
                 pause.wait(0.001)
             with one.transaction():
                 one.execute(self._empty)
@@ -160,6 +160,19 @@ def snapshot(place: Place, tables: Sequence[sa.Table]) -> dict[str, list[Row]]:
         rows = [[dict(row) for row in one_instant.execute(one).mappings()] for one in every]
     engine.dispose()
     return dict(zip(names, rows, strict=True))
+
+
+def dump(place: Database) -> bytes:
+    """Return the bytes of every value in every table, as the server keeps them."""
+    whole = b""
+    with psycopg.connect(place.writer) as one:
+        tables = one.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        for (name,) in tables.fetchall():
+            # What is partitioned can be copied by a query alone.
+            text = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT binary)")
+            with one.cursor().copy(text.format(sql.Identifier(name))) as rows:
+                whole += b"".join(rows)
+    return whole
 
 
 @contextlib.contextmanager

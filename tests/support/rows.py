@@ -9,7 +9,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from service.db.metadata import METADATA, Instant
+from service.tables import load_tables
 
+# Tables refer to others, which a test that runs alone has not imported.
+load_tables()
 START = dt.datetime(2026, 11, 23, 8, 0, tzinfo=dt.UTC)
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from risk.facts import Stage
+from risk.facts import Outcome, Stage
 from risk.feature import Text
 from risk.rules.shapes import Listed, Listing, Rule
 from risk.strategy import Strategy, load_strategy, make_strategy, parts_of
@@ -29,6 +29,22 @@ def listing(
         meaning=Text("Seen at once\nwith others.", "同时出现。"),
         reason=Text("seen", "出现"),
         list=msgspec.convert({"kind": kind, "entity": entity, "hours": hours}, Listing),
+    )
+
+
+def raising(
+    when: str, outcome: Outcome, *, code: str, stages: tuple[Stage, ...] = ("pre_payment",)
+) -> Rule:
+    """Return a rule that raises what it hits to an outcome."""
+    return Rule(
+        code=code,
+        version=1,
+        stages=stages,
+        when=when,
+        outcome=outcome,
+        level=2 if outcome == "challenge" else 0,
+        meaning=Text("Looks for it.", "查找该情形。"),
+        reason=Text("seen", "出现"),
     )
 
 

@@ -10,6 +10,7 @@ from keys.sealing import Sealer
 from risk.feature import load_features
 from risk.models.calibration import Scored
 from risk.models.container import MANIFEST, MARGINS, ROWS, TREES, float_bytes, pack, unpack
+from risk.models.inputs import TOLD_INPUTS
 from risk.models.manifest import write_manifest
 from risk.scored import ModelRef, Scorer
 from risk.strategy_content import Whole, from_content, packaged, read_content
@@ -26,7 +27,7 @@ from service.state.codec import WindowStates
 from service.unit_of_work.commands import HOUSE, Command, Mode
 from service.writer.handlers import all_handlers
 from tests.support.desk import ISSUER, Desk
-from tests.support.models import file_of, grow
+from tests.support.models import file_of, file_over, grow
 from tests.support.servers import Service, a_cli_call
 from tests.support.uow import House
 
@@ -35,6 +36,13 @@ from tests.support.uow import House
 def a_model(seed: int = 7) -> bytes:
     """Return the file of a small model over the first inputs that there are."""
     return file_of(load_features(), 8, unauthorized=grow(8, 30, 4, seed=seed))
+
+
+@functools.cache
+def a_telling_model() -> bytes:
+    """Return the file of a small model to which payments of 1 to 30 yuan are not all alike."""
+    grown = grow(8, 30, 4, scale=1_000.0)
+    return file_over(load_features(), TOLD_INPUTS[:8], unauthorized=grown)
 
 
 def with_model(file: bytes, **given: Any) -> Whole:

@@ -24,7 +24,7 @@ from service.rooms.merchants.contract import CreateKey, CreateMerchant, Merchant
 from service.secrets import open_secrets
 from service.settings import PREFIX, Settings, read_settings
 from service.unit_of_work.commands import HOUSE, Call, Command, Mode, Reply
-from tests.support.clients import ANSWER_S, Client
+from tests.support.clients import ANSWER_S, Client, NoAnswer
 from tests.support.writer import until
 
 ROOT: Final = Path(__file__).parents[2]
@@ -167,6 +167,8 @@ class Service:
             **ours,
             **_seams(seams or {}),
             "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            # One that ends by SIGSEGV says in its log where it was.
+            "PYTHONFAULTHANDLER": "1",
         }
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_024)
         self.port: int = self._listener.getsockname()[1]
@@ -267,8 +269,10 @@ class Service:
         until(listens, tries=POLLS)
 
     def _is_ready(self) -> bool:
-        with Client(self.port, "nobody") as client:
+        # One that is still starting may leave its first caller without an answer.
+        with Client(self.port, "nobody") as client, contextlib.suppress(NoAnswer):
             return client.get("/readyz").status == http.HTTPStatus.OK
+        return False
 
     def _end(self, *, failed: bool) -> None:
         processes = (self.front_end, self.worker, self.writer)

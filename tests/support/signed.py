@@ -190,16 +190,23 @@ class SignedLog:
         assert result.exit_code == (0 if found["verified"] else 1), result.output
         return found
 
-    def stranger(self, *, known: bool = True) -> dict[str, Any]:
-        """Return what the stand-alone verifier finds in an export, in a process of its own."""
+    def stranger(self, kept: Path | None = None) -> dict[str, Any]:
+        """Return what the stand-alone verifier finds in an export, in a process of its own.
+
+        Args:
+            kept: The checkpoint that the stranger has kept; None for the latest outside.
+        """
         key = (self.outside / "log-0.key").read_text().strip()
         export = self.payguard.home.parent / "export.jsonl"
         export.unlink(missing_ok=True)
         result = self.payguard("audit", "export", export)
         assert result.exit_code == 0, result.output
-        kept = ["--known", str(self.outside / "log-0.checkpoint")] if known else []
+        known = str(kept or self.outside / "log-0.checkpoint")
         done = subprocess.run(
-            [sys.executable, "-I", str(VERIFIER), str(export), "--key", key, *kept, "--json"],
+            [
+                *(sys.executable, "-I", str(VERIFIER), str(export)),
+                *("--key", key, "--known", known, "--json"),
+            ],
             capture_output=True,
             check=False,
             text=True,

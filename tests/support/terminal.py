@@ -1,5 +1,6 @@
 """The command line as a test uses it: in this process, or as a process of its own."""
 
+import contextlib
 import gc
 import json
 import os
@@ -77,6 +78,9 @@ class Process:
             text=True,
         )
         self.ready: dict[str, Any] = self._read()
+        if "error" in self.ready:
+            self.process.communicate()
+            raise AssertionError(f"not ready: {self.ready['error']}")
         return self
 
     def __exit__(
@@ -92,6 +96,17 @@ class Process:
     def url(self) -> str:
         """Where it answers."""
         return str(self.ready["url"])
+
+    def children(self, module: str) -> list[int]:
+        """Return its processes that run a module."""
+        found = []
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                words = (folder / "cmdline").read_text().split("\0")
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid and module in words:
+                    found.append(int(folder.name))
+        return found
 
     def stop(self, *, by: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """Stop it as a terminal does, by a signal to its group, which is not its children's.

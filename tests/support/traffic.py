@@ -1,8 +1,8 @@
 """Load on a running service, and the clients' own list of what was acknowledged: the judge."""
 
-import contextlib
 import datetime as dt
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -68,6 +68,11 @@ class Traffic:
     """Clients that create, execute, report and cancel until they are told to stop.
 
     Whatever is not answered, or with 503, is sent again under the same key until it is.
+
+    Attributes:
+        stories: What each payment's client saw.
+        tries_s: How long each try took, whatever came of it.
+        no_answers: How each connection ended that did so before its answer came.
     """
 
     def __init__(self, service: Serving, shop: Shop, *, clients: int = CLIENTS) -> None:
@@ -78,6 +83,8 @@ class Traffic:
         self._running: list[Future[list[Story]]] = []
         self._clients = clients
         self.stories: list[Story] = []
+        self.tries_s: list[float] = []
+        self.no_answers: list[str] = []
 
     def __enter__(self) -> Self:
         self._running = [
@@ -120,9 +127,9 @@ class Traffic:
         """Hold that every request, sent once more, is answered as it was."""
         with self._service.client(self._shop) as client:
             for one in self.asked:
-                again = client.post(one.path, one.body, once=one.once)
-                assert again.is_replayed, one
-                assert again.status == one.answer.status, one
+                again = self._ask(client, one.path, one.body, one.once).answer
+                assert again.is_replayed, (one, again)
+                assert again.status == one.answer.status, (one, again)
                 assert _lasting(again) == _lasting(one.answer)
 
     def _check(self, story: Story, row: dict[str, Any]) -> None:
@@ -183,20 +190,30 @@ class Traffic:
     def _ask(self, client: Client, path: str, body: dict[str, Any], once: str) -> Asked:
         pause = threading.Event()
         for tries in range(1, TRIES_MAX):
-            with contextlib.suppress(NoAnswer):
-                answer = client.post(path, body, once=once)
-                if answer.status != BUSY:
-                    assert answer.status in {200, 201}, (path, body, answer)
-                    return Asked(
-                        path=path,
-                        body=body,
-                        once=once,
-                        tries=tries,
-                        answer=answer,
-                        answered_at=SystemClock().now(),
-                    )
+            answer = self._try(client, path, body, once)
+            if answer is not None and answer.status != BUSY:
+                assert answer.status in {200, 201}, (path, body, answer)
+                return Asked(
+                    path=path,
+                    body=body,
+                    once=once,
+                    tries=tries,
+                    answer=answer,
+                    answered_at=SystemClock().now(),
+                )
             pause.wait(PAUSE_S)
         raise AssertionError(f"{path} was never answered")
+
+    def _try(self, client: Client, path: str, body: dict[str, Any], once: str) -> Answer | None:
+        """Send a request once; return None where the connection ended before the answer."""
+        begun = time.perf_counter()
+        try:
+            return client.post(path, body, once=once)
+        except NoAnswer as error:
+            self.no_answers.append(str(error))
+            return None
+        finally:
+            self.tries_s.append(time.perf_counter() - begun)
 
 
 def _event(kind: str, amount: int, place: int) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Noted(BatchObserver):
     def __init__(self) -> None:
         self.sizes: list[int] = []
         self.faults: list[tuple[str, str, str]] = []
+        self.untaken: list[tuple[int, str]] = []
 
     @override
     def committed(self, *, batch: int, outcomes: Sequence[Done], commit_ns: int) -> None:
@@ -47,6 +48,10 @@ class Noted(BatchObserver):
     @override
     def faulted(self, *, fault_id: str, command: str, cause: str) -> None:
         self.faults.append((fault_id, command, cause))
+
+    @override
+    def unavailable(self, *, commands: int, reason: str) -> None:
+        self.untaken.append((commands, reason))
 
 
 class Bench:

@@ -21,6 +21,7 @@ from service.cli.replay.columns import RowRefused, load_map
 from service.cli.replay.rows import open_table
 from service.cli.screen import Failure, Screen, reporting
 from service.cli.strategy_folder import deciding, read_folder
+from service.cli.written import check_file, write_text
 from service.kernel.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ FRAUD = frozenset({"1", "true", "yes", "fraud"})
 @click.option("--label", help="Column that says which payments were fraud, if not the map's.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the outcomes into this file.")
 @reporting
-def backtest(screen: Screen, **given: Any) -> None:
+def backtest(screen: Screen, **given: Any) -> int:
     """Judge the payments of FILE (parquet or CSV) as they were, under another strategy.
 
     Compares with the strategy in force, or with the one that comes with Payguard where none is
     yet. Nothing is sent, stored or executed. docs/backtest.md says what history cannot tell.
     """
+    check_file(given["svg"])
     after, before = read_folder(given["folder"]).strategy, deciding(current_settings()).strategy
     for one in (before, after):
         if given["preset"] not in one.presets:
@@ -92,9 +94,8 @@ def backtest(screen: Screen, **given: Any) -> None:
     report = compare(tried[0], tried[1], rows, fraud)
     seconds = (clock.monotonic_ns() - started_ns) / 1e9
     screen.note(f"{2 * report.payments / max(seconds, 1e-9):,.0f} judgements a second, all in")
-    if given["svg"] is not None:
-        _draw(report, given["svg"])
     screen.show(report, text_of(report))
+    return write_text(screen, given["svg"], _drawn(report))
 
 
 def _scorers(strategies: Sequence[Strategy], files: Sequence[Path]) -> list[Scorer | None]:
@@ -151,15 +152,8 @@ def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
     return loaded, labelled(values, columns.label)[loaded.row]
 
 
-def _draw(report: Report, path: Path) -> None:
+def _drawn(report: Report) -> str:
     found = {name: (one.before, one.after) for name, one in report.outcomes.items()}
     title = f"{report.payments:,} payments, {report.changed:,} of which end otherwise"
     series = (f"before: {report.before}", f"after: {report.after}")
-    try:
-        path.write_text(bars(title, series, found), encoding="utf-8")
-    except OSError as error:
-        raise Failure(
-            "file_unusable",
-            f"{path} cannot be written: {error.strerror or error}",
-            then="name a file where this user may write",
-        ) from error
+    return bars(title, series, found)

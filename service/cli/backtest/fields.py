@@ -53,12 +53,15 @@ class Fields:
         self._found: dict[tuple[str, ...], Coded] = {}
 
     def raw(self, path: tuple[str, ...]) -> Any:
-        """Return a field that is a column of the file and nothing else, as it is there."""
+        """Return a field by row; one that is a column and nothing else, as it is in the file."""
         template = _at(self._map.payment, path)
-        [column] = columns_of(template) or [None]
-        if column is None or template != f"{{{column}}}":
-            return [value_of(template, {})] * self._size
-        return self._values[column]
+        names = columns_of(template)
+        if names and template == f"{{{names[0]}}}":
+            return self._values[names[0]]
+        return [
+            value_of(template, {name: self._values[name][row] for name in names})
+            for row in range(self._size)
+        ]
 
     def of(self, path: tuple[str, ...]) -> Coded:
         """Return a field by its path in the request."""
@@ -74,10 +77,19 @@ class Fields:
         """Return amounts in minor units (-1: none), whether each was rounded, and currencies."""
         return _money(self)
 
+    @cached_property
+    def leaves(self) -> list[tuple[str, ...]]:
+        """Every field, by its path."""
+        return list(dict.fromkeys((*_leaves(self._map.payment, ()), *_leaves(self._map.zero, ()))))
+
     def paths(self) -> list[tuple[str, ...]]:
         """Return every field that somebody may look at, by its path."""
-        found = dict.fromkeys((*_leaves(self._map.payment, ()), *_leaves(self._map.zero, ())))
-        return [path for path in found if path not in _UNSEEN and path[0] != "metadata"]
+        return [path for path in self.leaves if path not in _UNSEEN and path[0] != "metadata"]
+
+    def has_texts(self, path: tuple[str, ...]) -> bool:
+        """Say whether a field is made of more than numbers and times without gaps."""
+        names = columns_of(_at(self._map.payment, path))
+        return not all(isinstance(self._values[name], np.ndarray) for name in names)
 
     def has(self, path: tuple[str, ...]) -> npt.NDArray[np.bool_]:
         """Return where a field is, without making values that no two payments share."""

@@ -5,8 +5,9 @@ pseudonyms under a key of nothing: they are compared with each other and kept no
 """
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import msgspec
 import numpy as np
@@ -14,9 +15,9 @@ import numpy.typing as npt
 
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from risk.facts import Facts
-from risk.feature import Entity
+from risk.feature import Entity, Other
 from risk.offline.columns import ABSENT, Columns
-from risk.offline.history import KEYS, History, combined
+from risk.offline.history import KEYS, SECOND_US, History, combined
 from service.cli.backtest.fields import Coded, Fields, Ints, Values, coded, merged
 from service.cli.replay.columns import ColumnMap, RowRefused, columns_of, value_of
 from service.cli.replay.labels import LabelMap
@@ -27,13 +28,10 @@ from service.rooms.payments.contract import CreatePaymentRequest, PaymentFacts, 
 MERCHANT: Final = "backtest"
 _KEY: Final = bytes(32)
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_NAMES: Final[tuple[tuple[str, ...], ...]] = (
-    ("payer", "payer_id"),
-    ("payee", "payee_id"),
-    ("device", "device_id"),
-    ("instrument", "instrument_id"),
-    ("order", "shipping", "address_id"),
-)
+_REFERENCE: Final = ("reference",)
+_METADATA: Final = "metadata"
+# Looked at row by row.
+_READ: Final[frozenset[tuple[str, ...]]] = frozenset({("occurred_at",), ("amount", "value")})
 _CONTACTS: Final[tuple[tuple[tuple[str, ...], Entity], ...]] = (
     (("payer", "email"), "email"),
     (("payer", "phone"), "phone"),
@@ -66,9 +64,10 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
     """
     size = len(next(iter(values.values()), ()))
     fields = Fields(values, columns, size)
-    second = seconds_of(fields.raw(("occurred_at",)), size)
+    instant_us = instants_of(fields.raw(("occurred_at",)), size)
+    second = instant_us // SECOND_US
     amount, is_rounded, currency = fields.money
-    is_sound = (second >= 0) & (amount >= 0) & fields.has(("reference",))
+    is_sound = (second >= 0) & (amount >= 0) & fields.has(_REFERENCE)
     keys = _keys(fields)
     is_sound &= (keys["payer"] != ABSENT) & (keys["payee"] != ABSENT)
     is_sound &= _named(fields, keys)
@@ -87,6 +86,7 @@ def load_history(values: Values, columns: ColumnMap, *, preset: str) -> Loaded:
         told={".".join(path): fields.of(path).code[chosen] for path in fields.paths()},
         facts=_facts(values, columns, chosen),
         preset=preset,
+        fraction_us=(instant_us % SECOND_US)[chosen],
     )
     refused = size - len(chosen)
     return Loaded(history, chosen, refused, int(is_rounded[chosen].sum()))
@@ -105,21 +105,26 @@ def labelled(values: Values, label: LabelMap) -> npt.NDArray[np.bool_]:
 
 def seconds_of(values: Any, size: int) -> Ints:
     """Return event times in whole seconds; -1 for what is no time."""
+    return instants_of(values, size) // SECOND_US
+
+
+def instants_of(values: Any, size: int) -> Ints:
+    """Return event times in microseconds; -1 for what is no time."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return values.astype("datetime64[s]").astype(np.int64)
-    return np.fromiter((_second(one) for one in values), np.int64, size)
+        return values.astype("datetime64[us]").astype(np.int64)
+    return np.fromiter((_instant_us(one) for one in values), np.int64, size)
 
 
-def _second(value: Any) -> int:
+def _instant_us(value: Any) -> int:
     try:
         at = value if isinstance(value, dt.datetime) else dt.datetime.fromisoformat(str(value))
     except ValueError:
         return -1
     at = at if at.tzinfo is not None else at.replace(tzinfo=dt.UTC)
-    return (at - _EPOCH) // dt.timedelta(seconds=1)
+    return (at - _EPOCH) // dt.timedelta(microseconds=1)
 
 
-def _keys(fields: Fields) -> dict[Entity, Ints]:
+def _keys(fields: Fields) -> dict[Other, Ints]:
     """Return a number for each key of every entity, as the door would make the keys."""
     email = _mapped(fields.of(("payer", "email")), _pseudonym(Kind.EMAIL))
     phone = _mapped(fields.of(("payer", "phone")), _pseudonym(Kind.PHONE))
@@ -138,6 +143,7 @@ def _keys(fields: Fields) -> dict[Entity, Ints]:
         "device": fields.of(("device", "device_id")).code,
         "instrument": fields.of(("instrument", "instrument_id")).code,
         "bin": fields.of(("instrument", "bin")).code,
+        "issuer_country": fields.of(("instrument", "issuer_country")).code,
         "address": fields.of(("order", "shipping", "address_id")).code,
         "ip": _mapped(ip, lambda one: _network(one, -1)),
         "ip_24": _mapped(ip, lambda one: _network(one, -2)),
@@ -172,24 +178,43 @@ def _facts(values: Values, columns: ColumnMap, chosen: Ints) -> Callable[[int], 
     return facts
 
 
-def _named(fields: Fields, keys: Mapping[Entity, Ints]) -> npt.NDArray[np.bool_]:
-    """Return which rows name people and things as the door takes them."""
+def _named(fields: Fields, keys: Mapping[Other, Ints]) -> npt.NDArray[np.bool_]:
+    """Return which rows say of each payment alone what the door takes."""
     found = np.ones_like(keys["payer"], np.bool_)
-    for path in _NAMES:
+    grouped = {path for path in fields.paths() if ".".join(path) not in KEYS}
+    for path in fields.leaves:
+        # Numbers are printable, and there is one for each row: looking would take seconds.
+        if path in grouped | _READ or (path == _REFERENCE and not fields.has_texts(path)):
+            continue
         field = fields.of(path)
-        wrong = [number for number, one in enumerate(field.values) if not _is_name(one)]
+        wrong = [number for number, one in enumerate(field.values) if not _is_fit(one, path)]
         found &= ~np.isin(field.code, wrong)
     for path, entity in _CONTACTS:
         found &= (fields.of(path).code == ABSENT) == (keys[entity] == ABSENT)
     return found
 
 
-def _is_name(value: Any) -> bool:
+def _is_fit(value: Any, path: tuple[str, ...]) -> bool:
+    """Say whether the contract takes a value; a field that it does not know is refused later."""
+    kind, told = _kind(path), value
+    if path[0] == _METADATA:
+        kind, told = kernel.Metadata, {".".join(path[1:]): value}
     try:
-        msgspec.convert(value, kernel.Name)
+        msgspec.convert(told, kind)
     except msgspec.ValidationError:
         return False
     return True
+
+
+@functools.cache
+def _kind(path: tuple[str, ...]) -> Any:
+    """Return the type of a field of a request."""
+    kind: Any = CreatePaymentRequest
+    for name in path:
+        blocks = [one for one in (kind, *get_args(kind)) if hasattr(one, "__struct_fields__")]
+        told = {one.name: one.type for block in blocks for one in msgspec.structs.fields(block)}
+        kind = told.get(name, Any)
+    return kind
 
 
 def _taken(

@@ -22,6 +22,10 @@ GROWTH: Final = 1.25
 # What was refused may only have wanted time: labels still to come, or payments of new features.
 AGAIN: Final = dt.timedelta(days=1)
 FOLDER_MODE: Final = 0o700
+LOCK: Final = ".lock"
+# Begins the name of a file that is being written. Others may keep folders of theirs here, with
+# names that begin with a dot.
+UNFINISHED: Final = ".tmp_"
 
 
 class Challenger(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,19 +84,24 @@ def is_due(last: Challenger | None, now: Challenger, *, least: int) -> bool:
 def alone(folder: Path) -> Iterator[bool]:
     """Make the folder, and say whether nobody else learns here until this is left.
 
+    What a training left that was killed while it wrote goes.
+
     Raises:
         OSError: It cannot be made, or not written.
     """
     # Its parent may be made here first, and nobody else may write where models lie.
     for one in (folder.parent, folder):
         one.mkdir(mode=FOLDER_MODE, exist_ok=True)
-    opened = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    opened = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
+            for left in folder.glob(f"{UNFINISHED}*"):
+                if left.is_file():
+                    left.unlink(missing_ok=True)
             yield True
     finally:
         os.close(opened)
@@ -125,7 +134,7 @@ def read_all(folder: Path) -> list[Challenger]:
 
 def _put(file: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    opened, made = tempfile.mkstemp(prefix=".", dir=file.parent)
+    opened, made = tempfile.mkstemp(prefix=UNFINISHED, dir=file.parent)
     try:
         with os.fdopen(opened, "wb") as written:
             written.write(content)

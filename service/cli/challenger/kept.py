@@ -102,6 +102,8 @@ def read(
             break
     pages = _Pages(reader, owner, page)
     labels = [row for row in pages.of(LABELS_AFTER, "label_id") if row["known_at"] <= now]
+    # Of one time as they were told; a second holds many times.
+    labels.sort(key=lambda row: row["known_at"])
     stopped = {row["payment_id"] for row in pages.of(STOPPED_AFTER, "payment_id")}
     ids = _telling(found, labels, stopped)
     inputs = np.empty((len(ids), len(names)), np.float32)

@@ -9,6 +9,7 @@ import click
 from risk.offline.split import DAY_S
 from service.cli.evaluate.protocol import Protocol, data_file, read_protocol
 from service.cli.screen import SOMETHING_FAILED, Failure, Screen, reporting
+from service.cli.written import check_file, write_text
 
 if TYPE_CHECKING:
     from risk.offline.outcomes import Outcomes
@@ -28,17 +29,18 @@ def evaluate(screen: Screen, protocol: str, **given: Any) -> int | None:
     """Train and measure by PROTOCOL: a TOML file, or the name of one that comes with Payguard.
 
     Each fold learns from its own weeks and is tried on later ones. Ends with status 1 where a goal
-    of the protocol is missed. docs/evaluate.md says what each figure is.
+    of the protocol is missed or the page cannot be written. docs/evaluate.md says what each
+    figure is.
     """
     from service.cli.evaluate.page import page_of
     from service.cli.evaluate.report import text_of
 
     asked = read_protocol(protocol)
+    check_file(given["html"])
     found = measured(asked, data_file(asked, given["data"]), screen)
-    if given["html"] is not None:
-        _write(given["html"], page_of(found))
     screen.show(found, text_of(found))
-    return None if found.is_met else SOMETHING_FAILED
+    status = write_text(screen, given["html"], page_of(found))
+    return status if found.is_met else SOMETHING_FAILED
 
 
 def measured(asked: Protocol, file: Path, screen: Screen) -> Any:
@@ -110,14 +112,3 @@ def known_by(asked: Protocol, read_in: "Read") -> "Outcomes":
     second, told = read_in.history.columns.second, read_in.outcomes
     known = told.at_earliest if read_in.has_times else told.after
     return known(asked.label_delay_days * DAY_S, second)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Failure(
-            "file_unusable",
-            f"{path} cannot be written: {error.strerror or error}",
-            then="name a file where this user may write",
-        ) from error

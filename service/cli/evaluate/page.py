@@ -11,7 +11,7 @@ from service.cli.evaluate.report import NAMES, Evaluation, Fold, name_of, text_o
 
 LEAST: Final = 1e-5
 _STYLE: Final = (
-    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}"
+    "body{font-family:sans-serif;max-width:84rem;margin:2rem auto;padding:0 1rem;color:#222}"
     "pre{overflow-x:auto;background:#f6f6f6;padding:1rem}figure{margin:2rem 0}"
     "figcaption{color:#444}svg{width:100%;height:auto}"
     "table{border-collapse:collapse}td,th{padding:.2rem .8rem;text-align:right;"
@@ -46,7 +46,7 @@ def _source(found: Evaluation) -> str:
     return (
         f"<p>Protocol <code>{escape(found.protocol)}</code>; data sha256"
         f" <code>{found.data_sha256}</code>; features <code>{found.feature_set}</code>;"
-        f" {escape(engine)}</p>"
+        f" {escape(engine)}; seed {found.seed}</p>"
     )
 
 

@@ -141,7 +141,7 @@ def read_protocol(name: str) -> Protocol:
         ) from error
     try:
         found = msgspec.toml.decode(content, type=Protocol)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Failure(
             "protocol_invalid",
             f"{name} is no protocol: {error}",

@@ -117,6 +117,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         data_sha256: Of the file.
         engine: Library -> version.
+        seed: Of the first fold's resamples; each further fold has one more.
         means: Over folds, with the 95 % interval of resampled payers.
         deviations: Standard deviations over folds.
         calibration: Means over folds.
@@ -131,6 +132,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     data_sha256: str
     engine: dict[str, str]
     feature_set: str
+    seed: int
     folds: tuple[Fold, ...]
     means: dict[str, Interval]
     deviations: dict[str, float]
@@ -175,6 +177,7 @@ def made(protocol: Protocol, source: Source, found: Sequence[Found]) -> Evaluati
         data_sha256=source.data_sha256,
         engine=source.engine,
         feature_set=source.feature_set,
+        seed=protocol.seed,
         folds=tuple(
             _fold(start, one) for start, one in zip(protocol.test_from, found, strict=True)
         ),

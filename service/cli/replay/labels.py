@@ -6,6 +6,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from service.rooms.labels.contract import Intent
+
 # Longer than any dispute may take.
 KNOWN_AFTER_S_MAX: Final = 5 * 366 * 86_400
 
@@ -25,7 +27,7 @@ class LabelMap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source: str
     external_id: str
     intent: str
-    intents: dict[str, str]
+    intents: dict[str, Intent]
     known_at: str | None = None
     known_after_s: Annotated[int, msgspec.Meta(ge=0, le=KNOWN_AFTER_S_MAX)] | None = None
 

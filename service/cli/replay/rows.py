@@ -1,5 +1,6 @@
 """Rows of a parquet or CSV file, a few thousand in memory at a time. Never writes."""
 
+import contextlib
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,13 +46,37 @@ def open_table(path: Path, columns: Sequence[str], more: Sequence[str] = ()) -> 
         Failure: It cannot be read, or lacks a column.
     """
     kind = CSVTable if path.suffix.lower() in CSV_ENDINGS else ParquetTable
-    try:
+    with _reading(path):
         return kind(path, columns, more)
+
+
+@contextlib.contextmanager
+def _reading(path: Path, damage: type[Exception] = csv.Error) -> Iterator[None]:
+    """Say of a file that cannot be read what is wrong with it, and never what it holds.
+
+    Args:
+        path: The file.
+        damage: What is raised besides where a file of its kind is damaged.
+    """
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise Failure(
+            "file_unreadable",
+            f"{path} has text that is not UTF-8",
+            then="save it as UTF-8; spreadsheets call that `CSV UTF-8`",
+        ) from error
     except OSError as error:
         raise Failure(
             "file_unreadable",
-            f"{path} cannot be read: {error.strerror or error}",
+            f"{path} cannot be read: {error.strerror or 'it is damaged, or cannot be reached'}",
             then="give the path of a parquet or CSV file that this user may read",
+        ) from error
+    except damage as error:
+        raise Failure(
+            "file_unreadable",
+            f"{path} is damaged ({type(error).__name__})",
+            then="write the file anew, and compare its size with the original's",
         ) from error
 
 
@@ -74,7 +99,10 @@ class CSVTable:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row's wanted columns as text; a short row has None."""
-        with self._path.open(encoding="utf-8-sig", newline="") as file:
+        with (
+            _reading(self._path),
+            self._path.open(encoding="utf-8-sig", newline="") as file,
+        ):
             for row in csv.DictReader(file):
                 yield {name: row[name] for name in self._columns}
 
@@ -103,6 +131,7 @@ class ParquetTable:
                 then="install it (`uv sync --extra data`), or give a CSV file",
             ) from error
         self._arrow = pa
+        self._path = path
         try:
             self._file = parquet.ParquetFile(path)
         except pa.ArrowInvalid as error:
@@ -122,27 +151,32 @@ class ParquetTable:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield each row's wanted columns as Python values; times are cut to microseconds."""
         pa = self._arrow
-        for batch in self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=self._columns):
-            cut = {
-                name: column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
-                if pa.types.is_timestamp(column.type)
-                else column
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            }
-            yield from pa.RecordBatch.from_pydict(cut).to_pylist()
+        with self._reading():
+            for batch in self._file.iter_batches(batch_size=ROWS_AT_ONCE, columns=self._columns):
+                cut = {
+                    name: column.cast(pa.timestamp("us", tz=column.type.tz), safe=False)
+                    if pa.types.is_timestamp(column.type)
+                    else column
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                }
+                yield from pa.RecordBatch.from_pydict(cut).to_pylist()
 
     def columns(self) -> dict[str, Any]:
         """Return every wanted column whole; numbers and times without gaps as numpy arrays."""
         kinds = self._arrow.types
         found: dict[str, Any] = {}
-        table = self._file.read(columns=self._columns)
-        for name, column in zip(table.column_names, table.columns, strict=True):
-            is_plain = kinds.is_integer(column.type) or kinds.is_floating(column.type)
-            if column.null_count == 0 and (is_plain or kinds.is_timestamp(column.type)):
-                found[name] = column.to_numpy()
-            else:
-                found[name] = column.to_pylist()
+        with self._reading():
+            table = self._file.read(columns=self._columns)
+            for name, column in zip(table.column_names, table.columns, strict=True):
+                is_plain = kinds.is_integer(column.type) or kinds.is_floating(column.type)
+                if column.null_count == 0 and (is_plain or kinds.is_timestamp(column.type)):
+                    found[name] = column.to_numpy()
+                else:
+                    found[name] = column.to_pylist()
         return found
+
+    def _reading(self) -> contextlib.AbstractContextManager[None]:
+        return _reading(self._path, self._arrow.ArrowException)
 
 
 def _check(path: Path, found: Sequence[str], wanted: Sequence[str]) -> None:

@@ -7,13 +7,27 @@ from typing import Any, Final
 import click
 
 from risk.simulation.shapes import read_world
-from risk.simulation.stream import DAYS_MAX, FRAUD_MAX, PAYERS_MAX, Plan, simulate
+from risk.simulation.stream import (
+    DAYS_MAX,
+    FRAUD_MAX,
+    PAYERS_MAX,
+    START_MAX,
+    START_MIN,
+    Plan,
+    simulate,
+)
 from service.cli.screen import Screen, reporting, table
 from service.cli.simulate.files import Written, write_world, writer_for
 
 SEED_MAX: Final = 2**32
 # A Monday, so that the world's weeks begin where a calendar's do.
 START: Final = dt.date(2026, 1, 5)
+
+
+def _in_range(_context: click.Context, _option: click.Parameter, at: dt.datetime) -> dt.date:
+    if not START_MIN <= at.date() <= START_MAX:
+        raise click.BadParameter(f"it is a day from {START_MIN} to {START_MAX}")
+    return at.date()
 
 
 @click.command()
@@ -25,7 +39,8 @@ START: Final = dt.date(2026, 1, 5)
     type=click.DateTime(["%Y-%m-%d"]),
     default=START.isoformat(),
     show_default=True,
-    help="The first day.",
+    callback=_in_range,
+    help=f"The first day, {START_MIN} to {START_MAX}.",
 )
 @click.option(
     "--fraud",
@@ -52,7 +67,7 @@ def simulate_world(screen: Screen, **given: Any) -> None:
     writer_for(out)
     plan = Plan(
         seed=given["seed"],
-        start=given["start"].date(),
+        start=given["start"],
         days=given["days"],
         payers=given["payers"],
         fraud=given["fraud"],

@@ -61,7 +61,7 @@ def writer_for(out: Path) -> Write:
 
 
 def write_world(events: Iterable[Paid | Told], out: Path) -> Written:
-    """Write events to a new file.
+    """Write events to a new file; none is left where that fails or is interrupted.
 
     Raises:
         Failure: The file is there, cannot be written, or its format is none of ours.
@@ -78,7 +78,14 @@ def write_world(events: Iterable[Paid | Told], out: Path) -> Written:
             yield row
 
     try:
-        write(out, counted())
+        # Fails where one is there: what is taken back below is our own.
+        out.open("xb").close()
+        try:
+            write(out, counted())
+        except BaseException:
+            # Half a world reads like a whole one.
+            out.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise Failure(
             "file_unusable",
@@ -94,7 +101,7 @@ def write_world(events: Iterable[Paid | Told], out: Path) -> Written:
 
 
 def _write_csv(out: Path, found: Iterator[Row]) -> None:
-    with out.open("x", encoding="utf-8", newline="") as file:
+    with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(found)
@@ -106,7 +113,7 @@ def _write_parquet(out: Path, found: Iterator[Row]) -> None:
 
     time = pa.timestamp("us", tz="UTC")
     schema = pa.schema([(name, time if name == TIME else pa.string()) for name in COLUMNS])
-    with out.open("xb") as file, parquet.ParquetWriter(file, schema) as writer:
+    with out.open("wb") as file, parquet.ParquetWriter(file, schema) as writer:
         while some := list(itertools.islice(found, ROWS_AT_ONCE)):
             columns = {name: [_cell(name, row[name]) for row in some] for name in COLUMNS}
             writer.write_batch(pa.RecordBatch.from_pydict(columns, schema=schema))

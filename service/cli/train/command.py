@@ -1,12 +1,18 @@
 """`payguard train`: labelled payments of a file in; a model and its card out. Signs nothing."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+import msgspec
 
 from service.cli.screen import Failure, Screen, reporting
+from service.cli.written import check_folder
 from service.kernel.clock import SystemClock
+
+if TYPE_CHECKING:
+    from risk.offline.making import Learnt, Named
+    from risk.strategy import Strategy
 
 DAY_S: Final = 86_400
 FORMATS: Final = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z")
@@ -47,13 +53,15 @@ def train(screen: Screen, file: Path, **given: Any) -> None:
     docs/training.md says how. The model judges nothing before a strategy names it.
     """
     from risk.models.container import unpack
-    from risk.offline.making import DataRefused, Learnt, Named, learn, packed
+    from risk.offline.making import DataRefused, Named, learn
     from risk.strategy import load_strategy
     from service.cli.train.asking import asked_of, check_map, check_preset
     from service.cli.train.card import Trained, card_of, text_of
     from service.cli.train.reading import read
 
     now = SystemClock().now()
+    _check_name(given["name"])
+    check_folder(given["out"], MODEL, CARD)
     strategy = load_strategy()
     check_preset(strategy, given["preset"])
     screen.note(f"reading {file}")
@@ -65,14 +73,33 @@ def train(screen: Screen, file: Path, **given: Any) -> None:
     try:
         check_map(read_in)
         asked = asked_of(read_in.history, outcomes, strategy, given, now)
-        learnt: Learnt = learn(read_in.history, outcomes, strategy, asked, screen.note)
+        learnt = learn(read_in.history, outcomes, strategy, asked, screen.note)
     except DataRefused as error:
         raise refused(error) from error
     named = Named(given["name"], read_in.origin, now)
-    written = packed(learnt, named, strategy)
+    written = file_of(learnt, named, strategy)
     made = Trained.of(unpack(written), learnt, refused=read_in.refused)
     _write(given["out"], written, card_of(made))
     screen.show(made, text_of(made, given["out"] / MODEL))
+
+
+def file_of(learnt: "Learnt", named: "Named", strategy: "Strategy") -> bytes:
+    """Return the file of what was learnt.
+
+    Raises:
+        Failure: It makes no model that this software can judge by.
+    """
+    from risk.models.manifest import NotAModel
+    from risk.offline.making import packed
+
+    try:
+        return packed(learnt, named, strategy)
+    except NotAModel as error:
+        raise Failure(
+            "model_unfit",
+            f"what was learnt makes no model: {error}",
+            then="give a shorter time with --from and --to; docs/training.md says what is learnt",
+        ) from error
 
 
 def refused(error: Any) -> Failure:
@@ -83,6 +110,20 @@ def refused(error: Any) -> Failure:
         "; ".join(one.what for one in error.findings),
         then="; ".join(dict.fromkeys(one.then for one in error.findings)),
     )
+
+
+def _check_name(name: str) -> None:
+    from risk.models.manifest import Word
+
+    try:
+        msgspec.convert(name, Word)
+        name.encode()
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise Failure(
+            "name_invalid",
+            "a model's name has 1 to 140 characters",
+            then="give another one with --name",
+        ) from error
 
 
 def _write(folder: Path, model: bytes, card: str) -> None:

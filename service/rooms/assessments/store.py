@@ -1,12 +1,12 @@
 """SQL of assessments: what a judgement reads, and the guarded statements that it spends by."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import sqlalchemy as sa
 
 from risk.assessment import ExemptionUse
-from risk.facts import Facts
+from risk.facts import Facts, Scope
 from service.db.metadata import Instant
 from service.db.statements import ANY_NUMBER, Bound, Statement
 from service.rooms.assessments.model import Action, Counted, Touched, to_row
@@ -21,6 +21,7 @@ from service.unit_of_work.commands import Call
 
 # Three days of three limits each.
 DAY_ROWS: Final = 9
+NO_LIMIT: Final = 2**63 - 1
 
 INSERT_ASSESSMENT: Final = Statement(sa.insert(ASSESSMENTS), rows=1, name="insert assessment")
 INSERT_AGAIN: Final = Statement(sa.insert(AGAIN), rows=1, name="insert judgement to make again")
@@ -338,6 +339,19 @@ def give_back(counted: Counted, call: Call) -> list[Bound]:
         for code in counted.limit_codes
     ]
     return [*counters, *sums]
+
+
+def count_again(counted: Counted, call: Call) -> list[Bound]:
+    """Return the statements that count once more what was given back, whatever the limits."""
+    use = ExemptionUse(
+        code=counted.code,
+        scopes=cast("tuple[Scope, ...]", tuple(counted.scopes)),
+        amount_minor=counted.amount_minor,
+        currency=counted.currency,
+        count_max=NO_LIMIT,
+        amount_minor_max=NO_LIMIT,
+    )
+    return spend(counted, use, dict.fromkeys(counted.limit_codes, NO_LIMIT), call)
 
 
 def insert_action(action: Action) -> Bound:

@@ -134,6 +134,15 @@ GONE: Final = Statement(
     ),
     name="end of the entries that were dropped",
 )
+# Of that, what no entry tells of yet.
+GOING: Final = Statement(
+    sa.select(PARTITIONS.c.upper).where(
+        PARTITIONS.c.log == "entries",
+        PARTITIONS.c.detached_at > sa.bindparam("since"),
+        PARTITIONS.c.recorded_at.is_(None),
+    ),
+    name="entries that retention is taking away",
+)
 
 
 class TileMissing(LookupError):  # noqa: N818  says what is so

@@ -12,6 +12,7 @@ from service.rooms.assessments import public as assessments
 from service.rooms.assessments.public import Judge
 from service.rooms.labels import model, store
 from service.rooms.labels.contract import KNOWN_AT_OUT_OF_RANGE, LABEL_TAKEN, Label, RecordLabel
+from service.rooms.payers import public as payers
 from service.rooms.payments import public as payments
 from service.state.entities import EntityKey, Observation, Told
 from service.unit_of_work.commands import Call
@@ -88,8 +89,9 @@ def _record_label(judge: Judge, view: View, command: RecordLabel, ctx: Context) 
     payment = payments.told(view, ctx.call, command.payment_id)
     if payment is None:
         return _refused(PAYMENT_NOT_FOUND, command.payment_id)
-    known_at = command.known_at or ctx.now
-    if not payment.occurred_at <= known_at <= ctx.now:
+    # A payment may be dated a little ahead; what is said of it is known no earlier.
+    known_at = command.known_at or max(ctx.now, payment.occurred_at)
+    if command.known_at and not payment.occurred_at <= known_at <= ctx.now:
         detail = "Give a time from the payment's own until now."
         error = FieldError("/known_at", KNOWN_AT_OUT_OF_RANGE.code, detail)
         return _refused(KNOWN_AT_OUT_OF_RANGE, command.payment_id, errors=(error,))
@@ -119,13 +121,24 @@ def _record_label(judge: Judge, view: View, command: RecordLabel, ctx: Context) 
     ended: tuple[Change, ...] = ()
     if command.intent != NORMAL:
         # What is known to be fraud stays stopped, whatever a score would say of it.
-        ended = assessments.end_again(view, ctx.call, command.payment_id, now=ctx.now)
+        ended = (
+            *assessments.end_again(view, ctx.call, command.payment_id, now=ctx.now),
+            *_doubted(payment, ctx.call, known_at),
+        )
     return Accepted(
         reply=shown,
         entries=(_entry("label.recorded", shown),),
         changes=(Change(bound=store.INSERT_LABEL(**row)), *ended),
         events=(event,),
     )
+
+
+def _doubted(payment: payments.Told, call: Call, known_at: dt.datetime) -> tuple[Change, ...]:
+    """Return what ends that the payer's device, payee and instrument count as known."""
+    payer_id = payment.payer_id
+    if payer_id is None:
+        return ()
+    return tuple(payers.fraud_change(call, payer_id, to, known_at=known_at) for to in payment.links)
 
 
 def _observed(
@@ -139,13 +152,14 @@ def _observed(
     """Return what all labels of the payment say together, also where all say normal."""
     assert command.touches == payment.touched, "the front end read the same payment"
     rows = reversed(view.rows(_labels_read(command, ctx.call)))
-    said = [(second_of(row["known_at"]), row["intent"] != NORMAL) for row in rows]
-    # Of one time the label that was told last counts, and that is this one.
-    said.append((second_of(known_at), command.intent != NORMAL))
+    said = [(row["known_at"], row["intent"] != NORMAL) for row in rows]
+    # Of one time the label that was told last counts, and that is this one. States know seconds
+    # only; the order within one is that of the labels' own times, as it is wherever they are read.
+    said.append((known_at, command.intent != NORMAL))
     said.sort(key=lambda one: one[0])
     told = Told(
         payment_id=command.payment_id,
-        said=tuple(said),
+        said=tuple((second_of(at), is_fraud) for at, is_fraud in said),
         was_normal=judge.was_normal(view, ctx.call, command.payment_id),
     )
     at = payment.occurred_at

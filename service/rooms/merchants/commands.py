@@ -1,20 +1,22 @@
 """Handlers of merchants and keys. Pure; never see a key in clear."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
 from service.db.statements import Bound, Row
 from service.kernel.errors import MERCHANT_SUSPENDED, FieldError, Problem
-from service.rooms.merchants import contract, store
-from service.rooms.merchants.contract import Key, Limits, Merchant
+from service.rooms.merchants import contract, model, store
+from service.rooms.merchants.contract import Key
 from service.unit_of_work.commands import HOUSE, Call, Command
 from service.unit_of_work.handlers import Context, View, handles
 from service.unit_of_work.outcome import Accepted, Change, Entry, Outcome, Refused
 
 NO_LIMITS: Final = "{}"
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 def _merchant_read(call: Call) -> Bound:
@@ -69,7 +71,7 @@ def create_merchant(view: View, command: contract.CreateMerchant, ctx: Context) 
     changes.append(Change(bound=store.INSERT_MERCHANT(**row)))
     fields = {"tenant_id": tenant_id, "name": command.name, "preset": command.preset}
     return Accepted(
-        reply=_merchant(row),
+        reply=model.shown(row),
         entries=(Entry(kind=kind, subject=merchant_id, fields=fields),),
         changes=tuple(changes),
     )
@@ -95,9 +97,10 @@ def set_limits(view: View, command: contract.SetLimits, ctx: Context) -> Outcome
 
 
 @handles(contract.SuspendMerchant, keys=_merchant_key, reads=_merchant_only)
-def suspend_merchant(view: View, _command: contract.SuspendMerchant, ctx: Context) -> Outcome:
+def suspend_merchant(view: View, command: contract.SuspendMerchant, ctx: Context) -> Outcome:
     """Stop a merchant; doing so twice changes nothing more."""
-    return _set(view, ctx, "merchant.suspended", status="suspended")
+    told = {} if command.reason is None else {"reason": command.reason}
+    return _set(view, ctx, "merchant.suspended", told, status="suspended")
 
 
 @handles(contract.ResumeMerchant, keys=_merchant_key, reads=_merchant_only)
@@ -200,7 +203,9 @@ def revoke_key(view: View, command: contract.RevokeKey, ctx: Context) -> Outcome
     )
 
 
-def _set(view: View, ctx: Context, kind: str, **values: str) -> Outcome:
+def _set(
+    view: View, ctx: Context, kind: str, told: Mapping[str, str] = NOTHING, **values: str
+) -> Outcome:
     row = view.maybe(_merchant_read(ctx.call))
     if row is None:
         return _refused(contract.MERCHANT_NOT_FOUND, kind, ctx.call.merchant_id)
@@ -216,8 +221,10 @@ def _set(view: View, ctx: Context, kind: str, **values: str) -> Outcome:
     )
     before = {f"{name}_before": row[name] for name in values}
     return Accepted(
-        reply=_merchant(changed),
-        entries=(Entry(kind=kind, subject=ctx.call.merchant_id, fields={**values, **before}),),
+        reply=model.shown(changed),
+        entries=(
+            Entry(kind=kind, subject=ctx.call.merchant_id, fields={**values, **before, **told}),
+        ),
         changes=(Change(bound=update),),
     )
 
@@ -264,18 +271,6 @@ def _key(row: Row) -> Key:
 
 def _fields(key: Key) -> dict[str, Any]:
     return {"mode": key.mode, "scopes": list(key.scopes), "label": key.label}
-
-
-def _merchant(row: Row) -> Merchant:
-    return Merchant(
-        merchant_id=row["merchant_id"],
-        tenant_id=row["tenant_id"],
-        name=row["name"],
-        preset=row["preset"],
-        review_mode=row["review_mode"],
-        limits=msgspec.json.decode(row["limits"], type=dict[str, Limits]),
-        status=row["status"],
-    )
 
 
 def _refused(problem: Problem, kind: str, subject: str, *errors: FieldError) -> Refused:

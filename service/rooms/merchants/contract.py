@@ -34,6 +34,7 @@ Scope = Literal[
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}(?![\s\S])")]
 Label = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,64}(?![\s\S])")]
 Id = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}(?![\s\S])")]
+Reason = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,140}(?![\s\S])")]
 SecretHash = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 Minor = Annotated[int, msgspec.Meta(ge=0, le=VALUE_MAX)]
 
@@ -184,9 +185,15 @@ class SetLimits(Command, frozen=True, kw_only=True):
 
 
 class SuspendMerchant(Command, frozen=True, kw_only=True):
-    """Stop a merchant: none of its keys works from then on."""
+    """Stop a merchant: none of its keys works from then on.
+
+    Attributes:
+        reason: Why, for the log; names no person.
+    """
 
     gives: ClassVar[type[msgspec.Struct]] = Merchant
+
+    reason: Reason | None = None
 
 
 class ResumeMerchant(Command, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from service.kernel.clock import Clock
 from service.rooms.merchants.tables import API_KEYS, MERCHANTS
 
 KEYS_LISTED_MAX: Final = 200
+MERCHANTS_LISTED_MAX: Final = 200
 
 # The one read that knows no tenant: it is what finds out whose request this is.
 PRINCIPAL_BY_HASH: Final = Statement(
@@ -35,17 +36,27 @@ PRINCIPAL_BY_HASH: Final = Statement(
     .where(API_KEYS.c.secret_hash == sa.bindparam("secret_hash")),
     name="principal by hash",
 )
+# What `model.shown` reads.
+_SHOWN: Final = (
+    MERCHANTS.c.tenant_id,
+    MERCHANTS.c.merchant_id,
+    MERCHANTS.c.name,
+    MERCHANTS.c.preset,
+    MERCHANTS.c.review_mode,
+    MERCHANTS.c.limits,
+    MERCHANTS.c.status,
+)
 # For the command line, which acts for a merchant by its id alone.
 MERCHANT_BY_ID: Final = Statement(
-    sa.select(
-        MERCHANTS.c.tenant_id,
-        MERCHANTS.c.merchant_id,
-        MERCHANTS.c.name,
-        MERCHANTS.c.preset,
-        MERCHANTS.c.review_mode,
-        MERCHANTS.c.status,
-    ).where(MERCHANTS.c.merchant_id == sa.bindparam("merchant_id")),
+    sa.select(*_SHOWN).where(MERCHANTS.c.merchant_id == sa.bindparam("merchant_id")),
     name="merchant by id alone",
+)
+MERCHANTS_OF_ALL: Final = Statement(
+    sa.select(*_SHOWN)
+    .where(MERCHANTS.c.merchant_id > sa.bindparam("after"))
+    .order_by(MERCHANTS.c.merchant_id)
+    .limit(MERCHANTS_LISTED_MAX),
+    name="merchants of every tenant",
 )
 KEYS_OF_MERCHANT: Final = Statement(
     sa.select(
@@ -111,6 +122,16 @@ class Authenticator:
 def merchant(reader: Reader, merchant_id: str) -> Row | None:
     """Return a merchant with its tenant, for the command line; None where there is none."""
     return reader.maybe(MERCHANT_BY_ID(merchant_id=merchant_id))
+
+
+def merchants(reader: Reader, *, after: str = "") -> list[Row]:
+    """Return a page of all merchants by their ids, at most MERCHANTS_LISTED_MAX.
+
+    Args:
+        reader: Where they are read; one that may look over all tenants.
+        after: The last merchant id of the page before.
+    """
+    return reader.fetch(MERCHANTS_OF_ALL(after=after))
 
 
 def keys_of(reader: Reader, row: Row, *, after: str = "") -> list[Row]:

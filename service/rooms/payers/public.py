@@ -1,5 +1,6 @@
 """What handlers of rooms above may know of a payer, and tell. Never an undeclared read."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ __all__ = [
     "LinkTo",
     "Profile",
     "device_is_known",
+    "fraud_change",
     "link_change",
     "links",
     "links_read",
@@ -109,4 +111,20 @@ def link_change(ctx: Context, payer_id: str, to: LinkTo, *, level_proved: int) -
         first_paid_at=ctx.now,
         proved_at=ctx.now if level_proved > 0 else None,
     )
+    return Change(bound=bound)
+
+
+def fraud_change(call: Call, payer_id: str, to: LinkTo, *, known_at: dt.datetime) -> Change:
+    """Return the change that records that a payment with a device, payee or instrument was fraud.
+
+    The first time is kept, whatever is said of that payment later: who was doubted once has to
+    give proof.
+
+    Args:
+        call: Whose payer it is.
+        payer_id: The merchant's id of the payer.
+        to: What the payment was made with.
+        known_at: When that became known.
+    """
+    bound = store.RECORD_FRAUD(**owner(call, payer_id), kind=to.kind, key=to.key, fraud_at=known_at)
     return Change(bound=bound)

@@ -92,3 +92,14 @@ RECORD_LINK: Final = Statement(
     rows=1,
     name="record payer link",
 )
+# A payment that was fraud may never have been executed: then this is the link's first row.
+RECORD_FRAUD: Final = Statement(
+    sa.text(
+        "INSERT INTO payer_links (tenant_id, merchant_id, mode, payer_id, kind, key, fraud_at)"
+        " VALUES (:tenant_id, :merchant_id, :mode, :payer_id, :kind, :key, :fraud_at)"
+        " ON CONFLICT (tenant_id, merchant_id, mode, payer_id, kind, key) DO UPDATE SET"
+        " fraud_at = COALESCE(payer_links.fraud_at, excluded.fraud_at)"
+    ).bindparams(sa.bindparam("fraud_at", type_=Instant())),
+    rows=1,
+    name="record fraud of payer link",
+)

@@ -43,6 +43,7 @@ PAYMENT_TOKEN_EXPIRED: Final = Problem("payment_token_expired", 409)
 PAYMENT_TOKEN_MISMATCH: Final = Problem("payment_token_mismatch", 409)
 PAYMENT_REPLAYED: Final = Problem("payment_replayed", 409)
 CURRENCY_MISMATCH: Final = Problem("currency_mismatch", 422)
+EVENT_AMOUNT_INVALID: Final = Problem("event_amount_invalid", 422)
 PARENT_NOT_FOUND: Final = Problem("parent_not_found", 404)
 
 AUDIT_KINDS: Final[dict[str, str]] = {

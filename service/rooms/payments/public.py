@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import NamedTuple
 
+from service.rooms.payers.public import LinkTo
+from service.rooms.payments.commands.create import links_of
 from service.rooms.payments.commands.story import found, payment_read
 from service.rooms.payments.model import labelled_entities
 from service.unit_of_work.commands import Call
@@ -18,11 +20,15 @@ class Told(NamedTuple):
         occurred_at: Event time, as the merchant told it.
         created_at: The writer's clock when it was taken in.
         touched: See `model.labelled_entities`.
+        payer_id: The merchant's id of the payer; None for a guest.
+        links: What the payment connects its payer with.
     """
 
     occurred_at: dt.datetime
     created_at: dt.datetime
     touched: tuple[tuple[str, str], ...]
+    payer_id: str | None
+    links: tuple[LinkTo, ...]
 
 
 def told(view: View, call: Call, payment_id: str) -> Told | None:
@@ -36,5 +42,11 @@ def told(view: View, call: Call, payment_id: str) -> Told | None:
     payment = found(view, call, payment_id)
     if payment is None:
         return None
-    touched = labelled_entities(payment.facts)
-    return Told(payment.facts.occurred_at, payment.created_at, touched)
+    facts = payment.facts
+    return Told(
+        occurred_at=facts.occurred_at,
+        created_at=payment.created_at,
+        touched=labelled_entities(facts),
+        payer_id=facts.payer.payer_id,
+        links=tuple(links_of(facts)),
+    )

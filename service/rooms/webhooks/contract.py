@@ -83,7 +83,7 @@ Url = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^https?://[!-~]{1,1000}(?![\s\S])",
-        description="https; http only in the sandbox, and there only to this machine.",
+        description="https to a public host; in the sandbox also http, and private networks.",
     ),
 ]
 Description = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{0,120}(?![\s\S])")]

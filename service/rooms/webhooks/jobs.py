@@ -28,23 +28,50 @@ from service.rooms.webhooks.contract import (
 from service.rooms.webhooks.model import place_of_keys
 from service.unit_of_work.commands import HOUSE, Call
 from service.worker.due import Due, by_timer
-from service.worker.parcels import Outcome, Parcel
+from service.worker.parcels import PARCELS_MAX, Outcome, Parcel, Room
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-# One poll brings so many of a tenant's messages into line; the next poll goes on.
-MESSAGES_A_POLL: Final = 20 * MESSAGES_AT_ONCE
+# One poll brings a tenant's messages into line in so many steps at most; the next poll goes on.
+STEPS_A_POLL: Final = 20
 RECEIVERS_AT_ONCE: Final = 500
 TRIM_EVERY: Final = dt.timedelta(hours=1)
 
 
-def fan_outs(reader: Reader) -> Callable[[dt.datetime, int], Sequence[Due]]:
-    """Return the timer that finds messages which became nobody's delivery yet."""
+class FanOuts:
+    """The timer that finds messages which became nobody's delivery yet, the tenants in turn.
 
-    def due(_now: dt.datetime, limit: int) -> Sequence[Due]:
-        behind = reader.fetch(queries.BEHIND(limit=limit))
-        return [one for row in behind for one in _fan_outs_of(reader, row)][:limit]
+    Args:
+        reader: Where cursors and messages are read.
+        paused: Subjects that are left alone now, as the loop that asks keeps them.
+    """
 
-    return due
+    def __init__(self, reader: Reader, paused: Collection[str] = ()) -> None:
+        self._reader = reader
+        self._paused = paused
+        self._after = ""
+
+    def __call__(self, _now: dt.datetime, limit: int) -> Sequence[Due]:
+        """Return commands that are due, a step or more for each tenant and `limit` at most.
+
+        Raises:
+            StoreUnavailable: Nobody can say now.
+        """
+        behind = [one for one in self._behind(limit) if _subject(one) not in self._paused]
+        # So that the last in the alphabet has its steps beside one that is far behind.
+        steps = min(limit // max(len(behind), 1), STEPS_A_POLL)
+        return [due for one in behind for due in _fan_outs_of(self._reader, one, steps)]
+
+    def _behind(self, limit: int) -> list[Row]:
+        """Return tenants that are behind, from where the last look ended."""
+        found = self._reader.fetch(queries.BEHIND(after=self._after, limit=limit))
+        if not found and self._after:
+            found = self._reader.fetch(queries.BEHIND(after="", limit=limit))
+        self._after = found[-1]["tenant_id"] if len(found) == limit else ""
+        return found
+
+
+def _subject(cursor: Row) -> str:
+    return f"webhooks:{cursor['tenant_id']}"
 
 
 def lowest_unread(reader: Reader) -> int | None:
@@ -57,8 +84,8 @@ def lowest_unread(reader: Reader) -> int | None:
     return unread
 
 
-def _fan_outs_of(reader: Reader, cursor: Row) -> Iterator[Due]:
-    """Yield a tenant's commands, each from where the one before it ends."""
+def _fan_outs_of(reader: Reader, cursor: Row, steps: int) -> Iterator[Due]:
+    """Yield a tenant's commands, so many at most, each from where the one before it ends."""
     places = [
         Place(sequence=row["sequence"], ordinal=row["ordinal"])
         for row in reader.fetch(
@@ -66,7 +93,7 @@ def _fan_outs_of(reader: Reader, cursor: Row) -> Iterator[Due]:
                 tenant_id=cursor["tenant_id"],
                 after_sequence=cursor["sequence"],
                 after_ordinal=cursor["ordinal"],
-                limit=MESSAGES_A_POLL,
+                limit=steps * MESSAGES_AT_ONCE,
             )
         )
     ]
@@ -74,7 +101,7 @@ def _fan_outs_of(reader: Reader, cursor: Row) -> Iterator[Due]:
     for start in range(0, len(places), MESSAGES_AT_ONCE):
         until = places[start : start + MESSAGES_AT_ONCE][-1]
         yield Due(
-            subject=f"webhooks:{cursor['tenant_id']}",
+            subject=_subject(cursor),
             command=FanOut(after=after, until=until),
             call=by_timer(cursor["tenant_id"], HOUSE, "live"),
         )
@@ -88,31 +115,40 @@ class Deliveries:
         reader: Where deliveries and sealed keys are read.
         sealer: Opens the keys when a parcel is signed.
         receivers: How many are looked at in one poll; those behind have their turn in the next.
+        rows: How many are read in one poll, and no more begun; the same.
     """
 
     def __init__(
-        self, reader: Reader, sealer: Sealer, *, receivers: int = RECEIVERS_AT_ONCE
+        self,
+        reader: Reader,
+        sealer: Sealer,
+        *,
+        receivers: int = RECEIVERS_AT_ONCE,
+        rows: int = PARCELS_MAX,
     ) -> None:
         self._reader = reader
         self._sealer = sealer
         self._limit = receivers
+        self._rows = rows
         self._after = ""
 
-    def __call__(
-        self, now: dt.datetime, limit_per_receiver: int, busy: Collection[str]
-    ) -> Sequence[Parcel]:
+    def __call__(self, now: dt.datetime, room: Room) -> Sequence[Parcel]:
         """Return parcels that are due; service.worker.parcels.Source says how many.
 
         Raises:
             StoreUnavailable: Nobody can say now.
         """
-        receivers = self._receivers(now)
-        return [
-            parcel
-            for one in receivers
-            if one["endpoint_id"] not in busy
-            for parcel in self._parcels(one, now, limit_per_receiver)
-        ]
+        parcels: list[Parcel] = []
+        for one in self._receivers(now):
+            limit = room(one["endpoint_id"])
+            if not limit:
+                continue
+            parcels += self._parcels(one, now, limit)
+            if len(parcels) >= self._rows:
+                # Those behind it have their turn in the next look.
+                self._after = one["endpoint_id"]
+                break
+        return parcels
 
     def _receivers(self, now: dt.datetime) -> list[Row]:
         """Return endpoints with something due, from where the last look ended."""

@@ -1,10 +1,8 @@
 """Where deliveries may go, what they say, and when they are tried again. Pure."""
 
 import datetime as dt
-import ipaddress
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from typing_extensions import override
@@ -12,6 +10,7 @@ from typing_extensions import override
 from keys.entropy import Entropy
 from keys.sealing import Sealer
 from keys.webhooks import SigningKeys
+from service.kernel.addresses import AddressRefused, read_url
 from service.rooms.webhooks.contract import Kind
 from service.unit_of_work.commands import Mode
 
@@ -31,7 +30,6 @@ _DELAYS_S: Final = (
 _JITTER_MILLI: Final = 200
 _MILLI: Final = 1_000
 _WORD: Final = 1 << (8 * JITTER_BYTES)
-_PORTS: Final = range(1, 65_536)
 
 _KINDS: Final[dict[str, Kind]] = {
     "payment.moved": "payguard.payment.moved",
@@ -141,44 +139,14 @@ def next_attempt_at(
 def may_be_sent_to(url: str, mode: Mode) -> bool:
     """Say whether an endpoint may have a URL; each connection is looked at again when it is made.
 
-    https to a name or a public address, without user or fragment; in the sandbox also http or
-    https to this machine, for developers.
+    It is read as deliveries read it. In the sandbox that is as where they may go to the private
+    network: whether they may here is the worker's setting, which a command must not depend on.
     """
     try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
+        read_url(url, is_internal=mode == "sandbox")
+    except AddressRefused:
         return False
-    if not host or parts.username is not None or "#" in url or "\\" in url:
-        return False
-    if port is not None and port not in _PORTS:
-        return False
-    if _is_loopback(host):
-        return mode == "sandbox"
-    return parts.scheme == "https" and _is_public(host)
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _is_public(host: str) -> bool:
-    """Say whether a host is a name with a dot, or an address that is routed everywhere."""
-    address = _address(host)
-    if address is not None:
-        return address.is_global and not address.is_multicast
-    labels = host.rstrip(".").split(".")
-    # A last label of digits is read as an IPv4 address by some resolvers: 0x7f.1, 127.1.
-    is_number = labels[-1].isdigit() or labels[-1].startswith("0x")
-    return len(labels) > 1 and all(labels) and not is_number and labels[-1] != "localhost"
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+    return True
 
 
 def place_of_keys(*, tenant_id: str, merchant_id: str, mode: Mode, secret_id: str) -> str:

@@ -112,7 +112,7 @@ _NEXT: Final = (
 )
 BEHIND: Final = Statement(
     sa.select(CURSORS.c.tenant_id, CURSORS.c.sequence, CURSORS.c.ordinal)
-    .where(_NEXT.is_not(None))
+    .where(CURSORS.c.tenant_id > sa.bindparam("after"), _NEXT.is_not(None))
     .order_by(CURSORS.c.tenant_id)
     .limit(sa.bindparam("limit")),
     name="tenants with messages to fan out",

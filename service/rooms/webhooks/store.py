@@ -31,6 +31,7 @@ ENDPOINTS_OF_TENANT: Final = Statement(
         ENDPOINTS.c.mode,
         ENDPOINTS.c.kinds,
         ENDPOINTS.c.state,
+        ENDPOINTS.c.created_at,
     )
     .where(ENDPOINTS.c.tenant_id == sa.bindparam("tenant_id"), ENDPOINTS.c.state != "deleted")
     .order_by(ENDPOINTS.c.endpoint_id),
@@ -149,7 +150,7 @@ INSERT_ENDPOINT: Final = Statement(
     rows=1,
     name="insert webhook endpoint",
 )
-# Begins at the tenant's newest message: an endpoint is not told what happened before it.
+# Begins at the tenant's newest message: its first endpoint is not told what happened before it.
 START_CURSOR: Final = Statement(
     sa.insert(CURSORS).from_select(
         ["tenant_id", "sequence", "ordinal"],

@@ -11,9 +11,9 @@ from keys.notes import NotANote, open_note
 from risk.feature import FeatureSet
 from risk.models.container import unpack
 from risk.models.manifest import NotAModel, text_to_sign
-from risk.models.model import Model, make_scorer, open_model
+from risk.models.model import Model, make_scorer, open_model, read_model
 from risk.offline.check import check_model
-from tests.support.damaged_models import SIGNER, all_damaged, resigned
+from tests.support.damaged_models import SIGNER, all_damaged, misbegun, resigned
 
 FILES = 600
 
@@ -55,6 +55,19 @@ def test_no_damaged_file_loads_and_the_last_good_one_goes_on(file, features) -> 
     assert loaded == []
     assert sum(map(len, damaged.values())) >= FILES
     assert [scorer.score(row) for row in model.rows] == before
+
+
+def test_a_walk_that_only_xgboost_tells_from_its_own_is_refused(file, features) -> None:
+    said = []
+    for data, _ in misbegun(file):
+        # All that is checked without XGBoost holds.
+        assert read_model(data, features).id == unpack(data).id
+        with pytest.raises(NotAModel) as refused:
+            check_model(data, features)
+        said.append(str(refused.value))
+
+    assert said
+    assert set(said) == {"our walk of scam does not give XGBoost's margins"}
 
 
 @pytest.mark.parametrize("kind", ["one_byte", "signed_trees", "foreign"])

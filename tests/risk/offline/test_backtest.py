@@ -130,6 +130,7 @@ def columns_of(told: dict[str, np.ndarray], second: np.ndarray, amount: np.ndarr
         is_declined=np.zeros(len(second), np.int64),
         keys={
             **dict.fromkeys(("email", "phone", "address", "bin", "ip", "ip_24"), none),
+            "issuer_country": none,
             "payer": payer,
             "payee": told["payee.payee_id"],
             "device": told["device.device_id"],
@@ -318,8 +319,7 @@ def test_points_tell_rows_apart_by_the_score_that_they_are_added_to(scorer):
     values = {name: np.full(2, MISSING) for name in strategy.features.names}
     if scorer is None:
         # Ten times and once what is usual for the payer.
-        values["payer_amount_mean"] = history.columns.amount_minor // np.array([10, 1]) + 1
-        values["payer_amount_deviation"] = np.ones(2, np.int64)
+        values["payer_amount_to_usual"] = np.array([10_000, 1_000])
         values["payer_payment_count_30d"] = np.full(2, 20)
         strategy = touchy(strategy)
     else:
@@ -331,8 +331,8 @@ def test_points_tell_rows_apart_by_the_score_that_they_are_added_to(scorer):
         marks = score_marks(history, strategy, scorer, values, told, np.full(2, points))
         return marks[0].tolist()
 
-    assert levels(0)[1] == 0
-    assert levels(30)[1] == (1 if scorer else levels(0)[1])
+    assert levels(0) == ([0, 0] if scorer else [3, 0])
+    assert levels(30) == ([0, 1] if scorer else [3, 0])
     assert levels(1_000) == [3, 3]
     assert levels(10**6) == [3, 3]
 

@@ -1,8 +1,10 @@
 """Online and offline are one definition: a history through both, no mismatch."""
 
 import datetime as dt
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -10,8 +12,18 @@ import pytest
 from risk.amounts import NORMAL_MAX_MILLI
 from risk.entity_state import EntityState
 from risk.facts import Facts
-from risk.feature import load_features
+from risk.feature import (
+    WINDOWS,
+    Entity,
+    FeatureSet,
+    Other,
+    declare,
+    load_features,
+    make_feature_set,
+    name_of,
+)
 from risk.offline.columns import ABSENT, MISSING, Columns, Labels, compute
+from risk.plan import MAY_BE_OF, MUST_BE_OF, NOTHING, WINDOWED, Aggregate
 from risk.vectors import Missing, entities, observations, vector
 from risk.windows import LATE_S
 
@@ -26,8 +38,13 @@ KINDS = {
     "phone": "phone_key",
     "address": "shipping_address_id",
     "bin": "instrument_bin",
+    "issuer_country": "instrument_issuer_country",
     "merchant": "merchant_id",
 }
+
+
+# More than an entity keeps sums of.
+CURRENCIES = ("CNY", "USD", "EUR", "JPY", "GBP", "CHF", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF")
 
 
 def columns_of(rows: int, *, seed: int, late_s: int = 0) -> Columns:
@@ -74,7 +91,11 @@ def with_labels(columns: Columns, *, seed: int) -> Columns:
 
 
 def tell(
-    columns: Columns, label: int, states: dict[tuple[str, str], EntityState], ratio: int
+    columns: Columns,
+    label: int,
+    states: dict[tuple[str, str], EntityState],
+    ratio: int,
+    told_to: set[Any],
 ) -> None:
     """Tell a label to the states as the service does: with all that is known of the payment."""
     labels, row = columns.labels, int(columns.labels.row[label])
@@ -83,7 +104,7 @@ def tell(
     said = [(int(labels.known[one]), bool(labels.is_fraud[one])) for one in told]
     facts = facts_of(columns, row)
     for kind, key in entities(facts):
-        if kind in {"payee", "device", "address", "instrument"}:
+        if kind in told_to:
             states[kind, key].tell(
                 facts.occurred_at, str(row), said, was_normal=0 <= ratio <= NORMAL_MAX_MILLI
             )
@@ -101,28 +122,38 @@ def facts_of(columns: Columns, row: int) -> Facts:
         occurred_at=EPOCH + dt.timedelta(seconds=int(columns.second[row])),
         kind="purchase",
         amount_minor=int(columns.amount_minor[row]),
-        currency=("CNY", "USD")[columns.currency[row]],
+        currency=CURRENCIES[columns.currency[row]],
         ip_keys=("8", "16", str(keys["ip_24"]), str(keys["ip"])) if has_network else (),
         **named,
     )
 
 
-def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
-    """Return row, feature, and both values, wherever online and offline differ."""
-    offline = compute(columns, FEATURES)
+def mismatches(
+    columns: Columns, features: FeatureSet = FEATURES, *, pack_every: int | None = None
+) -> list[tuple[int, str, object, int]]:
+    """Return row, feature, and both values, wherever online and offline differ.
+
+    Args:
+        columns: The history.
+        features: What is read.
+        pack_every: After so many rows each state is packed and unpacked; None for never.
+    """
+    offline = compute(columns, features)
+    told_to = {kind for kind, plan in features.plans.items() if plan.has_labels}
     states: dict[tuple[str, str], EntityState] = {}
     found = []
     label = 0
     for row in range(len(columns.second)):
         while label < len(columns.labels.row) and columns.labels.after[label] <= row:
             row_of = int(columns.labels.row[label])
-            tell(columns, label, states, int(offline["payer_amount_to_usual"][row_of]))
+            ratio = int(offline["payer_amount_to_usual"][row_of])
+            tell(columns, label, states, ratio, told_to)
             label += 1
         facts = facts_of(columns, row)
         for entity in entities(facts):
             if entity not in states:
-                states[entity] = EntityState(FEATURES.plans[entity[0]])
-        online = vector(facts, states, FEATURES)
+                states[entity] = EntityState(features.plans.get(entity[0], NOTHING))
+        online = vector(facts, states, features)
         for name, value in zip(online.names, online.values, strict=True):
             other = int(offline[name][row])
             if (MISSING if isinstance(value, Missing) else value) != other:
@@ -138,6 +169,11 @@ def mismatches(columns: Columns) -> list[tuple[int, str, object, int]]:
                 seen.others,
                 ratio_milli=seen.ratio_milli,
             )
+        if pack_every is not None and row % pack_every == 0:
+            states = {
+                entity: EntityState.unpack(state.pack(), state.plan)
+                for entity, state in states.items()
+            }
     return found
 
 
@@ -146,6 +182,44 @@ def test_a_history_of_every_entity_has_no_mismatch(sized: Callable[..., int], se
     rows = sized(quick=150, ci=600, full=3_000)
 
     assert mismatches(columns_of(rows, seed=seed)) == []
+
+
+def declared(entity: Entity) -> FeatureSet:
+    """Return every feature that there can be of an entity, by windows and other entities.
+
+    What was usual for the payer as well, by which amounts are abnormal and frauds unexplained.
+    """
+    found = {"payer_amount_to_usual": declare("payer", "to_usual", en="", zh="")}
+    for aggregate in get_args(Aggregate):
+        windows = WINDOWS if aggregate in WINDOWED else [None]
+        others = get_args(Other if aggregate == "distinct" else Entity)
+        of = [one for one in others if one != entity] if aggregate in MAY_BE_OF else []
+        alone = [] if aggregate in MUST_BE_OF else [None]
+        for window, other in itertools.product(windows, [*alone, *of]):
+            one = declare(entity, aggregate, window, of=other, en="", zh="")
+            found[one.name] = one
+    return make_feature_set(list(found.values()))
+
+
+@pytest.mark.parametrize("entity", get_args(Entity))
+def test_whatever_may_be_declared_has_no_mismatch(sized: Callable[..., int], entity: Any) -> None:
+    """Eight months, so that the longest windows lose what is old, and states are read anew."""
+    rows = sized(quick=60, ci=250, full=500)
+    features = declared(entity)
+    random = np.random.default_rng(90)
+    step = random.choice([0, 1, 30, 600, 20_000, 400_000], rows)
+    second = 1_700_000_000 + np.cumsum(step) - random.integers(0, 901, rows)
+    columns = with_labels(columns_of(rows, seed=90)._replace(second=second), seed=91)
+
+    assert {one.window_s for one in features.features} == {0, *WINDOWS.values()}
+    assert mismatches(columns, features, pack_every=25) == []
+    offline = compute(columns, features)
+    if rows >= 250:
+        count = name_of(entity, "count", "90d")
+        assert np.any(offline[count] != offline[name_of(entity, "count", "30d")])
+        keys = columns.keys[entity]
+        by_key = [offline[count][keys == one] for one in np.unique(keys[keys != ABSENT])]
+        assert any(np.any(np.diff(one) < 0) for one in by_key)
 
 
 @pytest.mark.parametrize("late_s", [0, 900])
@@ -209,6 +283,22 @@ def test_a_pair_after_which_many_others_came_is_missing_here_as_well() -> None:
     ]
     assert np.any((since == MISSING) & had)
     assert np.any(since != MISSING)
+
+
+@pytest.mark.parametrize("late_s", [0, 900])
+def test_currencies_for_which_an_entity_has_no_place_are_missing_here_as_well(
+    sized: Callable[..., int], late_s: int
+) -> None:
+    rows = sized(quick=200, ci=500, full=2_000)
+    random = np.random.default_rng(8)
+    columns = columns_of(rows, seed=8, late_s=late_s)._replace(
+        currency=np.minimum(random.geometric(0.2, rows), len(CURRENCIES)) - 1
+    )
+
+    assert mismatches(columns) == []
+    total = compute(columns, FEATURES)["merchant_amount_sum_1h"]
+    assert np.any(total == MISSING)
+    assert np.any(total > 0)
 
 
 @pytest.mark.parametrize("late_s", [3, 900, LATE_S - 20_000])

@@ -48,6 +48,16 @@ def test_each_entry_shows_what_it_did_and_why_it_is_there() -> None:
     assert found[0].shown == "payee: seen before"
 
 
+def test_an_override_ends_as_an_absolute_block_does_and_the_absolute_one_is_named(judge) -> None:
+    device = hit("block", "override", "device")
+
+    alone, both = judge(lists=(device, ALLOW)), judge(lists=(device, ABSOLUTE, ALLOW))
+
+    assert (alone.outcome, alone.hold, alone.any_of) == (both.outcome, both.hold, both.any_of)
+    assert alone.reasons[0].slots == {"listed": "device"}
+    assert both.reasons[0].slots == {"listed": "payee"}
+
+
 @pytest.mark.parametrize("preset", ["judge_only", "CN"])
 def test_a_payment_on_a_block_list_is_declined_and_says_what_is_listed(judge, preset) -> None:
     found = judge(preset=preset, lists=(ABSOLUTE, ALLOW))

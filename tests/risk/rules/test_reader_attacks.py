@@ -1,18 +1,25 @@
 """Escapes and bombs thrown at files of rules: none succeeds, none is slow, none is large."""
 
+import json
+import subprocess
+import sys
 import time
 import tracemalloc
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from risk.rules.compiler import compile_rules, make_places
+from risk.rules.fields import make_fields
 from risk.rules.lexer import RuleError
 from risk.rules.parser import parse
 from risk.rules.reader import RulesRead, read_rules
 from risk.rules.tree import fields_of
+from risk.strategy import load_strategy
 from tests.risk.rules.test_reader import GOOD
 
+ROOT: Final = Path(__file__).parents[3]
 ANSWERED_S: Final = 0.050
 MEMORY_MAX: Final = 50 * 1024 * 1024
 ATTACKS_LEAST: Final = 200
@@ -199,6 +206,41 @@ ATTACKS: Final = [
 ]
 
 
+def contents() -> list[bytes]:
+    """Return the file of each attack."""
+    return [
+        file_with(attack) if isinstance(attack, str) else attack
+        for attack in (*ESCAPES, *BOMBS, *FILES)
+    ]
+
+
+def read_all() -> None:
+    """Read all attacks once, one after another, and print what this process saw of it."""
+    fields, files = make_fields(load_strategy().features), contents()
+    begun, seconds = memory_bytes("VmRSS"), []
+    for content in files:
+        began = time.perf_counter()
+        read_rules("attack.toml", content, fields)
+        seconds.append(time.perf_counter() - began)
+    print(json.dumps({"seconds": seconds, "grown": memory_bytes("VmHWM") - begun}))
+
+
+def memory_bytes(name: str) -> int:
+    """Return what the kernel says of this process; its peak is not that of who started it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    [found] = [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+    return int(found) * 1024
+
+
+def all_in_one_process() -> Any:
+    """Return what a fresh process that reads all of them saw."""
+    script = f"from {__name__} import read_all; read_all()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
 def test_there_are_as_many_as_promised() -> None:
     assert len(ATTACKS) >= ATTACKS_LEAST
     assert len(set(ATTACKS)) == len(ATTACKS)
@@ -230,6 +272,23 @@ def test_none_takes_memory(fields, place) -> None:
         assert tracemalloc.get_traced_memory()[1] < MEMORY_MAX
     finally:
         tracemalloc.stop()
+
+
+def test_all_in_one_process_leave_it_as_small_as_it_was() -> None:
+    saw = all_in_one_process()
+
+    assert len(saw["seconds"]) == len(ATTACKS)
+    # Of the whole process: what a library takes for itself counts, and what one attack left behind.
+    assert saw["grown"] < MEMORY_MAX
+
+
+@pytest.mark.alone
+@pytest.mark.longest
+def test_each_is_answered_at_once_by_the_clock_and_the_first_time() -> None:
+    seconds = all_in_one_process()["seconds"]
+
+    slowest = max(range(len(ATTACKS)), key=lambda place: seconds[place])
+    assert seconds[slowest] < ANSWERED_S, ATTACKS[slowest][1][:80]
 
 
 @pytest.mark.parametrize(

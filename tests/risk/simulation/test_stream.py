@@ -9,10 +9,11 @@ import pytest
 
 from risk.simulation.people import BINS
 from risk.simulation.shapes import LEVELS, Paid, Told, read_world
-from risk.simulation.stream import FRAUD_MAX, Plan, Run, digest, simulate
+from risk.simulation.stream import FRAUD_MAX, START_MAX, START_MIN, Plan, Run, digest, simulate
 from service.rooms.payments.contract import CreatePaymentRequest, rule_errors
 
 START = dt.date(2026, 1, 5)
+DAY = dt.timedelta(days=1)
 # The stream of one small world; whoever changes what the world yields writes a new one here.
 PINNED = "91556a836b4b735237bb0d2a517700c5a9a7467b31e4a21f71e2c789320397a7"
 DOCUMENTED = tuple(
@@ -157,6 +158,12 @@ def test_there_is_more_on_a_saturday_and_after_salaries_than_on_a_tuesday(
 def test_a_world_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="to"):
         plan(**wrong)
+
+
+@pytest.mark.parametrize("start", [dt.date.min, START_MIN - DAY, START_MAX + DAY, dt.date.max])
+def test_a_world_out_of_all_time_is_refused(start: dt.date) -> None:
+    with pytest.raises(ValueError, match="first day"):
+        Plan(seed=1, start=start, days=1, payers=1)
 
 
 def test_the_same_world_lies_at_another_time_where_its_calendar_is_kept() -> None:

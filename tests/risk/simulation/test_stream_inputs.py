@@ -49,6 +49,7 @@ def features(payments: list[Paid]) -> Iterator[tuple[str, Values]]:
         "bin": codes([one.get("bin") for one in instrument]),
         "ip": codes(ips),
         "ip_24": codes([one and one.rpartition(":" if ":" in one else ".")[0] for one in ips]),
+        "issuer_country": codes([one.get("issuer_country") for one in instrument]),
         "merchant": np.zeros(len(bodies), np.int64),
         "phone": np.full(len(bodies), ABSENT, np.int64),
         "address": np.full(len(bodies), ABSENT, np.int64),

@@ -33,6 +33,8 @@ class Loop:
         self.clock = SystemClock()
         self.submit = CooperativeCarrier(path, clock=self.clock, hub=self.hub, **bounds)
         self.results: list[Any] = []
+        self.mistakes: list[BaseException] = []
+        self.loop.set_exception_handler(lambda _, what: self.mistakes.append(what["exception"]))
 
     def ask(self, *, jar: str = "a", within_ns: int = 20 * SECOND_NS) -> None:
         """Begin a request that submits one command and keeps what came."""
@@ -46,6 +48,18 @@ class Loop:
             except (Overloaded, ResultUnknown) as error:
                 came = error
             self.results.append(came)
+
+        self.hub.spawn(request)
+
+    def ask_and_fail(self) -> None:
+        """Begin a request that makes a mistake behind its answer."""
+
+        def request() -> None:
+            deadline_ns = self.clock.monotonic_ns() + SECOND_NS * 20
+            try:
+                self.submit(Drop(jar="a", coins=1), call=a_call(), deadline_ns=deadline_ns)
+            finally:
+                raise KeyError("a mistake of the app")
 
         self.hub.spawn(request)
 
@@ -159,6 +173,39 @@ def test_replies_resume_whom_they_belong_to_whatever_their_order_and_pieces(
     results = opened.until(3)
 
     assert [type(one) for one in results] == [Overloaded, ResultUnknown, Overloaded]
+
+
+def test_a_mistake_behind_one_reply_takes_no_reply_from_another(
+    opened: Loop, scribe: Scribe
+) -> None:
+    opened.ask()
+    opened.ask_and_fail()
+    opened.ask()
+    opened.until(1, seconds=0.05)
+    ids = [one.id for one in asked_in(scribe.pieces())]
+    assert scribe.connection is not None
+    scribe.connection.sendall(b"".join(frame(Answered(id=one, failed="Overloaded")) for one in ids))
+
+    results = opened.until(2, seconds=2)
+
+    assert [type(one) for one in results] == [Overloaded] * 2
+    assert [type(one) for one in opened.mistakes] == [KeyError]
+
+
+def test_a_mistake_behind_a_lost_connection_keeps_no_other_waiting(
+    opened: Loop, scribe: Scribe
+) -> None:
+    opened.ask()
+    opened.ask_and_fail()
+    opened.ask()
+    opened.until(1, seconds=0.05)
+    scribe.pieces()
+    scribe.close()
+
+    results = opened.until(2, seconds=2)
+
+    assert [type(one) for one in results] == [ResultUnknown] * 2
+    assert [type(one) for one in opened.mistakes] == [KeyError]
 
 
 def test_a_writer_that_is_not_there_is_a_no(opened: Loop) -> None:

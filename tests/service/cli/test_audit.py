@@ -98,6 +98,27 @@ def test_a_restore_is_accepted_once_and_the_log_goes_on(signed: SignedLog, tmp_p
     assert signed.verify("--known", kept)["verified"] is False
 
 
+def test_a_restore_that_the_worker_records_once_more_meanwhile_is_accepted_all_the_same(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    older = signed.copied(tmp_path / "older")
+    go_on(signed)
+    set_back(signed, older)
+    go_on(signed)
+    # As a worker does that had read the folder before it was moved.
+    signed.sql(
+        "CREATE TRIGGER late AFTER UPDATE OF accepted_at ON log_divergences"
+        " WHEN (SELECT count(*) FROM log_divergences) < 2 BEGIN"
+        " INSERT INTO log_divergences SELECT tenant_id, 'ldv_2', log, reason, size, outside_size,"
+        " outside_root, found_at, NULL FROM log_divergences; END"
+    )
+
+    signed.payguard.json("audit", "accept-restore", "--reason", "disk died")
+
+    [(count, accepted)] = signed.sql("SELECT count(*), count(accepted_at) FROM log_divergences")
+    assert (count, accepted) == (2, 2)
+
+
 def test_a_worker_that_meets_a_log_set_back_signs_nothing(
     signed: SignedLog, tmp_path: Path
 ) -> None:

@@ -37,6 +37,17 @@ COLUMNS: Final = {
     "payment_id": "'pay_other'",
     "leaf": "zeroblob(32)",
 }
+# An export holds an entry's body with its own position, number and leaf. The other columns are
+# copies of what the body says, for the database to find entries by: an export leaves them out, and
+# what it shows is what was signed.
+EXPORTED: Final = {
+    "number": "changed",
+    "leaf": "changed",
+    # Far behind the last checkpoint, where no export looks.
+    "position": "dropped",
+    # Another log's entries are not read.
+    "log": "dropped",
+}
 # The first entry, one in the middle, the last that is signed.
 PLACES: Final = ("first", "middle", "last")
 
@@ -58,9 +69,16 @@ def other(value: Any) -> Any:
     return {"changed": 1} if isinstance(value, dict) else f"{value}x"
 
 
-def found(verdict: dict[str, Any]) -> tuple[str, int]:
+def found(verdict: dict[str, Any]) -> tuple[str, int | None]:
     assert not verdict["verified"], verdict
     return verdict["fault"], verdict["position"]
+
+
+def assert_rolled_back(theirs: dict[str, Any], checkpoints: int) -> None:
+    """Hold a stranger's verdict to the place of a roll-back: the last checkpoint, and no entry."""
+    assert found(theirs) == ("rolled_back", None)
+    # Behind the header.
+    assert theirs["line"] == 1 + checkpoints
 
 
 def test_a_log_that_nobody_touched_verifies(signed: SignedLog) -> None:
@@ -134,6 +152,11 @@ def test_a_changed_column_is_found_and_placed(signed: SignedLog, column: str, pl
     assert fault in {"changed", "dropped"}
     if fault == "changed":
         assert mine["field"] == column
+    theirs = signed.stranger()
+    if column in EXPORTED:
+        assert found(theirs) == (EXPORTED[column], position)
+    else:
+        assert (theirs["verified"], theirs["entries"]) == (True, signed.sizes[-1])
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -175,6 +198,8 @@ def test_a_tail_that_was_cut_with_its_count_is_found(signed: SignedLog) -> None:
     signed.sql("UPDATE writer SET entries = ?", position)
 
     assert found(signed.verify()) == ("rolled_back", position)
+    # The export's own entry takes the place of the first that is gone, under a later number.
+    assert found(signed.stranger()) == ("number_gap", position)
 
 
 def test_an_unsigned_tail_that_was_cut_with_its_count_is_found(signed: SignedLog) -> None:
@@ -183,6 +208,9 @@ def test_an_unsigned_tail_that_was_cut_with_its_count_is_found(signed: SignedLog
     signed.sql("UPDATE writer SET entries = ?", position)
 
     assert found(signed.verify()) == ("cut", position)
+    # An export ends at the last checkpoint: of what was behind it a stranger has seen nothing.
+    theirs = signed.stranger()
+    assert (theirs["verified"], theirs["size"]) == (True, position)
 
 
 def test_a_tail_cut_with_its_checkpoint_is_found(signed: SignedLog) -> None:
@@ -192,7 +220,7 @@ def test_a_tail_cut_with_its_checkpoint_is_found(signed: SignedLog) -> None:
     signed.sql("UPDATE writer SET entries = ?", size)
 
     assert found(signed.verify()) == ("rolled_back", size)
-    assert signed.stranger()["fault"] == "rolled_back"
+    assert_rolled_back(signed.stranger(), 3)
 
 
 def test_a_database_that_was_set_back_is_found(signed: SignedLog, tmp_path: Path) -> None:
@@ -204,11 +232,30 @@ def test_a_database_that_was_set_back_is_found(signed: SignedLog, tmp_path: Path
     signed.set_back(older)
 
     assert found(signed.verify()) == ("rolled_back", size)
-    assert signed.stranger()["fault"] == "rolled_back"
+    assert_rolled_back(signed.stranger(), 4)
     assert older.verify()["verified"]
 
 
-def test_an_entry_that_nobody_wrote_is_found(signed: SignedLog) -> None:
+def test_a_larger_checkpoint_in_the_history_outside_is_seen(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    older = signed.copied(tmp_path / "older")
+    write_log(signed.settings, rounds=1, merchants=5)
+    assert signed.verify()["verified"]
+    note = (older.outside / "log-0.checkpoint").read_text()
+    signed.set_back(older)
+    # Only the history, which can be added to and not changed, still knows.
+    (signed.outside / "log-0.checkpoint").write_text(note)
+
+    assert found(signed.verify()) == ("rolled_back", older.sizes[-1])
+    # A stranger holds an export against what it has kept: the older note agrees with it.
+    assert signed.stranger()["verified"]
+    lost = tmp_path / "lost"
+    lost.write_text([*CheckpointFolder(signed.outside, LOG).history()][-1])
+    assert_rolled_back(signed.stranger(lost), 4)
+
+
+def test_an_entry_that_nobody_wrote_is_found(signed: SignedLog, tmp_path: Path) -> None:
     size = signed.sizes[-1]
     body = json.dumps({"index": size + 1}).encode()
     signed.sql(
@@ -220,6 +267,11 @@ def test_an_entry_that_nobody_wrote_is_found(signed: SignedLog) -> None:
     )
 
     assert found(signed.verify()) == ("changed", size + 1)
+    # It stands where the export's own entry belongs: without that one nothing is exported, so that
+    # a stranger gets no file that would verify.
+    target = tmp_path / "export.jsonl"
+    assert signed.payguard("audit", "export", target).exit_code != 0
+    assert not target.exists()
 
 
 @pytest.mark.parametrize(

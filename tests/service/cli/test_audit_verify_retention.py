@@ -50,6 +50,28 @@ def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: Sig
     assert found(signed.verify()) == ("dropped", 0)
 
 
+def test_what_retention_took_a_moment_ago_is_waited_for(signed: SignedLog) -> None:
+    retire(signed, 200, is_told=False)
+    [(now,)] = signed.sql("SELECT now FROM writer")
+    signed.sql("UPDATE partitions SET detached_at = ? WHERE log = 'entries' AND lower = 0", now)
+
+    result = signed.payguard("audit", "verify")
+
+    assert result.exit_code != 0
+    assert "verify again" in result.stderr
+
+
+def test_an_unsigned_tail_that_was_cut_with_its_count_is_found_after_retention(
+    signed: SignedLog,
+) -> None:
+    retire(signed, 100)
+    position = signed.sizes[-1]
+    signed.sql("DELETE FROM entries WHERE position >= ?", position)
+    signed.sql("UPDATE writer SET entries = ?", position)
+
+    assert found(signed.verify()) == ("cut", position)
+
+
 def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
     retire(signed, 100)
     signed.sql("DELETE FROM entries WHERE position < 200")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.cli.checks import CHECKS, Check, run_checks
+from service.cli.checks import CHECKS, Check, _done, run_checks
 from service.kernel.clock import SystemClock
 from service.settings import Settings
 from service.writer.lock import WriterLock
@@ -13,7 +13,7 @@ from tests.support.terminal import Terminal
 
 def checked(payguard: Terminal, name: str) -> Check:
     settings = Settings(data_dir=payguard.home, port=1)
-    return next(one for check in CHECKS if (one := check(settings)).name == name)
+    return next(one for check in CHECKS if (one := _done(check, settings)).name == name)
 
 
 def execute(payguard: Terminal, statement: str, *values: object) -> None:
@@ -42,6 +42,45 @@ def test_bad_settings_end_the_checks_that_need_them(monkeypatch: pytest.MonkeyPa
 
     assert found[-1].name == "settings"
     assert found[-1].state == "fail"
+
+
+def test_what_may_not_be_looked_at_is_a_failed_check_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # No name is so long: the answer to every look is an error, as to a user without the right.
+    monkeypatch.setenv("PAYGUARD_DATA_DIR", str(tmp_path / ("x" * 300)))
+    monkeypatch.setenv("PAYGUARD_PORT", "1")
+
+    found = {one.name: one for one in run_checks()}
+
+    assert {"data folder", "database", "durability", "writer", "disk space"} <= found.keys()
+    for name in ("data folder", "database", "disk space"):
+        assert found[name].state == "fail"
+        assert found[name].then.startswith("run as the owner of the data folder")
+
+
+def test_a_database_that_cannot_be_read_is_not_said_to_be_well(
+    monkeypatch: pytest.MonkeyPatch, payguard: Terminal
+) -> None:
+    execute(payguard, "ALTER TABLE writer RENAME TO writers")
+    monkeypatch.setenv("PAYGUARD_DATA_DIR", str(payguard.home))
+    monkeypatch.setenv("PAYGUARD_PORT", "1")
+
+    found = {one.name: one for one in run_checks()}
+
+    for name in ("strategy", "scorer", "clock"):
+        assert (found[name].state, "no such table" in found[name].what) == ("fail", True)
+
+
+def test_a_lock_that_this_user_may_not_open_fails(payguard: Terminal) -> None:
+    lock = payguard.home / "writer.lock"
+    lock.unlink()
+    lock.mkdir()
+
+    found = checked(payguard, "writer")
+
+    assert found.state == "fail"
+    assert "run as the owner of the data folder" in found.what
 
 
 def test_a_folder_open_to_others_fails(payguard: Terminal) -> None:

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from service.cli.curls import Line
+from service.cli.demo import of_demo
+from service.cli.screen import SOMETHING_FAILED
+from service.settings import PREFIX, Settings, read_settings
 from tests.service.cli.test_curls import all_lines
+from tests.support.places import change
 from tests.support.terminal import Process, Terminal
 
 servers = pytest.mark.servers
@@ -123,6 +127,52 @@ def test_a_shop_has_lived_through_weeks_of_payments_and_labels(
 
     assert history["payments"] == sum(history["outcomes"].values()) > 1_000
     assert history["labels"] > 30
+
+
+def test_a_demo_touches_nothing_of_a_service_whose_settings_are_set(tmp_path: Path) -> None:
+    real, own = tmp_path / "real", tmp_path / "own"
+    named = {name for name in Settings.__struct_fields__ if name.endswith(("_dir", "_folder"))}
+    named |= {"root_key_file"}
+    urls = ("database_url", "reader_url", "owner_url")
+    environment = {f"{PREFIX}{one.upper()}": str(real / one) for one in named}
+    environment |= {f"{PREFIX}{one.upper()}": "postgresql://real/payguard" for one in urls}
+
+    found = of_demo(read_settings(environment), own, port=8080)
+
+    files = {
+        name: getattr(found, name)
+        for name in dir(found)
+        if not name.startswith("_") and isinstance(getattr(found, name), Path)
+    }
+    assert len(files) > 8
+    assert not [name for name, one in files.items() if not one.is_relative_to(own)]
+    # The child that learns reads the environment and not these settings.
+    assert found.challenger_every_s == 0
+
+
+def test_the_log_of_a_demo_verifies_and_that_is_told(
+    told_once: tuple[Path, dict[str, Any]],
+) -> None:
+    log = told_once[1]["log"]
+
+    assert (log["verified"], log["fault"]) == (True, None)
+    assert log["entries"] > told_once[1]["history"]["payments"]
+    # The last entry says how the tree grew, and is signed with the next.
+    assert log["outside"] == log["size"] >= log["entries"] - 1
+
+
+@servers
+def test_a_demo_whose_log_does_not_verify_fails(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with Process("demo", "--bare", "--port", "0", "--keep", folder, environment={}) as process:
+        assert process.ready["log"]["verified"]
+        place = read_settings({f"{PREFIX}DATA_DIR": str(folder)}).database
+        change(place, "UPDATE entries SET kind = 'x.y' WHERE position = 3")
+        status, _ = process.stop()
+
+    assert status == SOMETHING_FAILED
+    found = Terminal(folder).json("audit", "verify")
+    assert (found["verified"], found["position"], found["field"]) == (False, 3, "kind")
 
 
 def test_a_bare_demo_has_no_history(tmp_path: Path) -> None:

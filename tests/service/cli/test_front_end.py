@@ -1,5 +1,6 @@
 import http.client
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,6 +21,8 @@ from tests.support.terminal import Terminal
 Kind = Literal["cooperative", "threads"]
 PATIENCE_S = 60.0
 WAITING = 5
+# How many a shell of some systems allows at first.
+DESCRIPTORS = 256
 REQUEST = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -77,7 +80,10 @@ def front_end(
         "PAYGUARD_WORKERS": "1",
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "service.cli.front_end", str(listener.fileno())],
+        [
+            *("/bin/sh", "-c", f'ulimit -S -n {DESCRIPTORS}; exec "$@"', "sh"),
+            *(sys.executable, "-m", "service.cli.front_end", str(listener.fileno())),
+        ],
         env=environment,
         pass_fds=(listener.fileno(),),
         stderr=subprocess.DEVNULL,
@@ -98,6 +104,13 @@ def is_alive(port: int) -> bool:
         connection.close()
 
 
+def until_alive(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_alive(port):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def worker_of(process: subprocess.Popen[bytes]) -> int:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
@@ -110,9 +123,7 @@ def test_what_waits_in_the_socket_is_answered_before_it_closes(
     listener: socket.socket, front_end: subprocess.Popen[bytes]
 ) -> None:
     port = listener.getsockname()[1]
-    deadline = time.monotonic() + PATIENCE_S
-    while not is_alive(port) and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until_alive(port)
     # A worker that does not look leaves connections in the kernel's queue.
     os.kill(worker_of(front_end), signal.SIGSTOP)
     waiting = [socket.create_connection(("127.0.0.1", port), PATIENCE_S) for _ in range(WAITING)]
@@ -130,3 +141,26 @@ def test_what_waits_in_the_socket_is_answered_before_it_closes(
         one.close()
     assert answers == [b"HTTP/1.1 200"] * WAITING
     assert front_end.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.servers
+def test_a_worker_without_free_descriptors_goes_on_when_there_are_some(
+    listener: socket.socket, front_end: subprocess.Popen[bytes]
+) -> None:
+    port = listener.getsockname()[1]
+    until_alive(port)
+    worker = worker_of(front_end)
+    few, most = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    assert few == most > DESCRIPTORS
+
+    opened = len(list(Path(f"/proc/{worker}/fd").iterdir()))
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (opened + 2, most))
+    waiting = [socket.create_connection(("127.0.0.1", port), PATIENCE_S) for _ in range(WAITING)]
+    for one in waiting:
+        one.sendall(REQUEST[:9])
+    assert not is_alive(port)
+    for one in waiting:
+        one.close()
+
+    until_alive(port)
+    assert worker_of(front_end) == worker

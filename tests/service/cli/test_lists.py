@@ -105,3 +105,29 @@ def test_a_csv_file_says_what_its_columns_are(
     said = payguard.json("lists", "import", file, "--merchant", merchant_id)
 
     assert said["error"]["code"] == "file_unreadable"
+
+
+def test_a_csv_file_is_imported_as_far_as_it_is_whole(
+    payguard: Terminal, merchant_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "entries.csv"
+    head = "kind,entity,value,reason,owner\n"
+    swallowed = "watch,payee,p_2,why,me\n" * 10_000
+    file.write_text(f'{head}watch,payee,p_1,why,me\n"watch,payee,p_2,why,me\n{swallowed}')
+
+    told = payguard.json("lists", "import", file, "--merchant", merchant_id)
+
+    assert told["added"] == 1
+    [wrong] = told["wrong"]
+    assert (wrong["line"], wrong["detail"]) == (3, "the file is damaged from here on")
+
+
+def test_a_csv_file_without_a_readable_first_line_is_refused(
+    payguard: Terminal, merchant_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "entries.csv"
+    file.write_text('"' + "x" * 200_000)
+
+    told = payguard.json("lists", "import", file, "--merchant", merchant_id)
+
+    assert told["error"]["code"] == "file_unreadable"

@@ -84,3 +84,12 @@ def stamp(payguard: Terminal, revision: str) -> None:
     connection.execute("UPDATE alembic_version SET version_num = ?", (revision,))
     connection.commit()
     connection.close()
+
+
+def test_a_lock_that_this_user_may_not_open_is_told(fresh: Terminal) -> None:
+    (fresh.home / "writer.lock").mkdir(parents=True)
+
+    result = fresh("migrate")
+
+    assert result.exit_code == 2
+    assert "run as the owner of the data folder" in result.stderr

@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import signal
-import sqlite3
 import stat
 import threading
 import time
@@ -14,8 +13,14 @@ from typing import Any
 
 import pytest
 
+from service.db.places import Database, Place
 from service.kernel.clock import SystemClock
+from service.rooms.payments.tables import PAYMENTS
+from service.settings import read_settings
+from tests.support.places import rows_of
+from tests.support.servers import WORKER, WRITER
 from tests.support.terminal import Process, Terminal, run
+from tests.support.writer import until
 
 pytestmark = pytest.mark.servers
 
@@ -52,13 +57,31 @@ def own(tmp_path: Path) -> Iterator[Process]:
         yield process
 
 
+@pytest.fixture
+def payguard_on_each(own_place: Place, tmp_path: Path) -> Terminal:
+    """A terminal on a folder of its own; a test that asks runs on both databases."""
+    database = own_place if isinstance(own_place, Database) else None
+    return Terminal(tmp_path / "home", database)
+
+
+@pytest.fixture
+def own_on_each(payguard_on_each: Terminal) -> Iterator[Process]:
+    """The same as `own` on both databases."""
+    given = {**environment(payguard_on_each.home), **payguard_on_each.environment}
+    with Process("serve", environment=given) as process:
+        yield process
+
+
 def home_of(served: Process) -> Path:
     return Path(served.ready["data_dir"])
 
 
 def new_key(served: Process) -> str:
     """Make a merchant and its key, by commands beside the running service."""
-    payguard = Terminal(home_of(served))
+    return made_key(Terminal(home_of(served)))
+
+
+def made_key(payguard: Terminal) -> str:
     made = payguard.json("merchant", "create", "--name", "Kites")
     return str(payguard.json("key", "create", "--merchant", made["merchant_id"])["text"])
 
@@ -139,11 +162,8 @@ class Load:
                     connection.close()
 
 
-def stored(home: Path) -> set[str]:
-    connection = sqlite3.connect(home / "payguard.sqlite")
-    rows = connection.execute("SELECT payment_id FROM payments").fetchall()
-    connection.close()
-    return {row[0] for row in rows}
+def stored(place: Place) -> set[str]:
+    return {row["payment_id"] for row in rows_of(place, PAYMENTS)}
 
 
 def test_a_fresh_folder_is_prepared_and_served(shared: Process) -> None:
@@ -154,8 +174,10 @@ def test_a_fresh_folder_is_prepared_and_served(shared: Process) -> None:
     assert stat.S_IMODE(home_of(shared).stat().st_mode) == 0o700
 
 
-def test_a_stop_under_load_loses_no_request(own: Process) -> None:
-    key = new_key(own)
+def test_a_stop_under_load_loses_no_request(
+    own_on_each: Process, payguard_on_each: Terminal
+) -> None:
+    own, key = own_on_each, made_key(payguard_on_each)
     kept, new = (Load(own, key, does_keep=does_keep) for does_keep in (True, False))
     kept.start()
     new.start()
@@ -170,7 +192,7 @@ def test_a_stop_under_load_loses_no_request(own: Process) -> None:
     assert kept.statuses | new.statuses == {201}
     assert not kept.lost
     assert len(new.lost) <= RESET_BY_THE_KERNEL_MAX, new.lost
-    assert {*kept.paid, *new.paid} <= stored(home_of(own))
+    assert {*kept.paid, *new.paid} <= stored(read_settings(payguard_on_each.environment).database)
 
 
 def test_a_killed_writer_comes_back_and_serves(shared: Process) -> None:
@@ -184,7 +206,22 @@ def test_a_killed_writer_comes_back_and_serves(shared: Process) -> None:
         time.sleep(0.2)
 
     assert answer[0] == 201
-    assert {before["id"], answer[1]["id"]} <= stored(home)
+    assert {before["id"], answer[1]["id"]} <= stored(home / "payguard.sqlite")
+
+
+def test_beside_a_writer_that_hangs_no_worker_is_started(shared: Process) -> None:
+    """It could do nothing, and would keep its lock from a service that was told to take over."""
+    [writer], [worker] = shared.children(WRITER), shared.children(WORKER)
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{worker}/stat").exists())
+        # Several times the pause before one is started again.
+        time.sleep(2.0)
+        assert shared.children(WORKER) == []
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    until(lambda: bool(shared.children(WORKER)), tries=3_000)
 
 
 def test_a_second_service_on_one_folder_names_the_first(shared: Process) -> None:

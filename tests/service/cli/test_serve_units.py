@@ -40,10 +40,23 @@ def command(line: str) -> list[str]:
     return [str(place), *arguments]
 
 
+def settings_given() -> dict[str, str]:
+    lines = (UNITS / "payguard.env").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def writable(service: configparser.SectionProxy) -> set[str]:
+    """Return the folders that a unit may write although the rest of the machine is read-only."""
+    return {
+        *service.get("ReadWritePaths", "").split(),
+        *(f"/var/lib/{name}" for name in service.get("StateDirectory", "").split()),
+        *(f"/run/{name}" for name in service.get("RuntimeDirectory", "").split()),
+    }
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    lines = (UNITS / "payguard.env").read_text().splitlines()
-    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    given = settings_given()
     assert given.keys() == {"PAYGUARD_DATA_DIR", "PROMETHEUS_MULTIPROC_DIR"}
     places = {}
     for name in given:
@@ -89,6 +102,21 @@ def test_each_is_started_again_for_ever_and_owns_nothing_more_than_it_needs(name
     assert found["Service"]["User"] == "payguard"
     assert found["Service"]["NoNewPrivileges"] == "yes"
     assert found["Service"]["UMask"] == "0077"
+
+
+@pytest.mark.parametrize("name", IN_ORDER)
+def test_each_may_write_every_folder_that_the_settings_name(name: str) -> None:
+    service = unit(f"{name}.service")["Service"]
+
+    assert service["ProtectSystem"] == "strict"
+    assert set(settings_given().values()) <= writable(service)
+
+
+def test_a_folder_made_for_all_stays_when_the_one_that_made_it_stops() -> None:
+    services = {name: unit(f"{name}.service")["Service"] for name in IN_ORDER}
+    makers = [one for one in services.values() if "RuntimeDirectory" in one]
+
+    assert [one["RuntimeDirectoryPreserve"] for one in makers] == ["yes"]
 
 
 def test_whoever_asks_starts_after_and_so_stops_before_the_one_who_answers() -> None:

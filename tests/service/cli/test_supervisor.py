@@ -4,12 +4,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from service.cli.supervisor import CannotRun, Program, Supervisor
+from service.cli.supervisor import READY_TIMEOUT_S, CannotRun, Program, Supervisor
 from service.kernel.clock import SystemClock
 
 PATIENCE_S = 20.0
@@ -149,6 +150,76 @@ time.sleep(0.5)
     assert pauses == [0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
 
 
+def test_a_child_that_cannot_be_started_again_is_tried_until_it_can(tmp_path: Path) -> None:
+    file, log, script = tmp_path / "said", Lines(), tmp_path / "script"
+
+    def write(last: str) -> None:
+        # Elsewhere first: what is being written cannot be run.
+        new = tmp_path / "new"
+        new.write_text(f"#!/bin/sh\necho $1 starts >> $2\n{last}\n")
+        new.chmod(0o700)
+        new.rename(script)
+
+    write("rm $0")
+    once = replace(program("writer", "", file), command=(str(script), "writer", str(file)))
+    supervisor = Supervisor([once], clock=SystemClock(), log=log)
+
+    def wait() -> None:
+        eventually(lambda: len(log.named("child_not_started")) == 2)
+        write("exec sleep 60")
+        eventually(lambda: file.read_text().count("starts") == 2)
+        supervisor.stop()
+
+    waiting = threading.Thread(target=wait)
+    run(supervisor, ready=waiting.start)
+    waiting.join()
+
+    assert [one["restart_in_s"] for one in log.named("child_not_started")] == [0.4, 0.8]
+
+
+def test_one_that_cannot_be_started_at_all_is_told(tmp_path: Path) -> None:
+    none = replace(program("writer", "", tmp_path / "said"), command=(str(tmp_path / "none"),))
+
+    with pytest.raises(CannotRun, match="the writer could not be started"):
+        run(Supervisor([none], clock=SystemClock(), log=Lines()), ready=lambda: None)
+
+
+class Racing(SystemClock):
+    """A clock on which minutes pass in a second."""
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() * 500
+
+
+SLOW = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+time.sleep(1)
+pathlib.Path(sys.argv[2]).write_text(f"{sys.argv[1]} starts\\n")
+time.sleep(60)
+"""
+
+
+def test_one_that_may_take_its_time_is_waited_for_and_told_of(tmp_path: Path) -> None:
+    log = Lines()
+    slow = replace(
+        program("writer", SLOW, tmp_path / "said", stop_s=PATIENCE_S * 500), ready_s=None
+    )
+    supervisor = Supervisor([slow], clock=Racing(), log=log)
+
+    assert run(supervisor, ready=supervisor.stop)
+
+    assert log.named("child_starting")[0]["child"] == "writer"
+    assert log.named("child_starting")[-1]["since_s"] > READY_TIMEOUT_S
+
+
+def test_another_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    slow = program("front", SLOW, tmp_path / "said", stop_s=PATIENCE_S * 500)
+
+    with pytest.raises(CannotRun, match="not ready after 120 s"):
+        run(Supervisor([slow], clock=Racing(), log=Lines()), ready=lambda: None)
+
+
 def test_a_child_that_cannot_start_ends_the_others(tmp_path: Path) -> None:
     file = tmp_path / "said"
     programs = [program("writer", OBEDIENT, file), program("front", "exit(2)", file)]
@@ -191,3 +262,30 @@ def test_the_socket_is_closed_before_the_first_child_is_told_to_stop(tmp_path: P
     supervisor.run(ready=supervisor.stop, stopping=lambda: seen.append(file.read_text()))
 
     assert seen == ["front starts\n"]
+
+
+def test_one_whose_place_another_took_waits_before_it_comes_again(tmp_path: Path) -> None:
+    lines = Lines()
+    file = tmp_path / "said"
+    ends = replace(program("worker", "import sys; sys.exit(3)", file), is_ready=lambda: True)
+    stays = program("front", OBEDIENT, file)
+    starts: list[int] = []
+
+    def may_start() -> bool:
+        starts.append(1)
+        return True
+
+    programs = [replace(ends, replaced=3, may_start=may_start), stays]
+    supervisor = Supervisor(programs, clock=SystemClock(), log=lines)
+
+    def stop() -> None:
+        eventually(lambda: bool(lines.named("child_ended")))
+        supervisor.stop()
+
+    def ready() -> None:
+        threading.Thread(target=stop).start()
+
+    run(supervisor, ready=ready)
+
+    assert [one["restart_in_s"] for one in lines.named("child_ended")] == [30.0]
+    assert starts == [1]

@@ -327,6 +327,14 @@ def test_a_malformed_line_is_placed(line: bytes, at: int) -> None:
     assert (verdict.fault, verdict.line) == ("malformed", at + 1)
 
 
+@pytest.mark.parametrize("left", [[int("1" * 64)], [None], ["1" * 63], 1])
+def test_a_header_with_what_is_no_hash_is_malformed(left: Any) -> None:
+    export = Export(33)
+    export.header |= {"first": 1, "left": left}
+
+    assert found(export.verdict()) == ("malformed", 1, None)
+
+
 def test_any_one_byte_changed_is_never_taken() -> None:
     lines = lines_of(Export(33).rows())
     chance = random.Random(7)  # noqa: S311  a fixed seed, no secret

@@ -54,7 +54,7 @@ def test_a_secret_file_is_taken_back_when_the_command_is_refused(
 
     result = payguard(
         *("webhooks", "endpoints", "create", "--merchant", merchant_id),
-        *("--url", "https://10.0.0.1/", "--secret-file", file),
+        *("--url", "https://169.254.169.254/", "--secret-file", file),
     )
 
     assert result.exit_code == 3

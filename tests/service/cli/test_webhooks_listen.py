@@ -1,5 +1,6 @@
 """A developer sees each event of the demo's sandbox, verified, and nothing stays behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -12,11 +13,11 @@ from typing import Any, Self
 import pytest
 
 from service.cli.replay.sender import Sender, read_target
-from service.cli.screen import REFUSED, Failure, TextScreen
-from service.cli.webhooks_listen import Window, read_key
+from service.cli.screen import NO_ANSWER, REFUSED, Failure, TextScreen
+from service.cli.webhooks_listen import Forward, Window, endpoint, read_key, sender_to
 from service.kernel.clock import SystemClock
 from tests.service.cli.test_demo import paste
-from tests.support.stub_receiver import StubReceiver, status
+from tests.support.stub_receiver import Line, StubReceiver, status
 from tests.support.terminal import PAYGUARD, Process, Terminal
 from tests.support.webhooks import SECRET_TEXT, signed_delivery
 
@@ -195,3 +196,124 @@ def test_what_is_wrong_with_a_signature_is_shown(
     assert window.take({**headers, **changed}, body) == 200
 
     assert f"signature {verdict}" in capsys.readouterr().out
+
+
+# Its endpoint.
+
+PLACE = "http://127.0.0.1:1/"
+MADE = {"id": "whe_1", "secret": SECRET_TEXT, "public_keys": []}
+
+
+class Answers:
+    """A service that gives one answer a connection, and closes it; the last one for ever."""
+
+    def __init__(self, *answers: tuple[int, dict[str, Any]]) -> None:
+        self.answers = list(answers)
+
+    def __call__(self, line: Line) -> None:
+        if line.request() is None:
+            return
+        status, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        content = json.dumps(body).encode()
+        line.send(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n" % (status, len(content)) + content)
+
+
+def asked(receiver: StubReceiver) -> list[str]:
+    return [one.split(b" ")[1].decode() for one in receiver.requests]
+
+
+def listened(service: StubReceiver) -> None:
+    """Make an endpoint and remove it."""
+    sender = sender_to(f"http://127.0.0.1:{service.port}", key="k")
+    with contextlib.closing(sender), endpoint(TextScreen(), sender, PLACE):
+        # As long as it takes until the service has closed the connection.
+        time.sleep(0.1)
+
+
+def test_an_endpoint_is_removed_though_the_kept_connection_was_closed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with StubReceiver(Answers((201, MADE), (200, {}))) as service:
+        listened(service)
+
+    assert asked(service) == ["/v1/webhook_endpoints", "/v1/webhook_endpoints/whe_1/delete"]
+    assert "is removed" in capsys.readouterr().err
+
+
+def test_an_endpoint_that_is_left_behind_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    refusal = (403, {"code": "scope_missing"})
+    with (
+        StubReceiver(Answers((201, MADE), refusal)) as service,
+        pytest.raises(Failure) as failure,
+    ):
+        listened(service)
+
+    assert (failure.value.code, failure.value.status) == ("endpoint_left", NO_ANSWER)
+    assert "whe_1" in failure.value.what
+    assert "endpoints delete whe_1" in failure.value.then
+    assert "removed" not in capsys.readouterr().err
+
+
+def test_one_that_was_removed_meanwhile_is_removed() -> None:
+    with StubReceiver(Answers((201, MADE), (404, {"code": "x"}))) as service:
+        listened(service)
+
+    assert len(asked(service)) == 2
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_what_may_have_been_made_is_not_told_as_nothing(status: int) -> None:
+    with (
+        StubReceiver(Answers((status, {"code": "result_unknown"}))) as service,
+        pytest.raises(Failure, match="did not say whether") as failure,
+    ):
+        listened(service)
+
+    assert (failure.value.code, failure.value.status) == ("result_unknown", NO_ANSWER)
+    assert "GET /v1/webhook_endpoints" in failure.value.then
+    assert len(asked(service)) == (1 if status == 500 else 3)
+
+
+def test_without_its_secret_the_public_keys_tell(capsys: pytest.CaptureFixture[str]) -> None:
+    headers, body, public_key = signed_delivery(now=SystemClock().now())
+    made = {"secret": None, "public_keys": [{"public_key": public_key}]}
+    window = Window(TextScreen(), made, forward=None, count=None)
+
+    window.take(headers, body)
+    window.take({**headers, "webhook-signature": "v1a,AAAA"}, body)
+
+    good, bad = capsys.readouterr().out.splitlines()
+    assert "signature ok" in good
+    assert "signature signature" in bad
+
+
+@pytest.mark.parametrize("told", [None, [1], "text", {"status": 5}])
+def test_any_data_is_shown(capsys: pytest.CaptureFixture[str], told: object) -> None:
+    _, _, public_key = signed_delivery(now=SystemClock().now())
+    made = {"secret": None, "public_keys": [{"public_key": public_key}]}
+    window = Window(TextScreen(), made, forward=None, count=None)
+
+    assert window.take({}, json.dumps({"type": "odd", "data": told}).encode()) == 200
+
+    assert "odd" in capsys.readouterr().out
+
+
+# Handing on.
+
+
+@pytest.mark.parametrize("path", ["/hooks/", "/hooks?shop=1&x=%2F", "/", ""])
+def test_an_event_is_handed_on_to_the_very_address(path: str) -> None:
+    with StubReceiver() as own:
+        assert Forward(f"http://127.0.0.1:{own.port}{path}").send({}, b"{}") == 200
+
+    assert asked(own) == [path or "/"]
+
+
+@pytest.mark.parametrize("code", [499, 520])
+def test_a_status_that_nobody_registered_is_handed_back(code: int) -> None:
+    headers, body, public_key = signed_delivery(now=SystemClock().now())
+    made = {"secret": SECRET_TEXT, "public_keys": [{"public_key": public_key}]}
+    with StubReceiver(status(code)) as own:
+        window = Window(TextScreen(), made, forward=Forward(own.url), count=None)
+
+        assert window.take(headers, body) == code

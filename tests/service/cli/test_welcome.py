@@ -4,6 +4,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from service.cli.kinds import TRIES_MAX
 from service.cli.story import Ready
 from service.cli.welcome import WIDTH, text_of
 from tests.support.terminal import Told
@@ -14,6 +15,8 @@ VARYING = re.compile(
     r'(?<="index": )\d+|'
     r"(?<=_)[0-9A-Z]{26}|(?<=str_)[0-9a-f]+|eyJ\w+|[0-9a-f]{64}|\d{4}-\d\d-\d\dT[\d:.]+Z|[\d.]+ ms"
 )
+
+CHINESE = re.compile("[\u4e00-\u9fff]")
 
 
 def shown(told: Told) -> str:
@@ -50,14 +53,30 @@ def test_every_line_stands_alone_under_its_title(told: Told) -> None:
 def test_one_payment_of_each_kind_is_shown_with_its_reasons(told: Told) -> None:
     printed = shown(told)
 
-    outcomes = {one["scenario"]: one["outcome"] for one in told.said["kinds"]}
-    assert list(outcomes) == ["ordinary", "card_testing", "takeover", "scam"]
+    kinds = {one["scenario"]: one for one in told.said["kinds"]}
+    assert list(kinds) == ["ordinary", "card_testing", "takeover", "scam"]
+    outcomes = {name: one["outcome"] for name, one in kinds.items()}
     assert outcomes["ordinary"] == "approve"
-    assert {"approve"} & {
-        outcome for kind, outcome in outcomes.items() if kind != "ordinary"
-    } == set()
-    for one in told.said["kinds"]:
+    assert outcomes["card_testing"] in {"decline", "hold"}
+    assert "approve" not in {outcomes["takeover"], outcomes["scam"]}
+    for one in kinds.values():
+        assert f"score {one['score']} of 1,000" in printed
         assert all(f"- {reason}" in printed for reason in one["reasons"])
+    # A thief is stopped after some tries, and it is said after how many.
+    assert 1 < kinds["card_testing"]["tries"] <= TRIES_MAX
+    assert f"no. {kinds['card_testing']['tries']} with" in printed
+
+
+def test_what_is_fraud_is_shown_with_what_spoke_for_it_in_both_languages(told: Told) -> None:
+    printed = shown(told)
+
+    for one in told.said["kinds"][1:]:
+        for texts in (one["reasons"], one["weights"]):
+            half = len(texts) // 2
+            assert half > 0
+            assert not any(map(CHINESE.search, texts[:half]))
+            assert all(map(CHINESE.search, texts[half:]))
+        assert all(f"+ {weight}" in printed for weight in one["weights"])
 
 
 def test_what_was_stopped_besides_is_shown_in_both_languages(told: Told) -> None:

@@ -1,5 +1,6 @@
 """A copy is of one instant, however much is committed meanwhile; what is put in place is whole."""
 
+import io
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,8 +13,12 @@ from service.db import backup_sqlite, migrate
 from service.db.backup import BackupRefused
 from service.db.sqlite import connect
 from service.db.store import StoreUnavailable
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
 from service.tables import load_tables
 from service.writer.checkpoint import Checkpointer
+
+LOG = logger(stream=io.BytesIO(), clock=SystemClock())
 
 ROWS = 20_000
 STEPS_MAX = 1_000
@@ -34,7 +39,7 @@ def path(tmp_path: Path) -> Path:
         connection.executemany(
             "INSERT INTO tenants VALUES (?, 0, 1)", ((f"ten_{one:060}",) for one in range(ROWS))
         )
-        connection.execute("INSERT INTO writer VALUES (0, 3, 7, 0, 0, 1)")
+        connection.execute("INSERT INTO writer VALUES (0, 3, 7, 0, 0, 1, NULL, NULL)")
         connection.execute("COMMIT")
     return made
 
@@ -226,7 +231,7 @@ def test_a_checkpoint_does_not_make_the_writer_wait_for_a_backup(
     path: Path, writer: sqlite3.Connection
 ) -> None:
     pause = threading.Event()
-    checkpointer = Checkpointer(path, every_s=0.01, log_bytes_max=1)
+    checkpointer = Checkpointer(path, LOG, every_s=0.01, log_bytes_max=1)
     with closing(connect(path, readonly=True)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM tenants").fetchone()

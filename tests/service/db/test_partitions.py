@@ -1,6 +1,7 @@
 """Ranges of the logs: made ahead, lost to nothing, dropped when over and never before."""
 
 import contextlib
+import io
 import threading
 import time
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from service.db.partitions import AHEAD, LOGS, keep_partitions
+from service.db.partitions import AHEAD, LOGS, PartitionKeeper
 from service.db.places import Database
 from service.db.postgres import LOCK_TIMEOUT_MS, PostgresStore
 from service.db.store import GuardFailed, StoreUnavailable
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
 from service.unit_of_work.entries import INSERT_ENTRY, INSERT_NUMBER, RAISE_NUMBER
 from service.unit_of_work.events import INSERT_EVENT
 from service.unit_of_work.tables import ENTRIES, EVENTS, MESSAGES, WRITER
@@ -50,8 +53,13 @@ def write(connection: Connection, log: str, number: int) -> None:
     insert(connection, TABLES[log], row | ({} if log == "entries" else {"mode": "live"}))
 
 
+def keeper(place: Database, lines: io.BytesIO | None = None, **kept_days: int) -> PartitionKeeper:
+    log = logger(stream=lines or io.BytesIO(), clock=SystemClock())
+    return PartitionKeeper(place, length=LENGTH, kept_days=KEPT | kept_days, log=log)
+
+
 def keep(place: Database, **kept_days: int) -> list[str]:
-    return keep_partitions(place, length=LENGTH, kept_days=KEPT | kept_days)
+    return keeper(place, **kept_days).keep()
 
 
 def names(owner: Connection, log: str) -> list[str]:
@@ -203,8 +211,7 @@ def test_a_range_that_somebody_has_yet_to_read_stays(
     over = fill(owner, place, log, age_days=KEPT[log])
 
     def keep_unread(number: int) -> list[str]:
-        unread = {log: number}
-        return keep_partitions(place, length=LENGTH, kept_days=KEPT, unread=unread)
+        return keeper(place).keep({log: number})
 
     assert keep_unread(LENGTH - 1) == []
     assert over in names(owner, log)
@@ -330,7 +337,7 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
     nowhere = Database(writer="postgresql://nobody@127.0.0.1:1/none")
 
     with pytest.raises(StoreUnavailable):
-        keep_partitions(nowhere, length=LENGTH, kept_days=KEPT)
+        keep(nowhere)
 
 
 def test_a_range_is_as_shut_off_as_its_log(owner: Connection) -> None:

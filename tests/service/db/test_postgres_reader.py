@@ -18,7 +18,7 @@ from service.db.postgres_wire import Wire as Session
 from service.db.reader import Reader
 from service.db.statements import Statement
 from service.db.store import NotReadable, StoreUnavailable
-from service.db.stores import open_reader, open_spanning_reader
+from service.db.stores import open_patient_reader, open_reader, open_spanning_reader
 from service.rooms.merchants.tables import MERCHANTS, TENANTS
 from tests.support.postgres import READER, Cluster
 from tests.support.rows import a_row_of, insert
@@ -39,6 +39,12 @@ SETTINGS = Statement(
         " true) AS scope"
     ).columns(sa.column("scope", sa.String)),
     name="what is named",
+)
+LIMIT = Statement(
+    sa.text("SELECT current_setting('statement_timeout') AS scope").columns(
+        sa.column("scope", sa.String)
+    ),
+    name="how long a statement may take",
 )
 SLEEP = Statement(
     sa.text("SELECT pg_sleep(:s)::text AS slept").columns(sa.column("slept", sa.String)),
@@ -114,6 +120,18 @@ def test_nothing_stays_after_a_read_that_failed(reader: PostgresReader) -> None:
 
     assert reader.fetch(SETTINGS()) == [{"scope": ""}]
     assert all(one.is_idle and one.is_open for one in idle(reader))
+
+
+def test_a_statement_that_could_not_be_prepared_once_can_be_later(
+    place: Database, reader: PostgresReader
+) -> None:
+    with psycopg.connect(place.owner) as owner:
+        owner.execute("LOCK TABLE merchants IN ACCESS EXCLUSIVE MODE")
+        # What names the scope is prepared before it, in the same exchange.
+        with pytest.raises(StoreUnavailable):
+            ids(reader, OF_TENANT, **OWN)
+
+    assert ids(reader, OF_TENANT, **OWN) == ["mer_1"]
 
 
 def test_the_spanning_reader_sees_all_and_writes_nothing(place: Database) -> None:
@@ -207,6 +225,14 @@ def test_a_statement_that_takes_too_long_is_ended(reader: PostgresReader) -> Non
 
     assert time.monotonic() - before < STATEMENT_TIMEOUT_MS / 1_000 + 5
     assert ids(reader, OF_TENANT, **OWN) == ["mer_1"]
+
+
+def test_a_patient_reader_waits_longer(place: Database) -> None:
+    reader = open_patient_reader(place)
+
+    assert reader.fetch(SLEEP(s=STATEMENT_TIMEOUT_MS / 1_000 + 0.5, **OWN)) == [{"slept": ""}]
+    [found] = reader.fetch(LIMIT())
+    assert found["scope"] == "1min"
 
 
 def test_a_database_that_is_not_there_is_unavailable() -> None:

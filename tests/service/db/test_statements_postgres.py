@@ -21,6 +21,7 @@ OWNER = ("tenant_id", "merchant_id")
 NOT_BY_OWNER = {
     "principal by hash": "the keyed hash opens the caller's key and merchant (payguard_key)",
     "merchant by id alone": "the command line reads over all tenants",
+    "merchants of every tenant": "the command line lists them all",
     "payments whose timer is due": "the worker reads over all tenants",
     "assessed actions whose timer is due": "the worker reads over all tenants",
     "tenants with messages to fan out": "the worker reads over all tenants",

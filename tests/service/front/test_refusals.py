@@ -6,6 +6,7 @@ from gunicorn.asgi import parser as cooperative
 from gunicorn.http import errors as threads
 
 from service.front.refusals import Refusals
+from service.http.problems import BY_SERVER
 from service.kernel.clock import FrozenClock
 
 NOW = dt.datetime(2026, 11, 25, 8, tzinfo=dt.UTC)
@@ -36,6 +37,9 @@ def test_it_tells_what_kind_of_no_it_is_and_repeats_nothing(
     assert (told["status"], told["code"]) == (status, code)
     assert f"Payguard-Request-Id: {told['request_id']}".encode() in head
     assert b"secret" not in head + body
+    # As docs/openapi.json has it: in no language that anybody asked for.
+    assert code in {one.code for one in BY_SERVER}
+    assert b"Content-Language" not in head
 
 
 def test_who_is_too_slow_is_told_so() -> None:

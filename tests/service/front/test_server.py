@@ -4,11 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from service.front.server import RESTED_S
-from tests.service.front.conftest import Running, rest
+from service.front.connection import State
+from service.front.server import RESTED_S, SWEEP_S
+from tests.service.front.conftest import BOUNDS, Running, rest
 from tests.support.writer import until
 
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -138,6 +140,58 @@ def test_a_stop_waits_no_longer_than_it_may(running: Running) -> None:
         running.stop(within_s=0.3)
 
         assert running.is_stopped.wait(5)
+
+
+class Failing:
+    """A connection whose end cannot be brought about."""
+
+    until = 0.0
+
+    def expire(self) -> None:
+        raise ValueError("a mistake of ours")
+
+    abort = close = expire
+
+
+def test_a_wait_that_fails_to_end_keeps_no_other_from_its_end(running: Running) -> None:
+    failing = [Failing() for _ in range(8)]
+    running.loop.set_exception_handler(lambda *_: None)
+    running.server._connections.update(failing)  # type: ignore[arg-type]  # of its kind enough
+    answers = []
+    try:
+        for _ in range(2):
+            slow = [running.connect() for _ in range(8)]
+            for one in slow:
+                one.sendall(b"GET /x HTT")
+            for one in slow:
+                with one:
+                    answers.append(rest(one)[:12])
+    finally:
+        running.server._connections.difference_update(failing)  # type: ignore[arg-type]  # as above
+
+    assert answers == [b"HTTP/1.1 408"] * 16
+
+
+def test_waits_still_end_behind_a_client_that_went_away_while_its_wait_ended(
+    running: Running,
+) -> None:
+    mistakes: list[Any] = []
+    running.loop.set_exception_handler(lambda _, what: mistakes.append(what))
+    gone = running.connect()
+    gone.sendall(b"GET /x HTT")
+    until(lambda: [one.state for one in running.server._connections] == [State.HEAD])
+
+    def go() -> None:
+        # In the turn in which the wait ends, behind the loop's look at the sockets and before
+        # the sweep: the answer is still taken by the kernel, and resets the socket.
+        running.loop.call_at(0.0, gone.close)
+        time.sleep(BOUNDS.head_s + SWEEP_S)
+
+    running.loop.call_soon_threadsafe(go)
+
+    assert running.ask(b"GET /x HTT").startswith(b"HTTP/1.1 408 ")
+    until(lambda: running.count() == 0)
+    assert mistakes == []
 
 
 def test_connections_that_come_and_go_leave_nothing_behind(running: Running) -> None:

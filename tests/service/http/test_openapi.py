@@ -5,7 +5,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from service.http.openapi import document, problems_of
-from service.http.problems import NOT_FOUND
+from service.http.problems import BY_SERVER, NOT_FOUND
 
 PROBLEM = "application/problem+json"
 
@@ -13,6 +13,16 @@ PROBLEM = "application/problem+json"
 @pytest.fixture
 def described(routes: Any) -> dict[str, Any]:
     return document(routes, "1.2.3")
+
+
+def codes(operation: dict[str, Any]) -> dict[str, list[str]]:
+    """Return an operation's refusals by status."""
+    told = [
+        (status, answer["content"][PROBLEM]["schema"]["properties"]["code"]["enum"])
+        for status, answer in operation["responses"].items()
+        if PROBLEM in answer.get("content", {})
+    ]
+    return dict(told)
 
 
 def test_the_document_is_valid(described: dict[str, Any]) -> None:
@@ -45,21 +55,17 @@ def test_a_write_asks_for_an_idempotency_key(described: dict[str, Any]) -> None:
 
 def test_refusals_stand_by_status_with_their_codes(described: dict[str, Any]) -> None:
     responses = described["paths"]["/v1/notes"]["post"]["responses"]
-    codes = {
-        status: answer["content"][PROBLEM]["schema"]["properties"]["code"]["enum"]
-        for status, answer in responses.items()
-        if status != "201"
-    }
+    told = codes(described["paths"]["/v1/notes"]["post"])
 
-    assert set(codes) == {
-        *("400", "401", "403", "408", "409", "413", "414", "415"),
+    assert set(told) == {
+        *("400", "401", "403", "408", "409", "413", "414", "415", "417"),
         *("422", "429", "431", "500", "503"),
     }
-    assert codes["409"] == ["idempotency_key_expired"]
-    assert codes["422"] == [
+    assert told["409"] == ["idempotency_key_expired"]
+    assert told["422"] == [
         *("body_invalid", "card_number_not_allowed", "idempotency_key_reused", "query_invalid")
     ]
-    assert codes["503"] == ["deadline_passed", "overloaded", "result_unknown", "store_unavailable"]
+    assert told["503"] == ["deadline_passed", "overloaded", "result_unknown", "store_unavailable"]
     assert "Retry-After" in responses["429"]["headers"]
     assert "WWW-Authenticate" in responses["401"]["headers"]
     assert "Payguard-Batch" in responses["201"]["headers"]
@@ -71,9 +77,30 @@ def test_a_public_read_refuses_little(described: dict[str, Any]) -> None:
     operation = described["paths"]["/hello"]["get"]
 
     assert set(operation["responses"]) == {
-        *("200", "400", "408", "414", "422", "431", "500", "503"),
+        *("200", "400", "408", "414", "417", "422", "431", "500", "503"),
     }
+    assert codes(operation)["503"] == ["deadline_passed", "overloaded", "store_unavailable"]
+    assert "request_malformed" in codes(operation)["400"]
     assert operation["security"] == []
+
+
+@pytest.mark.parametrize("path", ["/hello", "/v1/notes"])
+def test_what_the_server_itself_refuses_has_the_headers_that_it_sends(
+    described: dict[str, Any], path: str
+) -> None:
+    responses = described["paths"][path]["get"]["responses"]
+
+    told = [list(responses[status]["headers"]) for status in ("408", "414", "417", "431")]
+
+    assert told == [["Payguard-Request-Id"]] * len(told)
+    # The door answers with this status too, in the caller's language.
+    assert "Content-Language" in responses["400"]["headers"]
+
+
+def test_every_refusal_of_the_server_itself_is_described(routes: Any) -> None:
+    lacking = [route for route in routes if not set(problems_of(route)) >= BY_SERVER]
+
+    assert not lacking
 
 
 def test_a_list_has_pages(described: dict[str, Any]) -> None:
@@ -118,3 +145,17 @@ def test_every_refusal_that_the_door_gives_is_described(house: Any, routes: Any)
                     )
                     told = response.get_json()
                     assert "code" not in told or (told["status"], told["code"]) in known
+
+
+def test_what_is_made_is_linked_to_all_that_can_be_asked_of_it(described: dict[str, Any]) -> None:
+    made = described["paths"]["/v1/notes"]["post"]["responses"]["201"]["links"]
+
+    of_one = {
+        operation["operationId"]
+        for path, operations in described["paths"].items()
+        if path.startswith("/v1/notes/{id}")
+        for operation in operations.values()
+    }
+    assert made.keys() == of_one
+    assert {one["parameters"]["id"] for one in made.values()} == {"$response.body#/id"}
+    assert "links" not in described["paths"]["/v1/notes"]["get"]["responses"]["200"]

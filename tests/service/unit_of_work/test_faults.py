@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from keys.sealing import NotOpened, Sealer
 from service.db.places import Place
 from service.db.statements import Bound, Statement
-from service.kernel.errors import Faulted
+from service.kernel.errors import Faulted, Overloaded
 from service.state.entities import ENTITIES, EntityKey, Observation
 from service.unit_of_work import faults, tables
 from service.unit_of_work.commands import Call, Command, Reply
@@ -71,6 +71,8 @@ def _look(view: View, command: Stumble, ctx: Context) -> None:
     match command.step:
         case "handler":
             raise LookupError(command.secret)
+        case "not_now":
+            raise Overloaded
         case "undeclared_read":
             view.rows(JAR(tenant_id=call.tenant_id, jar="b"))
         case "undeclared_entity":

@@ -245,6 +245,7 @@ def test_a_store_that_is_full_refuses_whole_batches_until_there_is_room(tmp_path
     results = bench.run(*(Drop(jar=f"{n}" * 60, coins=n) for n in range(60)))
 
     assert all(isinstance(one, Overloaded) for one in results)
+    assert bench.observer.untaken == [(60, "database or disk is full")]
     assert bench.dump() == before
     connection.execute("PRAGMA max_page_count = 100000")
     assert isinstance(bench.one(Drop(jar="b", coins=1)), Reply)

@@ -5,7 +5,7 @@ import io
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar
 
@@ -13,14 +13,14 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from service.db.store import StoreUnavailable
-from service.kernel.clock import SystemClock
+from service.kernel.clock import Clock, SystemClock
 from service.kernel.errors import Problem, SubmitFailed
 from service.kernel.logs import logger
 from service.unit_of_work.commands import Call, Command, Lane, Reply
-from service.worker.deliveries import Deliveries
+from service.worker.deliveries import Deliveries, Send
 from service.worker.due import Due
 from service.worker.measure import Measure
-from service.worker.parcels import Outcome, Parcel
+from service.worker.parcels import Outcome, Parcel, Room
 from tests.service.worker.conftest import Sender, a_parcel
 from tests.support.uow import START, a_call
 
@@ -70,7 +70,7 @@ class Store:
                 name = f"{receiver}-{number}"
                 self.due[name] = a_parcel(url, delivery_id=name, receiver=receiver, **values)
 
-    def __call__(self, _now: dt.datetime, limit: int, busy: Collection[str]) -> Sequence[Parcel]:
+    def __call__(self, _now: dt.datetime, room: Room) -> Sequence[Parcel]:
         self.looks += 1
         if self.is_away:
             raise StoreUnavailable
@@ -80,7 +80,7 @@ class Store:
             now = time.monotonic()
             for parcel in self.due.values():
                 ready = self.not_before.get(parcel.delivery_id, 0.0) <= now
-                if ready and parcel.receiver not in busy and counts[parcel.receiver] < limit:
+                if ready and counts[parcel.receiver] < room(parcel.receiver):
                     counts[parcel.receiver] += 1
                     found.append(parcel)
         # What was read may be settled before whoever asked has it.
@@ -112,6 +112,10 @@ class Store:
         if (error := self.broken(command)) is not None:
             raise error
         if self.refuses.intersection(command.ids):
+            with self.lock:
+                # The writer refuses what has moved on: it is due no more.
+                for name in self.refuses:
+                    self.due.pop(name, None)
             return Reply(kind="refused", problem=Problem("gone", 404), batch=1, now=START)
         with self.lock:
             self.groups.append(command.ids)
@@ -135,15 +139,23 @@ class Store:
 class Office:
     """Deliveries over a store, with real sockets."""
 
-    def __init__(self, store: Store, sender: Sender, *, every_s: float = 0.02) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        *,
+        every_s: float = 0.02,
+        clock: Clock | None = None,
+        send: Send | None = None,
+    ) -> None:
         self.store = store
         self.lines = io.BytesIO()
         self.registry = CollectorRegistry()
-        clock = SystemClock()
+        clock = clock or SystemClock()
         self.loop = Deliveries(
             store,
             store.settle,
-            send=sender.post().send,
+            send=send or sender.post().send,
             submit=store.submit,
             clock=clock,
             every_s=every_s,

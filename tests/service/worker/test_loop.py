@@ -81,12 +81,14 @@ class Tower:
         self.clock = FrozenClock(START)
         self.writer = Writer(*(one for one in timers if isinstance(one, Bells)))
         self.lines = io.BytesIO()
+        self.paused: dict[str, dt.datetime] = {}
         self.loop = WorkerLoop(
             timers,
             submit=self.writer,
             clock=self.clock,
             every_s=every_s,
             log=logger(stream=self.lines, clock=self.clock),
+            paused=self.paused,
         )
 
     def logged(self) -> list[str]:
@@ -124,6 +126,7 @@ def test_what_faults_is_left_alone_for_a_while_and_the_rest_is_done() -> None:
     assert [tower.loop.run_once() for _ in range(2)] == [1, 0]
     assert tower.writer.tried == ["bad", "good"]
     assert tower.logged() == ["timer_faulted"]
+    assert list(tower.paused) == ["bad"]
 
 
 @pytest.mark.parametrize(("later", "tries"), [(dt.timedelta(seconds=1), 1), (dt.timedelta(0), 2)])

@@ -18,6 +18,7 @@ from service.unit_of_work.commands import Call, Command, Lane, Reply
 from service.unit_of_work.tables import IDEMPOTENCY
 from service.worker.challenging import Challenging
 from service.worker.deliveries import Deliveries
+from service.worker.holding import Holding
 from service.worker.loop import WorkerLoop
 from service.worker.main import open_worker, serve
 from service.writer.lock import WriterLock, WriterRuns
@@ -63,7 +64,9 @@ def test_it_expires_payments_and_trims_replies(place: Place, settings: Settings)
 
     # The log has no key yet: there is no root key here.
     assert (done, commands) == ([2, 0, 0], ["ExpirePayment", "TrimIdempotency"])
-    assert [type(one) for one in worker.loops] == [WorkerLoop] * 3 + [
+    assert [type(one) for one in worker.loops] == [
+        Holding,
+        *[WorkerLoop] * 3,
         Deliveries,
         Challenging,
     ]

@@ -1,5 +1,7 @@
 """Ranges of the logs are looked after once an hour; a lock that others hold is given time."""
 
+import datetime as dt
+import io
 import json
 import time
 from collections.abc import Iterator
@@ -10,6 +12,8 @@ import pytest
 
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
+from service.kernel.clock import FrozenClock
+from service.kernel.logs import logger
 from service.rooms.audit.tables import LOG_CHECKPOINTS, LOG_KEYS
 from service.rooms.webhooks.tables import CURSORS
 from service.settings import Settings
@@ -30,9 +34,12 @@ class Keeper:
     def __init__(self) -> None:
         self.asked = 0
         self.is_blocked = False
+        self.takes = dt.timedelta(0)
+        self.clock = FrozenClock(START)
 
     def __call__(self) -> None:
         self.asked += 1
+        self.clock.advance(self.takes)
         if self.is_blocked:
             raise StoreUnavailable("LockNotAvailable 55P03")
 
@@ -46,7 +53,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def test_it_looks_once_an_hour(house: House) -> None:
     keeper = Keeper()
-    timer = PartitionKeeping(keeper, house.spanning)
+    timer = PartitionKeeping(keeper, house.spanning, clock=keeper.clock)
 
     for at in (START, START + EVERY / 2, START + EVERY):
         assert timer(at, 200) == ()
@@ -56,7 +63,8 @@ def test_it_looks_once_an_hour(house: House) -> None:
 
 def test_what_was_dropped_is_to_be_recorded_and_then_it_is_quiet(house: House) -> None:
     note(house, "events_0", 0)
-    timer = PartitionKeeping(Keeper(), house.spanning)
+    keeper = Keeper()
+    timer = PartitionKeeping(keeper, house.spanning, clock=keeper.clock)
 
     [due] = timer(START, 200)
     assert isinstance(due.command, RecordDropped)
@@ -69,7 +77,7 @@ def test_what_was_dropped_is_to_be_recorded_and_then_it_is_quiet(house: House) -
 def test_a_lock_that_others_hold_is_given_time(house: House) -> None:
     keeper = Keeper()
     keeper.is_blocked = True
-    timer = PartitionKeeping(keeper, house.spanning)
+    timer = PartitionKeeping(keeper, house.spanning, clock=keeper.clock)
     with pytest.raises(StoreUnavailable):
         timer(START, 200)
     keeper.is_blocked = False
@@ -81,7 +89,36 @@ def test_a_lock_that_others_hold_is_given_time(house: House) -> None:
     assert keeper.asked == 2
 
 
+def test_the_pause_begins_when_the_failed_try_ended(house: House) -> None:
+    keeper = Keeper()
+    keeper.is_blocked = True
+    keeper.takes = dt.timedelta(minutes=1)
+    timer = PartitionKeeping(keeper, house.spanning, clock=keeper.clock)
+    with pytest.raises(StoreUnavailable):
+        timer(START, 200)
+
+    assert timer(START + PAUSE + keeper.takes / 2, 200) == ()
+    assert keeper.asked == 1
+
+    with pytest.raises(StoreUnavailable):
+        timer(START + PAUSE + keeper.takes, 200)
+
+
+def test_what_one_log_dropped_is_recorded_though_another_fails(house: House) -> None:
+    note(house, "events_0", 0)
+    keeper = Keeper()
+    keeper.is_blocked = True
+    timer = PartitionKeeping(keeper, house.spanning, clock=keeper.clock)
+
+    [due] = timer(START, 200)
+
+    assert isinstance(due.command, RecordDropped)
+    assert timer(START + PAUSE / 2, 200) == ()
+    assert keeper.asked == 1
+
+
 LENGTH = 10_000_000
+LOG = logger(stream=io.BytesIO(), clock=FrozenClock(START))
 WAIT_S = 30
 ENTRY = "SELECT body FROM entries WHERE kind = 'partitions.dropped'"
 
@@ -105,7 +142,7 @@ def test_the_workers_timer_asks_where_cursors_and_tree_stand(
         owner.execute("UPDATE partitions SET filled_at = '2000-01-01' WHERE lower = 0")
 
         def look() -> list[str]:
-            timer, _ = _postgres_only(settings, open_spanning_reader(place))
+            timer, _ = _postgres_only(settings, open_spanning_reader(place), LOG)
             timer(START, 200)
             gone = owner.execute("SELECT log FROM partitions WHERE dropped_at IS NOT NULL")
             return sorted(name for (name,) in gone)

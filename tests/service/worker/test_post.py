@@ -55,8 +55,9 @@ def test_what_was_signed_is_sent_as_it_is(sender: Sender) -> None:
         (stubs.answers(b"HTTP/1.1 103 Early\r\n\r\n" + stubs.OK), "ok", 200),
         (stubs.answers(b"HTTP/1.1 103 Early\r\n\r\n" * 9 + stubs.OK), "reset", None),
         (stubs.hangs_in_the_body, "ok", 200),
+        (stubs.answers(b"HTTP/1.1 200\r\nContent-Length: %b\r\n\r\n" % (b"9" * 5_000)), "ok", 200),
     ],
-    ids=[f"way_{number}" for number in range(1, 20)],
+    ids=[f"way_{number}" for number in range(1, 21)],
 )
 def test_each_way_to_answer_has_its_cause(
     sender: Sender, act: Act, cause: Cause, status: int | None

@@ -5,10 +5,10 @@ import time
 import pytest
 
 from service.kernel.errors import Faulted, Overloaded, ResultUnknown, SubmitFailed
-from service.worker.deliveries import PARCELS_MAX
-from service.worker.parcels import WAITING_PER_RECEIVER
+from service.worker.parcels import PARCELS_MAX, WAITING_PER_RECEIVER
 from service.worker.post import USUAL
-from tests.service.worker.conftest import Sender
+from service.worker.receivers import WINDOW_FIRST
+from tests.service.worker.conftest import Sender, a_parcel
 from tests.service.worker.office import Note, Office, Store, until
 from tests.support import stub_receiver as stubs
 from tests.support.stub_receiver import StubReceiver
@@ -106,16 +106,24 @@ def test_one_report_that_faults_does_not_keep_the_others(store: Store, office: O
     assert (len(receiver.requests), list(store.due)) == (20, ["a-7"])
 
 
-def test_a_report_that_is_refused_is_not_sent_in_a_circle(store: Store, office: Office) -> None:
+def test_a_report_that_is_refused_is_about_what_has_moved_on(store: Store, office: Office) -> None:
     store.refuses = {"a-3"}
     with StubReceiver() as receiver:
         store.add(receiver.url, "a", 5)
         with office.running():
-            until(lambda: store.delivered() == 4)
-            looks = store.looks
-            until(lambda: store.looks > looks + 20)
+            until(lambda: store.delivered() == 4 and "delivery_moved_on" in office.logged())
+            until(lambda: not office.loop._held)
 
-    assert (len(receiver.requests), list(store.due)) == (5, ["a-3"])
+    assert (len(receiver.requests), office.loop._paused) == (5, {})
+
+
+def test_what_one_receiver_has_left_alone_makes_no_other_read_more(office: Office) -> None:
+    for number in range(100):
+        office.loop._pause(a_parcel("", delivery_id=f"a-{number}", receiver="a"))
+
+    room = office.loop._room(0)
+
+    assert (room("a"), room("b")) == (WINDOW_FIRST + 1 + 100, WINDOW_FIRST + 1)
 
 
 def test_a_parcel_that_cannot_be_signed_does_not_keep_the_others(

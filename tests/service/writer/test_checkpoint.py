@@ -1,16 +1,26 @@
 """The write-ahead log is moved into the database, and stays bounded while the writer is busy."""
 
+import io
 import sqlite3
 import time
 from pathlib import Path
 
+from structlog.typing import FilteringBoundLogger
+
 from service.db.sqlite import connect
+from service.kernel.clock import SystemClock
+from service.kernel.logs import logger
 from service.writer.checkpoint import Checkpointer
+from tests.support.writer import until
 
 EVERY_S = 0.02
 LOG_BYTES_MAX = 256 * 1024
 WRITTEN_BYTES = 8 << 20
 ROW = b"r" * 4_000
+
+
+def logger_to(lines: io.BytesIO) -> FilteringBoundLogger:
+    return logger(stream=lines, clock=SystemClock())
 
 
 def written(path: Path) -> tuple[sqlite3.Connection, int]:
@@ -30,7 +40,9 @@ def written(path: Path) -> tuple[sqlite3.Connection, int]:
 
 
 def test_the_log_stays_bounded_under_a_busy_writer(tmp_path: Path) -> None:
-    checkpointer = Checkpointer(tmp_path / "a.sqlite", every_s=EVERY_S, log_bytes_max=LOG_BYTES_MAX)
+    checkpointer = Checkpointer(
+        tmp_path / "a.sqlite", logger_to(io.BytesIO()), every_s=EVERY_S, log_bytes_max=LOG_BYTES_MAX
+    )
     connect(tmp_path / "a.sqlite", readonly=False).close()
     checkpointer.start()
 
@@ -49,3 +61,36 @@ def test_without_checkpoints_the_log_grows_with_what_is_written(tmp_path: Path) 
 
     connection.close()
     assert largest > WRITTEN_BYTES
+
+
+def test_what_cannot_be_opened_at_first_is_tried_again(tmp_path: Path) -> None:
+    path, lines = tmp_path / "later" / "c.sqlite", io.BytesIO()
+    checkpointer = Checkpointer(path, logger_to(lines), every_s=EVERY_S)
+    checkpointer.start()
+    until(lambda: b"checkpoints_fail" in lines.getvalue())
+    time.sleep(10 * EVERY_S)
+
+    path.parent.mkdir()
+    connection = connect(path, readonly=False)
+    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY)")
+    until(lambda: path.stat().st_size > 4_096)
+
+    checkpointer.stop()
+    connection.close()
+    assert lines.getvalue().count(b"checkpoints_fail") == 1
+
+
+def test_a_file_that_is_damaged_for_a_while_is_tried_again(tmp_path: Path) -> None:
+    path, lines = tmp_path / "d.sqlite", io.BytesIO()
+    path.write_bytes(b"no database at all" * 100)
+    checkpointer = Checkpointer(path, logger_to(lines), every_s=EVERY_S)
+    checkpointer.start()
+    until(lambda: b"checkpoints_fail" in lines.getvalue())
+
+    path.unlink()
+    connection = connect(path, readonly=False)
+    connection.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY)")
+    until(lambda: path.stat().st_size > 4_096)
+
+    checkpointer.stop()
+    connection.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.db.store import StoreUnavailable
 from service.writer.lock import WriterLock, WriterRuns
 
 HOLD = """
@@ -94,3 +95,10 @@ def test_a_lock_is_not_handed_to_a_process_that_is_started(path: Path) -> None:
 def test_only_its_owner_may_read_the_lock(path: Path) -> None:
     with WriterLock(path):
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_lock_that_cannot_be_opened_is_told_with_what_to_do(path: Path) -> None:
+    path.mkdir()
+
+    with pytest.raises(StoreUnavailable, match="run as the owner"), WriterLock(path):
+        pass

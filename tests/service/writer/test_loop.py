@@ -1,6 +1,7 @@
 """The writer's loop: it answers after the commit, ends when told, and stops where it must."""
 
 import datetime as dt
+import io
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from service.db.places import Place
 from service.db.stores import open_store
 from service.kernel.clock import SystemClock
 from service.kernel.errors import Overloaded, ResultUnknown
+from service.kernel.logs import logger
 from service.state.entities import ENTITIES
 from service.unit_of_work.batch import Done
 from service.unit_of_work.commands import Reply
@@ -22,6 +24,8 @@ from service.writer.assemble import assemble
 from service.writer.checkpoint import Checkpointer
 from tests.support.jars import JARS, Drop, Linger, linger
 from tests.support.writer import Bench, Noted, until
+
+LOG = logger(stream=io.BytesIO(), clock=SystemClock())
 
 
 @pytest.fixture
@@ -150,7 +154,7 @@ def test_checkpoints_keep_the_log_s_pages_out_of_commits(tmp_path: Path) -> None
     bench.clock.advance(dt.timedelta(seconds=1))
     bench.one(Drop(jar="a", coins=1))
     before = path.stat().st_mtime_ns
-    checkpointer = Checkpointer(path)
+    checkpointer = Checkpointer(path, LOG)
 
     checkpointer.start()
     until(lambda: path.stat().st_mtime_ns > before)

@@ -26,9 +26,10 @@ from service.unit_of_work.commands import Reply
 from service.unit_of_work.run import WriterStops
 from service.writer.assemble import Writer
 from service.writer.main import open_writer
-from service.writer.switch import Tickets
+from service.writer.switch import Switch, Tickets
 from tests.service.rooms.strategies.test_commands import activation, going_back, other
 from tests.support.places import change, create_tables, rows_of
+from tests.support.writer import Noted
 
 LOG = logger(stream=sys.stderr.buffer, clock=SystemClock(), level=logging.ERROR, process="test")
 OWN = load_strategy().id
@@ -49,7 +50,10 @@ def writer(place: Place, folder: Path) -> Iterator[Writer]:
                 reader_url=place.reader or None,
                 owner_url=place.owner or None,
             )
-        yield open_writer(settings, store, registry=CollectorRegistry(), log=LOG)
+        made = open_writer(settings, store, registry=CollectorRegistry(), log=LOG)
+        yield made
+        if made.scoring is not None:
+            made.scoring.stop()
     finally:
         store.close()
 
@@ -226,6 +230,17 @@ def test_a_switch_that_cannot_be_read_back_ends_the_writer(place, folder):
         one.work._ports.observer._store = Forgetful(original)
         with pytest.raises(WriterStops, match="read back"):
             one.work.run_batch([TICKET(command)])
+
+
+def test_what_it_does_not_switch_by_it_passes_on():
+    noted = Noted()
+    switch = Switch(None, None, None, None, None, to=noted)
+
+    switch.unavailable(commands=3, reason="database is locked")
+    switch.faulted(fault_id="cmd_1", command="Drop", cause="KeyError")
+
+    assert noted.untaken == [(3, "database is locked")]
+    assert noted.faults == [("cmd_1", "Drop", "KeyError")]
 
 
 class Forgetful:

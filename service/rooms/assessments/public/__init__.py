@@ -26,6 +26,7 @@ __all__ = [
     "again_read",
     "as_answered",
     "canonical_inputs",
+    "count_again",
     "end_again",
     "give_back",
     "last_change",
@@ -44,6 +45,11 @@ FROM_OLDEST: Final = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC), "")
 def give_back(counted: Counted, call: Call) -> tuple[Change, ...]:
     """Return the changes that give an exemption back; the caller guards that it happens once."""
     return tuple(Change(bound=bound) for bound in store.give_back(counted, call))
+
+
+def count_again(counted: Counted, call: Call) -> tuple[Change, ...]:
+    """Return the changes that count what was given back, whatever the limits; once, as above."""
+    return tuple(Change(bound=bound) for bound in store.count_again(counted, call))
 
 
 def last_change_read(call: Call, payer_key: str) -> Bound:

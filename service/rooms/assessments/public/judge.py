@@ -124,6 +124,11 @@ class Judge:
         """Whether the strategy's model scores, where it has one."""
         return self._strategy.model is None or self._scorer is not None
 
+    def is_refused(self, call: Call) -> bool:
+        """Say whether the strategy's model never scores for a caller, however long one waits."""
+        model = self._strategy.model
+        return model is not None and _is_refused(model, call)
+
     def switch(self, strategy: Strategy, scorer: Scorer | None = None) -> None:
         """Judge by another strategy from here on; never called while a batch runs.
 

@@ -64,11 +64,11 @@ def explained(judged: Judged, request: Request, ports: Ports, *, is_read: bool) 
     if judged.outcome == "approve" and not is_read:
         return Explained(missing="not_asked_yet")
     reasons: Reasons | None = ports.reasons
-    mapped = None if reasons is None else reasons.mapped(judged.model)
-    head = _likeliest(judged.probabilities)
-    if mapped is None or head is None or head not in mapped.explainers:
-        return Explained(missing="model_not_at_hand")
     try:
+        mapped = None if reasons is None else reasons.mapped(judged.model)
+        head = _likeliest(judged.probabilities)
+        if mapped is None or head is None or head not in mapped.explainers:
+            return Explained(missing="model_not_at_hand")
         row = _row(judged, request, ports)
         if row is None or row.shape != (len(mapped.manifest.inputs),):
             return Explained(missing="model_not_at_hand")

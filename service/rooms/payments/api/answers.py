@@ -5,9 +5,11 @@ from typing import Any
 import msgspec
 
 from keys.tokens import PaymentClaims
+from service.db.store import StoreUnavailable
 from service.http.ports import Ports
 from service.http.routes import Request
 from service.kernel import answers
+from service.kernel.errors import ResultUnknown
 from service.rooms.assessments import queries as assessments
 from service.rooms.challenges import queries as challenges
 from service.rooms.payments import model, queries
@@ -24,9 +26,17 @@ from service.unit_of_work.commands import Reply
 
 
 def payment_answer(reply: Reply, request: Request, ports: Ports) -> PaymentAnswer:
-    """Return the answer to a committed command about a payment."""
+    """Return the answer to a committed command about a payment.
+
+    Raises:
+        ResultUnknown: It is committed, and its token cannot be shown now: the same request, sent
+            again, is answered whole.
+    """
     said = reply.read(PaymentReply)
-    token, token_state = _token(said, reply, request, ports)
+    try:
+        token, token_state = _token(said, reply, request, ports)
+    except StoreUnavailable as error:
+        raise ResultUnknown from error
     return PaymentAnswer(
         **_common(said, reply, request, ports), payment_token=token, payment_token_state=token_state
     )

@@ -72,8 +72,9 @@ def _judge_again(judge: Judge, view: View, command: JudgeAgain, ctx: Context) ->
     judged = _judged(judge, view, payment, settings, ctx) if judge.is_scoring else None
     if judged is None or judged.lacks_score:
         # It went again, or has no time or no score for this one: the row stays as it is, and is
-        # looked at again. Once it is too old, what was said without a score stands.
-        is_over = owed["judged_at"] + GIVEN_UP_AFTER <= ctx.now
+        # looked at again. Once it is too old, or a model decides that scores nobody's money, what
+        # was said without a score stands.
+        is_over = judge.is_refused(ctx.call) or owed["judged_at"] + GIVEN_UP_AFTER <= ctx.now
         if is_over:
             story.change(spent)
         story.record(

@@ -10,8 +10,8 @@ import msgspec
 from risk.facts import Facts
 from risk.lists import ListHit
 from service.db.statements import Bound, Row
-from service.kernel.errors import MERCHANT_SUSPENDED, Problem
-from service.kernel.facts import DeviceKept
+from service.kernel.errors import MERCHANT_SUSPENDED, Overloaded, Problem
+from service.kernel.facts import DeviceKept, Instrument
 from service.rooms.assessments.public import Judge, Judged, Known, as_answered
 from service.rooms.challenges import public as challenges
 from service.rooms.lists import public as lists
@@ -91,6 +91,10 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     payment = found(view, ctx.call, command.payment_id)
     if payment is None:
         return not_found(command.payment_id)
+    if command.told is None:
+        # What the front end did not see no list was looked up by. Nothing is committed, so that
+        # the same request may come again; a refusal would be its answer for good.
+        raise Overloaded
     if payment.status != "approved":
         return out_of_sequence(ctx, payment, "execute")
     settings = merchants.settings(view, ctx.call)
@@ -137,8 +141,6 @@ def _listed(
     view: View, payment: Payment, command: ExecutePayment, ctx: Context
 ) -> tuple[ListHit, ...]:
     """Return the entries that stand now: one may have come since the payment was made."""
-    if command.told is None:
-        return ()
     assert command.told == payment.facts, "what a payment was told with never changes"
     found = {
         hit.list_id: hit
@@ -247,7 +249,7 @@ def _differences(payment: Payment, command: ExecutePayment) -> list[str]:
     """Return what is executed otherwise than the token says; less than a maximum is allowed.
 
     Where the payee's account is named, it is the one that was judged: money goes to an account,
-    whatever the payee is called.
+    whatever the payee is called. So is what is told of an instrument, which need not have an id.
     """
     claims = command.claims
     (allowed,) = claims.authorization_details
@@ -263,11 +265,20 @@ def _differences(payment: Payment, command: ExecutePayment) -> list[str]:
         "amount": is_within and amount.currency == allowed.currency,
         "payee": command.payee.payee_id == allowed.payee
         and command.payee.account in {None, payment.facts.payee.account},
-        "instrument": instrument == allowed.instrument,
+        "instrument": instrument == allowed.instrument
+        and _is_as_judged(command.instrument, payment.facts.instrument),
         "device": device == claims.device,
         "order": command.order_digest == allowed.order,
     }
     return [name for name, is_same in same.items() if not is_same]
+
+
+def _is_as_judged(told: Instrument | None, judged: Instrument | None) -> bool:
+    """Say whether nothing else is told of an instrument than what was judged of it."""
+    return all(
+        getattr(told, name, None) in {None, getattr(judged, name, None)}
+        for name in ("type", "network", "funding", "bin", "issuer_country")
+    )
 
 
 def _token_refused(ctx: Context, payment: Payment, problem: Problem) -> Refused:

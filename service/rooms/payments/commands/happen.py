@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from service.db.statements import Bound
-from service.kernel.errors import FieldError
+from service.kernel.errors import FieldError, Problem
 from service.rooms.payments import contract, model, store
 from service.rooms.payments.commands.story import (
     Story,
@@ -40,13 +40,13 @@ def report_event(view: View, command: ReportEvent, ctx: Context) -> Outcome:
     if before is not None:
         story.record("payment.event_repeated", told)
         return story.accepted(store.reported_reply(before))
-    if event.amount is not None and event.amount.currency != payment.currency:
-        problem = contract.CURRENCY_MISMATCH
+    report = model.reported(event, at=ctx.now)
+    refusal = _refusal(payment, command, report)
+    if refusal is not None:
+        problem, error = refusal
         story.record("payment.event_refused", {**told, "problem": problem.code}, outcome="failure")
-        detail = "Convert the amount into the payment's currency; keep the original in data."
-        error = FieldError("/amount/currency", problem.code, detail)
         return story.refused(problem, errors=(error,))
-    is_in_step = story.happen(model.reported(event, at=ctx.now))
+    is_in_step = story.happen(report)
     story.record("payment.event_reported", told)
     if not is_in_step:
         is_late = model.is_late_success(payment.status, event.type)
@@ -74,6 +74,22 @@ def report_event(view: View, command: ReportEvent, ctx: Context) -> Outcome:
         )
     )
     return story.accepted(reply)
+
+
+def _refusal(
+    payment: model.Payment, command: ReportEvent, report: model.Reported
+) -> tuple[Problem, FieldError] | None:
+    """Return why an event's amount cannot be taken, or None; its order is no reason."""
+    amount = command.event.amount
+    if amount is not None and amount.currency != payment.currency:
+        problem = contract.CURRENCY_MISMATCH
+        detail = "Convert the amount into the payment's currency; keep the original in data."
+        return problem, FieldError("/amount/currency", problem.code, detail)
+    if model.is_of_nothing(payment, report):
+        return contract.EVENT_AMOUNT_INVALID, FieldError("/amount", "missing_field")
+    if model.is_too_large(model.apply(payment, report)):
+        return contract.EVENT_AMOUNT_INVALID, FieldError("/amount/value", "out_of_range")
+    return None
 
 
 def _reported_read(command: ReportEvent, call: Call) -> Bound:

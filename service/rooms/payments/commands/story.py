@@ -6,7 +6,7 @@ import msgspec
 
 from service.db.statements import Bound
 from service.kernel.errors import PAYMENT_NOT_FOUND, FieldError, Problem
-from service.rooms.assessments.public import Counted, give_back
+from service.rooms.assessments.public import Counted, count_again, give_back
 from service.rooms.payments import model, moves, store
 from service.rooms.payments.contract import PAYMENT_NOT_IN_STATE
 from service.rooms.payments.model import Body, ExemptionCount, Payment
@@ -116,15 +116,21 @@ class Story:
         if before is after:
             return tuple(self._changes)
         saved = store.insert(after) if before is None else store.save(after, before=before.version)
-        return (Change(bound=saved), *self._changes, *self._given_back())
+        return (Change(bound=saved), *self._changes, *self._exempted())
 
-    def _given_back(self) -> tuple[Change, ...]:
+    def _exempted(self) -> tuple[Change, ...]:
+        """Return what gives its exemption back or counts it again; its row guards that once."""
         before, after = self._before, self.payment
         if before is None or before.exemption is None:
             return ()
-        if (before.exemption_state, after.exemption_state) != ("counted", "returned"):
-            return ()
-        return give_back(Counted(**msgspec.structs.asdict(before.exemption)), self._ctx.call)
+        counted = Counted(**msgspec.structs.asdict(before.exemption))
+        match before.exemption_state, after.exemption_state:
+            case "counted", "returned":
+                return give_back(counted, self._ctx.call)
+            case "returned", "counted":
+                return count_again(counted, self._ctx.call)
+            case _:
+                return ()
 
     def _messages(self) -> tuple[Message, ...]:
         before, after = self._before, self._payment

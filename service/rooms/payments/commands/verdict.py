@@ -24,7 +24,7 @@ from service.rooms.payments.model import Judgement, Payment
 from service.unit_of_work.handlers import Context
 from service.unit_of_work.outcome import Change, Entry
 
-# Both are DESIGN's: long enough to finish a checkout, short enough that what was judged still
+# Ours: an approval long enough to finish a checkout, short enough that what was judged still
 # holds; a token lives long enough for one call and can be taken anew.
 APPROVAL_LASTS: Final = dt.timedelta(minutes=15)
 TOKEN_LASTS: Final = dt.timedelta(seconds=120)
@@ -71,7 +71,10 @@ def verdict(
         held_until: A hold that it sets ends no earlier; None where the payment has no hold.
     """
     said = judged.assessment
-    defers = said.outcome == "review" and reviews_before_capture
+    # Where a review ends in a challenge the payer has proved nothing, and what needs no proof is
+    # counted under an exemption, which only an approval is: such a payment waits for its review.
+    is_unproved = said.hold is not None and said.hold.end == "challenge"
+    defers = said.outcome == "review" and reviews_before_capture and not is_unproved
     to: Status = "approved" if defers else _STATUS[said.outcome]
     judgement = Judgement(
         to=to,

@@ -16,7 +16,7 @@ from service.rooms.payments.model.events import (
     read_body,
     reported,
 )
-from service.rooms.payments.model.fold import IllegalMove, Step, apply, fold, step
+from service.rooms.payments.model.fold import IllegalMove, Step, apply, fold, is_of_nothing, step
 from service.rooms.payments.model.orders import order_digest
 from service.rooms.payments.model.payment import (
     Payment,
@@ -24,6 +24,7 @@ from service.rooms.payments.model.payment import (
     base,
     excesses,
     is_late_success,
+    is_too_large,
     labelled_entities,
     listed,
 )
@@ -52,6 +53,8 @@ __all__ = [
     "fold",
     "from_row",
     "is_late_success",
+    "is_of_nothing",
+    "is_too_large",
     "labelled_entities",
     "listed",
     "order_digest",

@@ -24,9 +24,10 @@ from service.rooms.payments.model.events import (
     Reported,
     TokenIssued,
 )
-from service.rooms.payments.model.payment import Payment
+from service.rooms.payments.model.payment import Payment, sent_at_most
 
-# An exemption that was counted and paid nothing is given back; a declined one is not.
+# An exemption that was counted and paid nothing is given back, for as long as nothing is taken;
+# a declined one is not.
 RETURNS_EXEMPTION: Final[frozenset[Status]] = frozenset({"expired", "failed", "cancelled"})
 DISPUTE_LOST: Final = "lost"
 _LAPSES: Final[frozenset[Status]] = frozenset({"executed", "suspended"})
@@ -37,6 +38,11 @@ _ADDS_TO: Final[dict[EventType, str]] = {
     "refunded": "refunded_minor",
     "dispute_closed": "charged_back_minor",
 }
+# What is authorized or released is a part of what was sent, which is known; these are parts of
+# what may be told after them.
+_OF_WHAT_WAS_TOLD: Final[frozenset[EventType]] = frozenset(
+    {"captured", "settled", "refunded", "dispute_closed"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,7 @@ def step(payment: Payment | None, body: Body) -> Step:
         after, is_in_step = _report(payment, body)
     else:
         after, is_in_step = _own(payment, body), True
-    after = _closed(after)
+    after = _exempted(_closed(_voided(after)))
     return Step(_stamped(after, version=payment.version + 1, at=body.at), is_in_step)
 
 
@@ -206,9 +212,7 @@ def _moved(payment: Payment, body: Moved) -> Payment:
 def _report(payment: Payment, report: Reported) -> tuple[Payment, bool]:
     """Return it with a reported event's amounts, moved where the table has the move."""
     amount = _rest(payment, report.type) if report.amount_minor is None else report.amount_minor
-    after = payment
-    if report.type != "dispute_closed" or (report.result and report.result.code == DISPUTE_LOST):
-        after = _add(payment, report.type, amount)
+    after = _add(payment, report.type, amount) if _counts(report) else payment
     if report.type == "authorized" and report.result is not None:
         expires_at = report.result.authorization_expires_at
         after = replace(
@@ -216,7 +220,7 @@ def _report(payment: Payment, report: Reported) -> tuple[Payment, bool]:
         )
     if report.type not in moves.MOVING_EVENTS:
         return after, True
-    to = _target(after, report.type)
+    to = _target(after, report.type, amount)
     if to is None:
         # The world did something that the table does not have: amounts only. What is
         # captured may end the timer of an authorization all the same.
@@ -229,14 +233,37 @@ def _report(payment: Payment, report: Reported) -> tuple[Payment, bool]:
     return _lapsing(_left(after, to)), True
 
 
-def _target(after: Payment, event: EventType) -> Status | None:
+def is_of_nothing(payment: Payment, report: Reported) -> bool:
+    """Say whether an event without an amount would be kept, for good, as one of nothing.
+
+    All that is left is what is left of what was told so far: where that is nothing and nothing
+    moves, what the event is about has most likely not been told yet.
+    """
+    if report.amount_minor is not None or report.type not in _OF_WHAT_WAS_TOLD:
+        return False
+    if not _counts(report) or sent_at_most(payment) == 0 or _rest(payment, report.type) > 0:
+        return False
+    return apply(payment, report).status == payment.status
+
+
+def _counts(report: Reported) -> bool:
+    """Say whether an event's amount counts: a dispute that was won costs nothing."""
+    is_lost = report.result is not None and report.result.code == DISPUTE_LOST
+    return report.type != "dispute_closed" or is_lost
+
+
+def _target(after: Payment, event: EventType, amount: int) -> Status | None:
     """Return where an event leads; None where the table has no such move.
 
     Args:
         after: The payment with the event's amounts, still in its old status.
         event: A type that moves payments.
+        amount: The event's own amount.
     """
     status = after.status
+    if event == "captured" and amount == 0 and sent_at_most(after) > 0:
+        # Nothing was taken of what was to be taken: it ends nothing.
+        return None
     to: Status | None = None
     if status in {"executing", "unknown"} and event in {"authorized", "captured"}:
         on = "executed" if event == "authorized" else "captured"
@@ -253,13 +280,13 @@ def _target(after: Payment, event: EventType) -> Status | None:
 def _rest(payment: Payment, event: EventType) -> int:
     """Return what an event without an amount stands for: all that is left of its kind."""
     given_back = payment.refunded_minor + payment.charged_back_minor
-    sent = payment.requested_minor if payment.sent_minor is None else payment.sent_minor
+    sent = sent_at_most(payment)
     executed = sent if payment.authorized_minor is None else payment.authorized_minor
     left = executed - payment.captured_minor - payment.released_minor
     rests: dict[EventType, int] = {
         "authorized": sent - (payment.authorized_minor or 0),
         "captured": left,
-        "reversed": payment.executed_minor - payment.captured_minor - payment.released_minor,
+        "reversed": left,
         "settled": payment.captured_minor - payment.settled_minor,
         "refunded": payment.captured_minor - given_back,
         "dispute_closed": payment.captured_minor - given_back,
@@ -287,11 +314,9 @@ def _left(payment: Payment, to: Status) -> Payment:
     """Return it in a new status, without what belonged to the old one."""
     if to == payment.status:
         return payment
-    returns = payment.exemption_state == "counted" and to in RETURNS_EXEMPTION
     return replace(
         payment,
         status=to,
-        exemption_state="returned" if returns else payment.exemption_state,
         approval_expires_at=None,
         challenge_id=None,
         hold_id=None,
@@ -310,13 +335,30 @@ def _lapsing(payment: Payment) -> Payment:
     return replace(payment, timer_at=expires_at, timer_action=action)
 
 
+def _voided(payment: Payment) -> Payment:
+    """Return it reversed where all that was authorized had been released before that was told."""
+    is_void = payment.released_minor >= payment.executed_minor > 0
+    if payment.status not in _LAPSES or payment.captured_minor or not is_void:
+        return payment
+    return _left(payment, _to(payment.status, "reversed", "reversed"))
+
+
 def _closed(payment: Payment) -> Payment:
     """Return it settled where nothing is left to capture and all that was is settled."""
     is_all_gone = payment.captured_minor + payment.released_minor >= payment.executed_minor
-    is_all_settled = payment.settled_minor == payment.captured_minor
+    is_all_settled = payment.settled_minor >= payment.captured_minor
     if payment.status != "captured" or not (is_all_gone and is_all_settled):
         return payment
     return _left(payment, _to("captured", "close", "settled"))
+
+
+def _exempted(payment: Payment) -> Payment:
+    """Return it with its exemption given back, or counted again once money is taken after all."""
+    if payment.exemption_state == "none":
+        return payment
+    is_unpaid = not (payment.executed_minor or payment.captured_minor)
+    returns = is_unpaid and payment.status in RETURNS_EXEMPTION
+    return replace(payment, exemption_state="returned" if returns else "counted")
 
 
 def _to(status: Status | None, action: moves.Action, to: Status) -> Status:

@@ -20,8 +20,17 @@ from service.unit_of_work.commands import Mode
 
 ExemptionState = Literal["none", "counted", "returned"]
 SuspendedFrom = Literal["executed", "captured"]
-Excess = Literal["executed_above_requested", "captured_above_executed", "returned_above_captured"]
+Excess = Literal[
+    "executed_above_requested",
+    "executed_above_sent",
+    "captured_above_executed",
+    "captured_and_released_above_executed",
+    "settled_above_captured",
+    "returned_above_captured",
+]
 
+# Whole numbers that JavaScript holds exactly; a column holds 1,024 times as much.
+SUM_MAX: Final = 2**53 - 1
 # Where money that comes after all was not meant to move any more.
 NOTHING_TAKEN: Final[frozenset[Status]] = frozenset(
     {"declined", "expired", "failed", "cancelled", "reversed"}
@@ -150,15 +159,44 @@ def labelled_entities(facts: PaymentFacts) -> tuple[tuple[str, str], ...]:
     return tuple((kind, key) for kind, key in found if key is not None)
 
 
+def sent_at_most(payment: Payment) -> int:
+    """Return what a token was spent on, or before that the most that one may be spent on."""
+    return payment.requested_minor if payment.sent_minor is None else payment.sent_minor
+
+
 def excesses(payment: Payment) -> tuple[Excess, ...]:
     """Return which reported amounts exceed what they may; each opens a recovery."""
     returned = payment.refunded_minor + payment.charged_back_minor
+    sent = payment.sent_minor
+    gone = payment.captured_minor + payment.released_minor
+    # A release may be told before the authorization that it is of.
+    executed = payment.executed_minor
+    if payment.authorized_minor is None:
+        executed = max(executed, sent_at_most(payment))
     found: dict[Excess, bool] = {
         "executed_above_requested": payment.executed_minor > payment.requested_minor,
+        "executed_above_sent": sent is not None and payment.executed_minor > sent,
         "captured_above_executed": payment.captured_minor > payment.executed_minor,
+        "captured_and_released_above_executed": payment.released_minor > 0 and gone > executed,
+        "settled_above_captured": payment.settled_minor > payment.captured_minor,
         "returned_above_captured": returned > payment.captured_minor,
     }
     return tuple(excess for excess, is_there in found.items() if is_there)
+
+
+def is_too_large(payment: Payment) -> bool:
+    """Say whether one of its reported amounts is above what sums may come to."""
+    return (
+        max(
+            payment.executed_minor,
+            payment.captured_minor,
+            payment.settled_minor,
+            payment.released_minor,
+            payment.refunded_minor,
+            payment.charged_back_minor,
+        )
+        > SUM_MAX
+    )
 
 
 def is_late_success(status: Status, event: EventType) -> bool:

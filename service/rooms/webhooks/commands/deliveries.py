@@ -98,6 +98,8 @@ def _asks(endpoint: Row, message: Row) -> bool:
         kind is not None
         and (endpoint["merchant_id"], endpoint["mode"]) == (message["merchant_id"], message["mode"])
         and (not kinds or kind in kinds)
+        # The fan-out may be behind: what happened before an endpoint is not told to it.
+        and message["created_at"] >= endpoint["created_at"]
     )
 
 

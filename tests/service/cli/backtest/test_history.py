@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from risk.offline.columns import ABSENT
+from risk.offline.history import Told, circumstances
+from risk.rules.fields import make_fields, make_read
+from risk.strategy import load_strategy
 from risk.vectors import entities
 from service.cli.backtest.history import Loaded, facts_of, load_history
 from service.cli.replay.columns import ColumnMap, RowRefused, load_map
@@ -98,6 +101,56 @@ def test_columns_are_what_the_rows_are(seed: int) -> None:
         assert len(set(keys.values())) == len(keys), entity
 
 
+@pytest.mark.parametrize("template", ["{date}T{time}", "{date} {time}Z", "{date}T00:00:31Z"])
+def test_a_time_may_be_made_of_texts_and_columns(template: str) -> None:
+    values = rows(3, seed=1) | {
+        "date": ["2026-01-02", "2026-01-01", ""],
+        "time": ["00:00:31", "00:00:31", "00:00:31"],
+        "payer": ["c_1"] * 3,
+        "amount": ["1"] * 3,
+        "kind": ["purchase"] * 3,
+        "email": [""] * 3,
+    }
+    columns = ColumnMap(MAP | {"payment": MAP["payment"] | {"occurred_at": template}}, name="test")
+
+    loaded = load_history(values, columns, preset="CN")
+
+    assert list(loaded.row) == [1, 0]
+    told = loaded.history.columns.second.astype("datetime64[s]").astype(str)
+    assert list(told) == ["2026-01-01T00:00:31", "2026-01-02T00:00:31"]
+
+
+ALONE = {
+    "reference": ("{it}", "订单"),
+    "parent_id": ("{it}", "支付"),
+    "retry_of": ("{it}", 65 * "x"),
+    "payee": ({"payee_id": "shop", "name": "{it}"}, 141 * "店"),
+    "payer": ({"payer_id": "lin", "email": "{it}"}, 300 * "x" + "@example.com"),
+    "device": ({"user_agent": "{it}"}, 513 * "x"),
+    "instrument": ({"bin": "{it}"}, "400"),
+    "order": ({"order_id": "{it}"}, "订单"),
+    "metadata": ({"note": "{it}"}, 501 * "x"),
+}
+
+
+@pytest.mark.parametrize("field", ALONE)
+@pytest.mark.parametrize("place", [0, 2])
+def test_a_row_that_the_door_refuses_takes_no_other_with_it(field: str, place: int) -> None:
+    template, bad = ALONE[field]
+    sound = {"payer": "lin@example.com", "instrument": "400000"}.get(field, "x_1")
+    values = {name: column[:1] * 4 for name, column in rows(1, seed=1).items()}
+    values |= {"kind": ["purchase"] * 4, "amount": ["1"] * 4, "at": ["2026-01-01"] * 4}
+    values |= {"payer": ["c_1"] * 4, "email": [""] * 4, "it": [sound] * 4}
+    values["it"][place] = bad
+    columns = ColumnMap(MAP | {"payment": MAP["payment"] | {field: template}}, name="test")
+
+    loaded = load_history(values, columns, preset="CN")
+
+    assert list(loaded.row) == [row for row in range(4) if row != place]
+    assert loaded.refused == 1
+    assert [loaded.history.facts(row).kind for row in range(3)] == ["purchase"] * 3
+
+
 FIELDS = {
     "kind": "kind",
     "amount.currency": "currency",
@@ -120,6 +173,31 @@ def test_a_field_has_one_number_for_each_value(path: str, name: str) -> None:
         assert (number == ABSENT) == (value is None)
         assert found.setdefault(number, value) == value
     assert len(set(found.values())) == len(found)
+
+
+@pytest.mark.parametrize("is_numbers", [True, False])
+def test_ages_are_cut_to_seconds_once_they_are_ages(is_numbers: bool) -> None:
+    at = [f"2026-01-01T00:00:{second}" for second in ("10.9", "10.2", "10.5", "11", "09.999999")]
+    created = "2026-01-01T00:00:08.9"
+    values = {name: column[:1] * 5 for name, column in rows(1, seed=1).items()}
+    values |= {"kind": ["purchase"] * 5, "amount": ["1"] * 5, "created": [created] * 5}
+    values["at"] = np.array(at, "datetime64[ns]") if is_numbers else at
+    payer = {"payer_id": "lin", "account_created_at": "{created}Z"}
+    columns = ColumnMap(MAP | {"payment": MAP["payment"] | {"payer": payer}}, name="test")
+    strategy = load_strategy()
+    fields, preset = make_fields(strategy.features), strategy.preset("CN")
+
+    history = load_history(values, columns, preset="CN").history
+
+    found = Told(history, strategy).column("account_age_s").values.tolist()
+    read = make_read(("account_age_s",), fields)
+    online = []
+    for row in range(history.size):
+        facts = history.facts(row)
+        known = circumstances(facts, "CN", is_new=False)
+        online.append(read(facts, known, preset)[0])
+    assert found == online
+    assert sorted(found) == [1, 1, 1, 2, 2]
 
 
 def test_what_no_two_payments_share_has_no_numbers() -> None:

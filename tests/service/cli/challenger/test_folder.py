@@ -55,6 +55,38 @@ def test_one_at_a_time_learns_in_a_folder_of_its_users_own(tmp_path: Path):
     assert {one.stat().st_mode & 0o777 for one in (folder, folder.parent)} == {0o700}
 
 
+def test_what_a_killed_training_left_goes_with_the_next(tmp_path: Path):
+    folder = tmp_path / "models" / "challengers"
+    with alone(folder):
+        (folder / ".tmp_left").touch()
+        write(folder, SAID, b"model")
+        with alone(folder) as is_alone:
+            assert not is_alone
+            assert (folder / ".tmp_left").exists()
+
+    with alone(folder) as is_alone:
+        assert is_alone
+
+    assert sorted(one.name for one in folder.iterdir()) == [
+        ".lock",
+        "mer_1-live.json",
+        "mer_1-live.pgmodel",
+    ]
+
+
+def test_what_others_keep_in_the_folder_stays(tmp_path: Path):
+    folder = tmp_path / "models" / "challengers"
+    for name in (".snapshot", ".tmp_of_others"):
+        (folder / name).mkdir(parents=True)
+    (folder / ".nfs0001").touch()
+
+    with alone(folder) as is_alone:
+        assert is_alone
+
+    kept = sorted(one.name for one in folder.iterdir())
+    assert kept == [".lock", ".nfs0001", ".snapshot", ".tmp_of_others"]
+
+
 def test_a_model_is_kept_beside_what_is_said_of_it(tmp_path: Path):
     folder = tmp_path / "challengers"
     folder.mkdir()

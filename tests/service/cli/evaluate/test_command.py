@@ -93,8 +93,10 @@ def test_the_page_needs_no_other_file_and_its_pictures_are_sound(found: dict, fo
     # Precision and recall, reliability; cost and scores of each fold.
     assert len(pictures) == 6
     for one in pictures:
-        ET.fromstring(one)  # noqa: S314  our own
-    assert "召回率" in page
+        drawn = ET.fromstring(one).iter()  # noqa: S314  our own
+        assert any(len(part.get("points", part.get("d", ""))) > 20 for part in drawn)
+    for word in ("召回率", "Reliability", "Cost of the week"):
+        assert word in page
     assert found["data_sha256"] in page
 
 
@@ -118,19 +120,41 @@ def test_a_missed_goal_is_said_and_ends_with_status_1(folder: Path) -> None:
         (EASY.replace("train_days", 'preset = "XX"\ntrain_days'), "preset_unknown"),
         (EASY.replace("history.csv", "nowhere.csv"), "file_unreadable"),
         (EASY + "more = 1", "protocol_invalid"),
+        (EASY.encode("gbk"), "protocol_invalid"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(
-    folder: Path, tmp_path: Path, content: str, code: str
+    folder: Path, tmp_path: Path, content: str | bytes, code: str
 ) -> None:
     file = tmp_path / "protocol.toml"
-    file.write_text(content)
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
 
     result = Terminal(tmp_path / "home")("evaluate", file, "--data", folder, "--json")
 
     assert result.exit_code == 2
     assert json.loads(result.stdout)["error"]["code"] == code
     assert "fold 2" not in result.stderr
+
+
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_measured(folder: Path) -> None:
+    page = ("--html", folder / "missing" / "page.html")
+
+    result = Terminal(folder / "home")("evaluate", folder / "easy.toml", "--data", folder, *page)
+
+    assert result.exit_code == 2
+    assert "page.html cannot be written" in result.stderr
+    assert "reading" not in result.stderr
+
+
+def test_what_was_measured_is_shown_even_where_its_page_is_lost(folder: Path) -> None:
+    # Always full.
+    page = ("--html", "/dev/full")
+
+    result = Terminal(folder / "home")("evaluate", folder / "easy.toml", "--data", folder, *page)
+
+    assert result.exit_code == 1
+    assert "published: somebody else" in result.stdout
+    assert "/dev/full cannot be written" in result.stderr
 
 
 MAP = """

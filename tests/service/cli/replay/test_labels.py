@@ -79,3 +79,12 @@ def test_the_handbook_s_fraud_is_unauthorized_and_needs_one_column_more() -> Non
 
     assert mapped.label_columns == ("TX_FRAUD",)
     assert "TX_FRAUD" not in mapped.columns
+
+
+def test_an_intent_that_there_is_not_is_no_map() -> None:
+    misspelt = LABEL | {"intents": {"1": "fraud"}, "known_after_s": 60}
+
+    with pytest.raises(Failure, match=r"'fraud' - at `\$.label.intents") as failed:
+        ColumnMap({"payment": PAYMENT, "label": misspelt}, name="test")
+
+    assert failed.value.code == "map_invalid"

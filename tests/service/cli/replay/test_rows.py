@@ -74,3 +74,45 @@ def test_what_is_no_parquet_is_told_with_how_csv_is_named(tmp_path: Path) -> Non
         open_table(tmp_path / "rows", ("id",))
 
     assert ".csv" in failed.value.then
+
+
+def unreadable(file: Path) -> Failure:
+    """Return what is said of a file that cannot be read, the same row by row and whole."""
+    said = []
+    for read in (lambda table: list(table.rows()), lambda table: table.columns()):
+        with pytest.raises(Failure) as failed:
+            read(open_table(file, ("id", "name")))
+        said.append((failed.value.code, failed.value.what, failed.value.then))
+    assert said[0] == said[1]
+    return failed.value
+
+
+@pytest.mark.parametrize("head", ["id,name", "id,name,名称"])
+def test_csv_in_another_encoding_is_told_with_how_it_is_saved(head: str, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    # Enough rows that the bad one is not in the first block that is read.
+    lines = [head, *(9_000 * ["1,a"]), "2,商店"]
+    file.write_bytes("\n".join(lines).encode("gbk"))
+
+    found = unreadable(file)
+
+    assert found.code == "file_unreadable"
+    assert "UTF-8" in found.then
+
+
+def test_csv_that_is_none_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text('id,name\n1,"' + "x" * 200_000)
+
+    assert unreadable(file).code == "file_unreadable"
+
+
+def test_a_damaged_page_of_parquet_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    columns = {"id": list(range(50_000)), "name": [f"name {one}" for one in range(50_000)]}
+    parquet.write_table(pa.table(columns), file)
+    content = bytearray(file.read_bytes())
+    content[1_000:100_000] = bytes(99_000)
+    file.write_bytes(content)
+
+    assert unreadable(file).code == "file_unreadable"

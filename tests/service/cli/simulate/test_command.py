@@ -53,3 +53,23 @@ def test_a_file_that_is_there_is_left_alone(fresh: Terminal, tmp_path: Path) -> 
 
     assert result.exit_code == 2
     assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize("start", ["0001-01-01", "1999-12-31", "2100-01-02", "9999-12-31"])
+def test_a_first_day_out_of_all_time_is_refused(
+    fresh: Terminal, tmp_path: Path, start: str
+) -> None:
+    result = fresh("simulate", *SMALL, "--start", start, "--out", tmp_path / "world.csv")
+
+    assert result.exit_code == 2
+    assert "2000-01-01 to 2100-01-01" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("start", ["2000-01-01", "2100-01-01"])
+def test_the_first_and_the_last_day_that_are_taken_make_a_world(
+    fresh: Terminal, tmp_path: Path, start: str
+) -> None:
+    written = fresh.json("simulate", *SMALL, "--start", start, "--out", tmp_path / "world.csv")
+
+    assert written["payments"] > 0

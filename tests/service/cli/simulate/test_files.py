@@ -1,4 +1,5 @@
 import datetime as dt
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from risk.simulation.shapes import Paid, Told, read_world
 from risk.simulation.stream import Plan, simulate
 from service.cli.replay.columns import Request, load_map
 from service.cli.replay.rows import open_table
+from service.cli.screen import Failure
 from service.cli.simulate.files import write_world
 
 
@@ -44,6 +46,22 @@ def test_what_is_read_back_is_what_happened(
     assert labels == {
         one.reference: (one.intent, one.source, one.at) for one in events if isinstance(one, Told)
     }
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt(), OverflowError()])
+def test_of_a_world_that_broke_off_no_file_is_left(
+    events: list[Paid | Told], tmp_path: Path, ending: str, error: BaseException
+) -> None:
+    def broken() -> Iterator[Paid | Told]:
+        yield from events[:10]
+        raise error
+
+    out = tmp_path / f"world.{ending}"
+    with pytest.raises(Failure if isinstance(error, OSError) else type(error)):
+        write_world(broken(), out)
+
+    assert not out.exists()
 
 
 def test_the_truth_is_in_the_file_and_not_in_what_is_sent(

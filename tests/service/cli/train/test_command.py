@@ -1,5 +1,6 @@
 """`payguard train`: a model from honest data, and a clear no to all other."""
 
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -8,6 +9,12 @@ import pytest
 
 from risk.feature import load_features
 from risk.models.model import read_model
+from risk.offline.making import Named, learn
+from risk.strategy import load_strategy
+from service.cli.screen import Failure
+from service.cli.train.asking import asked_of
+from service.cli.train.command import file_of
+from service.cli.train.reading import read
 from tests.support.labelled import payments, written
 from tests.support.terminal import Terminal
 
@@ -168,6 +175,40 @@ def test_what_was_not_known_or_is_not_there_is_refused(
     found = refused(tmp_path, ROWS, *more)
 
     assert found["code"] == code
+
+
+@pytest.mark.parametrize("name", ["", 141 * "x", "\udcff"])
+def test_a_name_that_no_model_has_is_refused_before_anything_is_read(
+    tmp_path: Path, name: str
+) -> None:
+    asked = ("train", tmp_path / "none.csv", "--out", tmp_path / "out", "--name", name)
+
+    found = Terminal(tmp_path / "home").json(*asked)
+
+    assert found["error"]["code"] == "name_invalid"
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "out"
+
+    found = Terminal(tmp_path / "home").json("train", tmp_path / "none.csv", "--out", out)
+
+    assert found["error"]["code"] == "folder_unusable"
+
+
+def test_what_was_learnt_and_is_no_model_is_told(tmp_path: Path) -> None:
+    strategy = load_strategy()
+    found = read(written(tmp_path / "history.csv", ROWS), "handbook", preset="CN")
+    at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    given = {"since": None, "until": None, "at": None}
+    asked = asked_of(found.history, found.outcomes, strategy, given, at)
+    learnt = learn(found.history, found.outcomes, strategy, asked)
+
+    with pytest.raises(Failure, match="makes no model") as failed:
+        file_of(learnt, Named(141 * "x", "trained", at), strategy)
+
+    assert failed.value.code == "model_unfit"
 
 
 def test_a_label_delay_replaces_the_maps(tmp_path: Path) -> None:

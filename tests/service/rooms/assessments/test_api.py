@@ -27,6 +27,21 @@ def test_a_login_on_a_known_device_is_approved_and_kept(actions: Actions) -> Non
     assert shown["version"] == 1
 
 
+def test_a_sign_up_without_an_account_asks_for_no_proof_and_is_kept(actions: Actions) -> None:
+    made = actions.made(
+        "sign_up", payer={"email": "lin@example.com"}, device={"device_id": "d_new"}
+    )
+
+    # Who signs up has nothing yet to prove anything with: CN asks the same at a login.
+    login = actions.made(device={"device_id": "d_new"}, authentication=SIGNED_IN)
+    assert (made["event"], made["status"], made["outcome"]) == ("sign_up", "approved", "approve")
+    assert (made["level"], made["challenge"], made["hold"]) == (0, None, None)
+    assert login["status"] == "challenge_required"
+    [row, _] = actions.rows()
+    assert (row["event"], row["status"], row["payer_id"]) == ("sign_up", "approved", None)
+    assert actions.shown(made)["request"]["payer"]["payer_key"].startswith("em_")
+
+
 def test_a_change_is_challenged_with_the_proofs_of_its_level(actions: Actions) -> None:
     made = actions.made("account_change", changes=["factor"], device=DEVICE)
 

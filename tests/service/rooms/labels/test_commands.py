@@ -12,16 +12,20 @@ from risk.windows import second_of
 from service.cli.features import read_state, values
 from service.db.places import Place
 from service.kernel.errors import Faulted
-from service.kernel.facts import DeviceKept, Instrument, Order, Shipping
+from service.kernel.facts import DeviceKept, Instrument, Order, PayerKept, Shipping
 from service.rooms.assessments.public import open_features
 from service.rooms.assessments.tables import AGAIN
 from service.rooms.labels.contract import RecordLabel
+from service.rooms.labels.model import EVENT_TYPE
+from service.rooms.payers.tables import PAYER_LINKS
 from service.rooms.payments.contract import JudgeAgain
 from service.state.entities import EntityKey
+from service.unit_of_work.tables import EVENTS
 from tests.support.desk import DAY, SECOND, Desk, cny
 from tests.support.scored import ScoredDesk
 
 ENTITIES = (("payee", "p_77"), ("device", "d_1"), ("instrument", "ins_1"), ("address", "adr_1"))
+TOUCHED = ENTITIES[:-1]
 HOUR = dt.timedelta(hours=1)
 
 
@@ -102,6 +106,30 @@ def test_the_label_that_became_known_last_counts_in_whatever_order_they_are_told
     assert seen(desk, "payee_fraud_count_30d") == 1
 
 
+def test_within_one_second_the_labels_own_times_count(desk: Desk) -> None:
+    first = pay(desk)
+    desk.wait(DAY)
+    second = desk.house.clock.now().replace(microsecond=0) - HOUR
+    label(desk, first, "late", known_at=second + dt.timedelta(milliseconds=900))
+    label(desk, first, "early", intent="normal", known_at=second + dt.timedelta(milliseconds=100))
+    assert seen(desk, "payee_fraud_count_30d") == 1
+
+    # What it says is older than both.
+    label(desk, first, "older", intent="normal", known_at=second - HOUR)
+
+    assert seen(desk, "payee_fraud_count_30d") == 1
+
+
+def test_a_payment_that_is_dated_ahead_is_labelled_at_once(desk: Desk) -> None:
+    ahead = desk.house.clock.now() + dt.timedelta(seconds=90)
+    first = pay(desk, occurred_at=ahead)
+
+    label(desk, first, "one")
+
+    [event] = [one for one in desk.house.rows(EVENTS) if one["type"] == EVENT_TYPE]
+    assert event["occurred_at"] == ahead
+
+
 def test_a_label_that_says_normal_is_no_fraud_and_is_known(desk: Desk) -> None:
     first = pay(desk)
     assert [seen(desk, f"payee_{name}_7d") for name in ("fraud_risk", "unlabelled")] == [10_000, 2]
@@ -152,6 +180,48 @@ def test_a_label_touches_no_entity_but_its_payments(desk: Desk) -> None:
         label(desk, first, "one", touches=(("payee", "p_other"),))
 
     assert seen(desk, "payee_fraud_count_30d") == 0
+
+
+@pytest.fixture
+def cn(place: Place) -> Iterator[Desk]:
+    desk = Desk(place, preset="CN")
+    desk.register()
+    yield desk
+    desk.house.close()
+
+
+@pytest.mark.parametrize(("intent", "status"), [("unauthorized", "challenge_required"),
+                                                ("normal", "approved")])  # fmt: skip
+def test_what_a_fraud_was_paid_with_is_not_known_any_more(
+    cn: Desk, intent: str, status: str
+) -> None:
+    first = cn.pay(cn.small())
+    assert first.payment.status == "approved"
+    cn.execute(first.token)
+
+    label(cn, first.payment.id, "one", intent=intent, touches=TOUCHED)
+
+    again = cn.pay(cn.small())
+    assert again.payment.status == status
+    assert (again.token is None) == (intent != "normal")
+
+
+def test_a_fraud_that_was_never_executed_is_remembered_as_well(cn: Desk) -> None:
+    first = cn.pay(cn.small())
+    label(cn, first.payment.id, "one", touches=TOUCHED)
+    label(cn, first.payment.id, "two", touches=TOUCHED, intent="normal")
+
+    links = {row["kind"]: row for row in cn.house.rows(PAYER_LINKS)}
+    assert set(links) == {"payee", "device", "instrument"}
+    assert all(row["fraud_at"] is not None for row in links.values())
+    assert links["device"]["asserted_since"] is not None
+
+
+def test_a_guests_fraud_marks_nobody(desk: Desk) -> None:
+    first = pay(desk, payer=PayerKept(payer_key="c_9"))
+    label(desk, first, "one")
+
+    assert desk.house.rows(PAYER_LINKS) == []
 
 
 @pytest.mark.parametrize(("intent", "result"), [("scam", "done_before"), ("normal", "moved")])

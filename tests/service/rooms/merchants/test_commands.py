@@ -263,9 +263,10 @@ def test_a_suspended_merchants_keys_rest_until_it_is_resumed(
     text = shop.text()
     shop.create_key(text)
 
-    house.accept(SuspendMerchant(), shop.call)
+    house.accept(SuspendMerchant(reason="bust-out"), shop.call)
 
     assert authenticate(text.reveal()) is None
+    assert house.entries()[-1]["fields"]["reason"] == "bust-out"
     assert house.refuse(creation(shop.text()), shop.call) == "merchant_suspended"
     house.accept(ResumeMerchant(), shop.call)
     assert authenticate(text.reveal()) is not None

@@ -51,6 +51,17 @@ def test_the_command_line_finds_a_merchant_by_its_id(house: House, shop: Shop) -
     assert queries.merchant(house.spanning, "mer_none") is None
 
 
+def test_the_command_line_lists_merchants_of_all_tenants_page_by_page(
+    house: House, shop: Shop, other: Shop
+) -> None:
+    ids = sorted([shop.merchant.merchant_id, other.merchant.merchant_id])
+
+    assert [row["merchant_id"] for row in queries.merchants(house.spanning)] == ids
+    assert [row["merchant_id"] for row in queries.merchants(house.spanning, after=ids[0])] == ids[
+        1:
+    ]
+
+
 def test_a_merchants_keys_are_listed_without_their_hashes(
     house: House, shop: Shop, other: Shop
 ) -> None:

@@ -136,6 +136,15 @@ def a_payment(status: Status = "approved") -> Payment:
     return fold(way_to(status))
 
 
+def amounts(payment: Payment) -> dict[str, int]:
+    """Return what of a payment's reported amounts is not 0."""
+    return {
+        name: getattr(payment, f"{name}_minor")
+        for name in ("executed", "captured", "settled", "released", "refunded", "charged_back")
+        if getattr(payment, f"{name}_minor")
+    }
+
+
 def the_claims(payment: Payment, jti: str = JTI) -> TokenClaims:
     at = int(payment.created_at.timestamp())
     return TokenClaims(

@@ -1,9 +1,13 @@
 """The table of moves: what it has is legal, what it has not is refused, what follows from it."""
 
+import ast
 from itertools import product
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from service.kernel.facts import EventType
 from service.rooms.payments import moves
 from service.rooms.payments.moves import ACTIONS, FINAL, STATUSES, TABLE, NotAllowed, move
 
@@ -20,6 +24,22 @@ def reachable(*, without: str) -> set[str]:
         if not more:
             return {status for status in found if status is not None}
         found |= more
+
+
+def made() -> set[str]:
+    """Return the actions that the room's code names where it makes a move."""
+    room = Path(moves.__file__).parent
+    files = [*sorted((room / "commands").glob("*.py")), room / "model/fold.py"]
+    calls = [
+        call
+        for file in files
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call)
+    ]
+    named = [word.value for call in calls for word in call.keywords if word.arg == "action"]
+    folded = [call.args[1] for call in calls if getattr(call.func, "id", "") == "_to"]
+    given = [one.value for one in [*named, *folded] if isinstance(one, ast.Constant)]
+    return {str(one) for one in given} | set(get_args(EventType))
 
 
 @pytest.mark.parametrize(("status", "action"), ILLEGAL)
@@ -81,8 +101,19 @@ def test_events_that_move_are_those_of_the_table() -> None:
     assert by_event == moves.MOVING_EVENTS
 
 
+def test_what_is_not_built_is_what_no_code_makes() -> None:
+    assert set(ACTIONS) - made() == moves.NOT_BUILT
+
+
 @pytest.mark.parametrize("row", TABLE)
 def test_a_page_tells_every_row(row) -> None:
     line = f"| {row.action} | {row.way} | {', '.join(row.by)} | {', '.join(row.targets)} |"
 
     assert line in moves.markdown()
+
+
+@pytest.mark.parametrize("row", TABLE)
+def test_a_page_says_of_every_row_whether_it_is_built(row) -> None:
+    built = "not yet" if row.action in moves.NOT_BUILT else "yes"
+
+    assert f"{', '.join(row.targets)} | {row.when} | {built} |" in moves.markdown()

@@ -56,7 +56,7 @@ class Hooks:
 
     def fan_out(self) -> int:
         """Do what the worker's timer finds; return how many commands that took."""
-        due = jobs.fan_outs(self.house.spanning)(self.house.clock.now(), 200)
+        due = jobs.FanOuts(self.house.spanning)(self.house.clock.now(), 200)
         return sum(self.run(one).kind == "accepted" for one in due)
 
     def run(self, due: Due) -> Reply:
@@ -64,7 +64,8 @@ class Hooks:
 
     def parcels(self, limit: int = 10, busy: tuple[str, ...] = ()) -> list[Parcel]:
         """Return what is due now."""
-        return list(self.source(self.house.clock.now(), limit, busy))
+        now = self.house.clock.now()
+        return list(self.source(now, lambda name: 0 if name in busy else limit))
 
     def pay(self) -> list[Parcel]:
         """Return what is sent for a new payment."""

@@ -1,16 +1,19 @@
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from keys.sealing import NotOpened
 from keys.webhooks import Verifier
-from service.db.statements import Statement
+from service.db.statements import Bound, Statement
 from service.rooms.webhooks import jobs, queries
 from service.rooms.webhooks.contract import (
     DELIVERED_AT_ONCE,
+    MESSAGES_AT_ONCE,
     DeleteEndpoint,
     Delivered,
     DeliveryFailed,
@@ -18,9 +21,11 @@ from service.rooms.webhooks.contract import (
 )
 from service.rooms.webhooks.tables import SECRETS
 from service.unit_of_work.tables import MESSAGES
+from service.worker.due import Due
 from tests.service.rooms.webhooks.conftest import Hooks, outcome
 from tests.support.guards import run_alone
 from tests.support.places import plan
+from tests.support.uow import START
 
 NOW_S = 1_764_000_000
 # What plans say of a table that is read from end to end, and of rows that are sorted.
@@ -159,11 +164,75 @@ def test_receivers_have_their_turn_one_after_the_other(hooks: Hooks) -> None:
     hooks.pay()
     source = jobs.Deliveries(hooks.house.spanning, hooks.desk.sealer, receivers=1)
 
-    looks = [source(hooks.house.clock.now(), 5, ()) for _ in range(4)]
+    looks = [source(hooks.house.clock.now(), lambda _: 5) for _ in range(4)]
 
     assert [[one.receiver for one in parcels] for parcels in looks] == [
         [one] for one in (*sorted(made), min(made))
     ]
+
+
+def test_a_look_ends_once_it_has_read_enough_and_goes_on_behind(hooks: Hooks) -> None:
+    made = sorted(hooks.endpoint().id for _ in range(3))
+    several(hooks, 2)
+    source = jobs.Deliveries(hooks.house.spanning, hooks.desk.sealer, rows=3)
+
+    looks = [source(hooks.house.clock.now(), lambda _: 5) for _ in range(3)]
+
+    assert [[one.receiver for one in parcels] for parcels in looks] == [
+        [made[0]] * 2 + [made[1]] * 2,
+        [made[2]] * 2,
+        [made[0]] * 2 + [made[1]] * 2,
+    ]
+
+
+class Outbox:
+    """Tenants that are behind by so many messages, and what was read of them."""
+
+    def __init__(self, **messages: int) -> None:
+        self.messages = messages
+        self.read: list[tuple[str, int]] = []
+
+    def fetch(self, bound: Bound) -> list[dict[str, Any]]:
+        values = bound.values
+        if bound.statement is queries.BEHIND:
+            behind = sorted(one for one in self.messages if one > values["after"])
+            found = [{"tenant_id": one, "sequence": 0, "ordinal": 0} for one in behind]
+            return found[: values["limit"]]
+        name = values["tenant_id"]
+        places = [{"sequence": one + 1, "ordinal": 0} for one in range(self.messages[name])]
+        places = places[: values["limit"]]
+        self.read.append((name, len(places)))
+        return places
+
+
+def tenants(dues: Sequence[Due]) -> list[str]:
+    return [due.call.tenant_id for due in dues]
+
+
+def test_one_that_is_far_behind_leaves_the_others_their_steps() -> None:
+    outbox = Outbox(a=10_000, b=10_000, z=1)
+    timer = jobs.FanOuts(outbox)
+
+    dues = timer(START, 9)
+
+    assert tenants(dues) == ["a"] * 3 + ["b"] * 3 + ["z"]
+    assert outbox.read == [("a", 3 * MESSAGES_AT_ONCE), ("b", 3 * MESSAGES_AT_ONCE), ("z", 1)]
+
+
+def test_tenants_have_their_turn_one_after_the_other() -> None:
+    timer = jobs.FanOuts(Outbox(a=1, b=1, c=1))
+
+    looks = [tenants(timer(START, 2)) for _ in range(3)]
+
+    assert looks == [["a", "b"], ["c"], ["a", "b"]]
+
+
+def test_of_tenants_that_are_left_alone_nothing_is_read() -> None:
+    outbox = Outbox(a=10, b=10)
+    timer = jobs.FanOuts(outbox, {"webhooks:a"})
+
+    assert tenants(timer(START, 200)) == ["b"]
+    assert [name for name, _ in outbox.read] == ["b"]
 
 
 def test_the_lowest_message_that_a_cursor_has_not_passed(hooks: Hooks) -> None:
@@ -186,7 +255,7 @@ def test_what_every_poll_asks_stands_on_indexes(hooks: Hooks) -> None:
     hooks.endpoint()
     now = hooks.house.clock.now()
     reads = (
-        queries.BEHIND(limit=1),
+        queries.BEHIND(after="", limit=1),
         queries.LOWEST_UNREAD(),
         queries.RECEIVERS_DUE(after="", now=now, limit=1),
         queries.DELIVERIES_DUE(tenant_id="t", endpoint_id="e", now=now, limit=1),

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from service.db.places import Place
+from service.rooms.assessments.contract import WITH_PAYEE, ActionEvent
 from service.rooms.assessments.tables import AGAIN, ASSESSMENTS
 from service.rooms.merchants.contract import SuspendMerchant
 from service.rooms.payers.contract import Protection
@@ -79,14 +80,15 @@ def test_a_block_on_anything_that_is_told_declines(
         ("degraded", "challenge_required"),
     ],
 )
-@pytest.mark.parametrize("event", ["login", "payout"])
+@pytest.mark.parametrize("event", get_args(ActionEvent))
 def test_the_sandbox_forces_by_payer_or_payee(
     sandbox: Actions, event: str, forced: str, status: str
 ) -> None:
     name = f"test:{forced}"
     given = {"payer": {"payer_id": name}}
-    if event == "payout":
+    if event in WITH_PAYEE:
         given = {"payee": {"payee_id": name}}
+    if event == "payout":
         # Without a limit of the merchant's own, what cannot be scored and has an amount waits.
         status = "held" if forced == "degraded" else status
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from service.db.store import StoreUnavailable
 from service.kernel.facts import Payee
 from service.rooms.payments.contract import CancelPayment, ExpirePayment, IssueToken
 from service.rooms.payments.model import Payment
 from service.rooms.payments.tables import PAYMENTS
-from tests.support.desk import SCOPES, SECOND, Desk, a_front
+from tests.support.desk import SCOPES, SECOND, Desk, a_front, signing
 from tests.support.front import Front
 
 BODY: dict[str, Any] = {
@@ -45,6 +46,26 @@ def test_an_approved_payment_is_answered_with_its_token_and_receipt(
     assert claims["aud"] == "https://pay.example/v1/payments"
     [entry] = desk.house.entries("payment.assessed")
     assert (answer["receipt"]["index"], answer["receipt"]["log"]) == (entry["index"], "0")
+
+
+class NoSigner:
+    """A signer whose key cannot be read."""
+
+    def sign(self, _claims: Any) -> str:
+        raise StoreUnavailable("every connection to the database is in use")
+
+
+def test_what_is_committed_is_never_answered_as_if_it_were_not(desk: Desk) -> None:
+    front = a_front(signing(desk))
+    broken = a_front(desk, signer=NoSigner())
+
+    first = broken.post("/v1/payments", BODY, idempotency="test-key-once-00001")
+    again = front.post("/v1/payments", BODY, idempotency="test-key-once-00001")
+
+    assert (first.status_code, first.get_json()["code"]) == (503, "result_unknown")
+    assert (again.status_code, again.get_json()["status"]) == (201, "approved")
+    assert again.get_json()["payment_token"] is not None
+    assert len(desk.house.rows(PAYMENTS)) == 1
 
 
 def test_what_is_not_judged_is_null_and_not_left_out(front: Front) -> None:

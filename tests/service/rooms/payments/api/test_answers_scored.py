@@ -9,7 +9,7 @@ import pytest
 from service.db.places import Place
 from service.rooms.assessments.tables import ASSESSMENTS
 from tests.service.rooms.payments.api.test_answers import BODY
-from tests.support.desk import SCOPES, a_front, signing
+from tests.support.desk import SCOPES, Desk, a_front, signing
 from tests.support.scored import ScoredDesk
 
 KNOWING: Final = (*SCOPES, "assessments:explain")
@@ -48,6 +48,23 @@ def test_only_a_key_that_may_know_reads_how_likely_and_how_dear_it_is(
     assert whole.startswith(plain)
     assert "90%" in whole
     assert "CNY" in whole
+
+
+def test_without_a_model_rules_judge_strangers_and_a_cold_start_whoever_has_a_past(
+    desk: Desk,
+) -> None:
+    knowing = a_front(signing(desk), scopes=KNOWING)
+
+    first, *_, last = (knowing.post("/v1/payments", BODY).get_json() for _ in range(7))
+
+    strange, known = first["assessment"], last["assessment"]
+    assert (strange["explanation"]["basis"], strange["score"]) == ("rules", None)
+    assert known["explanation"]["basis"] == "cold_start"
+    assert known["score"] == desk.strategy.cold_start.base
+    for one in (strange, known):
+        assert one["degraded"] == []
+        assert one["explanation"]["model"] is None
+        assert one["explanation"]["contributions_missing"] == "not_by_a_model"
 
 
 def test_what_is_kept_has_both(scored: ScoredDesk) -> None:

@@ -15,7 +15,8 @@ from service.rooms.lists.contract import AddListEntry
 from service.rooms.payments.contract import CancelPayment, JudgeAgain, PaymentReply
 from tests.support.desk import DAY, SECOND, cny
 from tests.support.places import change
-from tests.support.scored import Fixed, ScoredDesk
+from tests.support.scored import Fixed, ScoredDesk, a_model, simulated, with_model
+from tests.support.uow import House
 
 MERCHANT_LIMIT = 10_000_000
 # Of a purchase at the merchant's limit this has more proved than a missing score does.
@@ -115,6 +116,21 @@ def test_what_had_no_score_for_a_day_is_given_up(desk: ScoredDesk) -> None:
 
     assert (again(desk, made), done(desk)) == ("given_up", [True])
     assert desk.payment(made.payment.id).status == made.payment.status
+
+
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_what_a_simulated_model_will_never_score_is_given_up_at_once(
+    desk: ScoredDesk, is_loaded: bool
+) -> None:
+    desk.score(None)
+    made = desk.create(amount=cny(MERCHANT_LIMIT))
+    made_up = with_model(simulated(a_model())).strategy
+    assert made_up.model is not None
+    desk.judge.switch(made_up, Fixed(made_up.model.sha256, 0.0001) if is_loaded else None)
+
+    assert (again(desk, made), done(desk)) == ("given_up", [True])
+    assert desk.payment(made.payment.id).status == made.payment.status
+    assert again(desk, made) == "done_before"
 
 
 def test_a_strategy_without_a_model_judges_what_one_with_a_model_could_not(
@@ -260,3 +276,8 @@ def test_too_little_time_is_told_as_late(desk: ScoredDesk) -> None:
 
     assert made.judged is not None
     assert made.judged.degraded == ("scorer_late",)
+    assert [row["done_at"] for row in desk.house.rows(AGAIN)] == [None]
+    desk.house.left_ns = House.left_ns
+    assert again(desk, made) in {"moved", "stays"}
+    newest = max(desk.house.rows(ASSESSMENTS), key=lambda row: row["assessment_id"])
+    assert json.loads(newest["judged"])["basis"] == "model"

@@ -9,7 +9,7 @@ import pytest
 from service.kernel.facts import EventResult, Payee
 from service.rooms.payments.contract import CancelPayment, ExpirePayment, IssueToken
 from service.unit_of_work.tables import MESSAGES
-from tests.support.desk import SECOND, Desk
+from tests.support.desk import SECOND, Desk, cny
 from tests.support.uow import START
 
 ONE = dict.fromkeys(("payer", "instrument", "device"), (1, 10_000))
@@ -243,3 +243,48 @@ def test_a_message_goes_out_for_every_new_status_and_no_other_event(desk: Desk) 
 
     bodies = [msgspec.json.decode(row["body"]) for row in desk.house.rows(MESSAGES)]
     assert [body["status"] for body in bodies] == ["approved", "cancelled"]
+
+
+@pytest.mark.parametrize("way", ["cancel", "expire", "not_sent"])
+def test_money_that_comes_after_all_counts_the_exemption_again_and_once(cn: Desk, way: str) -> None:
+    first = cn.pay(cn.small())
+    if way == "cancel":
+        cn.accept(CancelPayment(payment_id=first.payment.id))
+    elif way == "expire":
+        cn.timer(first.payment.id)
+    else:
+        cn.execute(first.token)
+        cn.report(first.payment.id, "not_sent")
+    given_back = cn.counters()["payer"]
+
+    cn.report(first.payment.id, "captured", 0, external_id="nothing")
+    still = cn.payment(first.payment.id).exemption_state
+    cn.report(first.payment.id, "captured", 4_000)
+    cn.report(first.payment.id, "captured", 6_000, external_id="more")
+    cn.report(first.payment.id, "reversed", 10_000)
+
+    assert (given_back, still) == ((0, 0), "returned")
+    assert (cn.counters(), cn.day_sums()) == (ONE, {("2026-11-23", "level_1"): 10_000})
+    assert cn.payment(first.payment.id).exemption_state == "counted"
+
+
+def test_money_above_the_limits_is_counted_all_the_same(cn: Desk) -> None:
+    replies = [cn.pay(cn.small(amount=cny(100))) for _ in range(5)]
+    cn.accept(CancelPayment(payment_id=replies[0].payment.id))
+    sixth = cn.pay(cn.small(amount=cny(100)))
+
+    cn.report(replies[0].payment.id, "captured", 100)
+
+    assert sixth.payment.status == "approved"
+    assert cn.counters() == dict.fromkeys(("payer", "instrument", "device"), (6, 600))
+    assert cn.day_sums() == {("2026-11-23", "level_1"): 600}
+
+
+def test_what_was_taken_before_the_end_gives_nothing_back(cn: Desk) -> None:
+    first = cn.pay(cn.small())
+    cn.report(first.payment.id, "captured", 10_000)
+
+    cn.accept(CancelPayment(payment_id=first.payment.id))
+
+    assert cn.payment(first.payment.id).exemption_state == "counted"
+    assert (cn.counters(), cn.day_sums()) == (ONE, {("2026-11-23", "level_1"): 10_000})

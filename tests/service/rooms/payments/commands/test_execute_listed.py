@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 import pytest
 
-from service.kernel.errors import Faulted
+from service.kernel.errors import Faulted, Overloaded
 from service.kernel.facts import DeviceKept, Instrument, Payee
 from tests.service.rooms.payments.commands.test_create_listed import listed
 from tests.support.desk import Desk
@@ -121,3 +121,21 @@ def test_what_was_told_and_what_is_stored_cannot_differ(desk: Desk) -> None:
         desk.run(command)
 
     assert desk.tokens() == ["active"]
+
+
+def test_what_no_list_was_looked_up_by_is_not_executed_and_may_come_again(desk: Desk) -> None:
+    token = desk.create(**OF_PAYMENT).token
+    listed(desk, "block", entity="device", value="d_1")
+    before = desk.house.dump()
+
+    with pytest.raises(Overloaded):
+        desk.run(desk.execution(token, told=None))
+
+    assert desk.house.dump() == before
+    assert desk.execute(token).decision == "stop"
+
+
+def test_what_nobody_sees_is_not_there(desk: Desk) -> None:
+    command = desk.execution(desk.create().token, told=None, payment_id="pay_nowhere")
+
+    assert desk.refuse(command) == "payment_not_found"

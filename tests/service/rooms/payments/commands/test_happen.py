@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from service.kernel.facts import Payee
+from service.kernel.facts import EventResult, Payee
 from service.rooms.payments import model, queries
 from service.rooms.payments.contract import ReportEvent
 from service.rooms.payments.tables import PAYMENTS
@@ -102,6 +102,41 @@ def test_a_report_in_another_currency_changes_nothing(desk: Desk) -> None:
     assert desk.house.dump() == before
 
 
+@pytest.mark.parametrize("kind", ["settled", "refunded", "dispute_closed"])
+def test_what_comes_before_its_capture_needs_an_amount_and_counts_once_it_has_one(
+    desk: Desk, kind: Any
+) -> None:
+    payment_id = gone(desk)
+    result = EventResult(code="lost")
+    before = desk.house.dump()
+
+    refused = desk.run(desk.event(payment_id, kind, result=result))
+    dump = desk.house.dump()
+    told = desk.report(payment_id, kind, 700, result=result)
+
+    assert refused.problem is not None
+    assert (refused.problem.code, refused.problem.status) == ("event_amount_invalid", 422)
+    assert [(one.pointer, one.code) for one in refused.errors] == [("/amount", "missing_field")]
+    assert dump == before
+    amounts = told.amounts
+    assert amounts.settled + amounts.refunded + amounts.charged_back == 700
+
+
+def test_a_sum_that_would_be_too_large_is_refused_and_changes_nothing(desk: Desk) -> None:
+    payment_id = gone(desk)
+    for count in range(9):
+        desk.report(payment_id, "captured", 10**15, external_id=f"c-{count}")
+    before = desk.payment(payment_id)
+
+    refused = desk.run(desk.event(payment_id, "captured", 10**15))
+
+    assert refused.problem is not None
+    assert (refused.problem.code, refused.problem.status) == ("event_amount_invalid", 422)
+    assert [(e.pointer, e.code) for e in refused.errors] == [("/amount/value", "out_of_range")]
+    assert desk.payment(payment_id) == before
+    assert desk.report(payment_id, "captured", 2**53 - 1 - 9 * 10**15).amounts.captured == 2**53 - 1
+
+
 def test_what_exceeds_is_stored_and_logged_once_for_each(desk: Desk) -> None:
     payment_id = gone(desk)
     desk.report(payment_id, "authorized", 10_001)
@@ -112,9 +147,20 @@ def test_what_exceeds_is_stored_and_logged_once_for_each(desk: Desk) -> None:
 
     assert [one["fields"]["excess"] for one in entries] == [
         "executed_above_requested",
+        "executed_above_sent",
         "captured_above_executed",
         "returned_above_captured",
     ]
+
+
+def test_money_above_what_the_token_was_spent_on_is_logged(desk: Desk) -> None:
+    reply = desk.create(amount_is="maximum")
+    desk.execute(reply.token, amount=cny(100))
+
+    told = desk.report(reply.payment.id, "authorized", 10_000)
+
+    [entry] = desk.house.entries("payment.amount_exceeded")
+    assert (told.status, entry["fields"]["excess"]) == ("executed", "executed_above_sent")
 
 
 def test_what_is_not_there_is_refused_and_logged(desk: Desk) -> None:
@@ -146,7 +192,7 @@ def test_every_row_is_the_fold_of_its_events(sandbox: Desk) -> None:
             if reply.token is not None and way:
                 sandbox.execute(reply.token)
             for kind in way:
-                sandbox.report(reply.payment.id, kind)
+                sandbox.run(sandbox.event(reply.payment.id, kind))
 
     for row in sandbox.house.rows(PAYMENTS):
         events = queries.bodies(sandbox.events(row["payment_id"]))

@@ -52,6 +52,20 @@ def test_an_endpoint_is_not_told_what_happened_before_it(hooks: Hooks) -> None:
     assert len(hooks.pay()) == 1
 
 
+def test_a_later_endpoint_is_not_told_what_happened_before_it_while_the_fan_out_is_behind(
+    hooks: Hooks,
+) -> None:
+    first = hooks.endpoint()
+    hooks.desk.create()
+    hooks.wait(dt.timedelta(seconds=1))
+    second = hooks.endpoint()
+
+    hooks.fan_out()
+
+    assert [row["endpoint_id"] for row in hooks.deliveries()] == [first.id]
+    assert {parcel.receiver for parcel in hooks.pay()} == {first.id, second.id}
+
+
 def test_others_and_the_other_mode_are_told_nothing(hooks: Hooks) -> None:
     call = hooks.call
     neighbour = hooks.desk.another(mode="sandbox", tenant_id=call.tenant_id)
@@ -69,7 +83,7 @@ def test_others_and_the_other_mode_are_told_nothing(hooks: Hooks) -> None:
 def test_a_cursor_that_moved_is_not_moved_again(hooks: Hooks) -> None:
     hooks.endpoint()
     hooks.desk.create()
-    [due] = jobs.fan_outs(hooks.house.spanning)(hooks.house.clock.now(), 200)
+    [due] = jobs.FanOuts(hooks.house.spanning)(hooks.house.clock.now(), 200)
 
     first, second = hooks.run(due), hooks.run(due)
 

@@ -44,11 +44,11 @@ def test_an_endpoint_is_kept_with_its_keys_sealed(hooks: Hooks) -> None:
 
 
 def test_an_address_that_is_not_for_deliveries_is_refused(hooks: Hooks) -> None:
-    assert hooks.house.refuse(hooks.creation(url="http://hooks.example/"), hooks.call) == (
+    assert hooks.house.refuse(hooks.creation(url="ftp://hooks.example/"), hooks.call) == (
         "webhook_url_not_allowed"
     )
     made = hooks.endpoint()
-    update = UpdateEndpoint(endpoint_id=made.id, url="https://10.0.0.1/")
+    update = UpdateEndpoint(endpoint_id=made.id, url="https://169.254.169.254/")
     assert hooks.house.refuse(update, hooks.call) == "webhook_url_not_allowed"
     assert hooks.endpoints()[0]["url"] == URL
 

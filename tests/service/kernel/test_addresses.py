@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.worker.addresses import (
+from service.kernel.addresses import (
     ADDRESSES_MAX,
     URL_LENGTH_MAX,
     AddressRefused,
