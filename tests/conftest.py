@@ -14,6 +14,8 @@ from tests.support.turns import turn
 PROFILES = ("quick", "ci", "full")
 # Processes killed, stopped and starved, again and again.
 FAULTS = Path(__file__).parent / "faults"
+# What is promised to users is shown with real servers in every profile.
+PROOFS = Path(__file__).parent / "proofs"
 
 
 @pytest.fixture(scope="session")
@@ -120,15 +122,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_long(item: pytest.Item, profile: str) -> bool:
-    """Say whether a test is left to a larger profile: of two stores the embedded one is enough."""
+    """Say whether a test is left to a larger profile."""
     if item.get_closest_marker("longest"):
         return True
     if profile != "quick":
         return False
+    return (
+        item.path.is_relative_to(FAULTS)
+        or _needs_postgres(item)
+        or any(item.get_closest_marker(name) for name in ("long", "alone"))
+        or _starts_servers(item)
+    )
+
+
+def _starts_servers(item: pytest.Item) -> bool:
+    """Say whether a test starts servers, and not to show a promise."""
+    return item.get_closest_marker("servers") is not None and not item.path.is_relative_to(PROOFS)
+
+
+def _needs_postgres(item: pytest.Item) -> bool:
+    """Say whether a test runs on a PostgreSQL server: of two stores the embedded one is enough."""
     given = getattr(getattr(item, "callspec", None), "params", {})
     is_second = given.get("store_kind") == "postgres"
-    return (
-        is_second or item.path.is_relative_to(FAULTS) or item.get_closest_marker("long") is not None
+    return is_second or not {"cluster", "quick_cluster"}.isdisjoint(
+        getattr(item, "fixturenames", ())
     )
 
 

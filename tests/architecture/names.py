@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,10 +14,16 @@ TEXTS_AT: Final = "service/http/texts/problems.toml"
 KIND: Final = re.compile(r"[a-z_]+\.[a-z_]+")
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    """Return a file's syntax tree; each name asked for here walks all of them."""
+    return ast.parse((ROOT / path).read_text())
+
+
 def calls(function: str) -> Iterator[tuple[str, ast.Call]]:
     """Yield each call of a function or class by its plain name, with its file."""
     for path in python_files(*PACKAGES):
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        for node in ast.walk(tree(path)):
             match node:
                 case ast.Call(func=ast.Name(id=name)) if name == function:
                     yield path.as_posix(), node
@@ -61,7 +68,7 @@ def entry_kinds() -> set[str]:
 
 def texts_of(path: Path) -> Iterator[str]:
     """Yield each text constant of a file, outside the descriptions of kinds."""
-    for top in ast.parse((ROOT / path).read_text()).body:
+    for top in tree(path).body:
         if isinstance(top, ast.AnnAssign) and ast.unparse(top.target) == "AUDIT_KINDS":
             continue
         for node in ast.walk(top):
@@ -111,7 +118,7 @@ def described_kinds() -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path in python_files(*PACKAGES):
-        for node in ast.parse((ROOT / path).read_text()).body:
+        for node in tree(path).body:
             match node:
                 case ast.AnnAssign(target=ast.Name(id="AUDIT_KINDS"), value=ast.expr() as value):
                     kinds: dict[str, str] = ast.literal_eval(value)

@@ -1,6 +1,7 @@
 """The house rules hold on every file, and each is known to fail when violated."""
 
 from collections import defaultdict
+from functools import cache
 from typing import Final
 
 import pytest
@@ -132,18 +133,20 @@ PLANTED: Final[dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]] =
 }
 
 
-def sources() -> list[Source]:
-    return [
-        Source(path=path.as_posix(), text=(ROOT / path).read_text())
-        for path in python_files(*PACKAGES, "tests", "bench", ".ci")
-    ]
+@cache
+def breaches() -> dict[str, list[str]]:
+    """Return where each rule is broken; every file is parsed once for all of them."""
+    found: dict[str, list[str]] = {name: [] for name in RULES}
+    for path in python_files(*PACKAGES, "tests", "bench", ".ci"):
+        source = Source(path=path.as_posix(), text=(ROOT / path).read_text())
+        for name, look in RULES.items():
+            found[name] += [f"{source.path}: {why}" for why in look(source)]
+    return found
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_file_keeps_the_rule(name: str) -> None:
-    breaches = [f"{source.path}: {why}" for source in sources() for why in RULES[name](source)]
-
-    assert not breaches, "\n".join(breaches)
+    assert not breaches()[name], "\n".join(breaches()[name])
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,20 @@ SKIPPING_AT_IMPORT: Final = (
     "import pytest\n\npytest.importorskip('no_such_library')\n\ndef test_a():\n    pass\n"
 )
 PASSING: Final = "def test_a():\n    pass\n"
+COSTLY: Final = """
+import pytest
+
+@pytest.mark.{mark}
+def test_marked():
+    assert False
+
+def test_on_a_server(quick_cluster):
+    assert False
+
+@pytest.mark.parametrize("store_kind", ["sqlite", "postgres"])
+def test_on_each_store(store_kind):
+    assert store_kind == "sqlite"
+"""
 
 
 def run_pytest(folder: Path, text: str, *, profile: str) -> subprocess.CompletedProcess[str]:
@@ -41,6 +55,7 @@ def run_pytest(folder: Path, text: str, *, profile: str) -> subprocess.Completed
     )
 
 
+@pytest.mark.long
 def test_a_skip_fails_the_full_profile(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, PASSING + SKIPPING, profile="full")
 
@@ -49,6 +64,7 @@ def test_a_skip_fails_the_full_profile(tmp_path: Path) -> None:
     assert "no server" in run.stdout
 
 
+@pytest.mark.long
 def test_a_file_that_skips_itself_fails_the_ci_profile(tmp_path: Path) -> None:
     (tmp_path / "test_more.py").write_text(PASSING)
 
@@ -58,16 +74,26 @@ def test_a_file_that_skips_itself_fails_the_ci_profile(tmp_path: Path) -> None:
     assert "no_such_library" in run.stdout
 
 
+@pytest.mark.long
 def test_a_skip_passes_the_quick_profile(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, PASSING + SKIPPING, profile="quick")
 
     assert run.returncode == pytest.ExitCode.OK
 
 
+@pytest.mark.long
 def test_a_run_without_skips_passes_every_profile(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, PASSING, profile="ci")
 
     assert run.returncode == pytest.ExitCode.OK
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("mark", ["alone", "long", "longest", "servers"])
+def test_the_quick_profile_leaves_out_what_costs_minutes(tmp_path: Path, mark: str) -> None:
+    run = run_pytest(tmp_path, PASSING + COSTLY.format(mark=mark), profile="quick")
+
+    assert "2 passed, 3 deselected" in run.stdout, run.stdout
 
 
 def test_the_readme_shows_the_test_command_that_ci_runs() -> None:

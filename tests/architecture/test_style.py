@@ -29,6 +29,7 @@ def test_ruff_finds_nothing() -> None:
     assert not found, found
 
 
+@pytest.mark.long
 def test_mypy_finds_nothing() -> None:
     found = complaints("mypy")
 

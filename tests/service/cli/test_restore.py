@@ -17,6 +17,8 @@ from service.writer.lock import WriterLock
 from tests.support.signed import SignedLog, write_log
 from tests.support.terminal import Terminal, Told
 
+pytestmark = pytest.mark.long
+
 STORE = "payguard.sqlite"
 
 

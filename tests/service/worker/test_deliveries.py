@@ -310,7 +310,7 @@ def test_one_hung_receiver_among_fifty_leaves_the_others_p99_as_it_was(
 ) -> None:
     """Pairs, as many as were said before; which of a pair is first alternates."""
     ratios: list[float] = []
-    for number in range(sized(quick=5, ci=11, full=31)):
+    for number in range(sized(quick=11, ci=41, full=101)):
         order = (False, True) if number % 2 else (True, False)
         took = {one_hangs: p99_s(sender, one_hangs=one_hangs) for one_hangs in order}
         ratios.append(took[True] / took[False])
