@@ -1,8 +1,9 @@
 """`python -m bench.settings`: which settings to run with, tried against each other in one run.
 
 Each candidate is the product on a store of its own, all at once and sent load in turns: the way
-requests wait, threads, pinning of processes to cores, collection of garbage, switching of threads.
-Rewrites its table in bench/README.md when asked to.
+requests wait, threads (under the cooperative front end those of its pool for blocking calls, each
+with a connection to the store), pinning of processes to cores, collection of garbage, switching of
+threads. Rewrites its tables, one a store, in bench/README.md when asked to.
 """
 
 import argparse
@@ -30,6 +31,8 @@ CANDIDATES: dict[str, tuple[dict[str, object], dict[str, str], str]] = {
     "cooperative, no garbage collection": ({}, {"BENCH_GC": "off"}, ""),
     "cooperative, switching every 0.5 ms": ({}, {"BENCH_SWITCH_S": "0.0005"}, ""),
     "cooperative, one front end": ({"WORKERS": 1}, {}, ""),
+    "cooperative, 4 threads": ({"THREADS": 4}, {}, ""),
+    "cooperative, 64 threads": ({"THREADS": 64}, {}, ""),
     "threads, 4": ({"FRONT_END": "threads", "THREADS": 4}, {}, ""),
     "threads, 16": ({"FRONT_END": "threads", "THREADS": 16}, {}, ""),
     "threads, 16, front ends pinned": ({"FRONT_END": "threads"}, {}, "front ends"),
@@ -41,31 +44,33 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--store", default=stores.SQLITE)
+    parser.add_argument("--stores", nargs="+", default=stores.available())
     parser.add_argument("--only", nargs="+", default=list(CANDIDATES), choices=CANDIDATES)
     writing(parser)
     given = parser.parse_args()
-    text = compared(given)
+    tables = [compared(given, store) for store in given.stores]
+    head = f"{versions(stores.postgres_version(given.stores))}, {given.rounds} rounds."
+    text = "\n\n".join([head, *tables])
     print(text)
     if given.write:
         rewrite(given.page, "settings", text)
 
 
-def compared(given: argparse.Namespace) -> str:
+def compared(given: argparse.Namespace, store: str) -> str:
     taken: dict[str, list[dict[str, Any]]] = {name: [] for name in given.only}
     with contextlib.ExitStack() as stack:
-        sides = {name: stack.enter_context(candidate(name, given.store)) for name in given.only}
+        sides = {name: stack.enter_context(candidate(name, store)) for name in given.only}
         for turn in range(given.rounds):
             for name, side in sides.items():
                 taken[name].append(measured(given, side))
-            tell(f"settings: round {turn + 1} of {given.rounds}")
+            tell(f"settings, {store}: round {turn + 1} of {given.rounds}")
     base = taken[given.only[0]]
     rows = [row(name, found, base) for name, found in taken.items()]
     head = (
-        *(given.store, "CPU us each", "CPU to the first", "each second", "to the first"),
+        *(store, "CPU us each", "CPU to the first", "each second", "to the first"),
         *("p50 ms", "p99 ms"),
     )
-    return f"{versions()}, {given.rounds} rounds.\n\n{table(head, rows)}"
+    return table(head, rows)
 
 
 @contextlib.contextmanager

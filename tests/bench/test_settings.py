@@ -1,5 +1,6 @@
 import pytest
 
+from bench import stores
 from bench.settings import BASE
 
 FROZEN = "cooperative, garbage frozen"
@@ -13,4 +14,7 @@ def test_the_command_compares_what_it_is_asked_to(written):
 
     block = written("settings", *brief, "--only", BASE, FROZEN, PINNED)
 
-    assert all(f"| {name} |" in block for name in (BASE, FROZEN, PINNED))
+    for store in stores.available():
+        assert f"| {store} | CPU us each |" in block
+    for name in (BASE, FROZEN, PINNED):
+        assert block.count(f"| {name} |") == len(stores.available())
