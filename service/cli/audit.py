@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 from service.cli.audit_export import export as write_export
-from service.cli.audit_export import new_file
+from service.cli.audit_export import hold_told, new_file
 from service.cli.audit_finding import Finding
 from service.cli.audit_log import folder_of, log_reader, standing, trusted, unreadable, unusable
 from service.cli.audit_verify import LogCheck
@@ -96,6 +96,7 @@ def export(screen: Screen, target: Path) -> None:
 
     with _reading() as (settings, reader):
         latest = _latest(reader)
+        hold_told(reader, latest)
         first, size = queries.first_kept(reader), latest["size"]
         partial = target.with_name(f"{target.name}.partial")
         if target.exists():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
+from service.cli.audit_log import DROPPED, is_retiring
 from service.cli.screen import Failure
 from service.db.reader import Reader
 from service.db.statements import Row
@@ -19,6 +20,23 @@ CHECKPOINTS_MAX: Final = 400
 FILE_MODE: Final = 0o600
 
 Progress = Callable[[int, int], None]
+
+
+def hold_told(reader: Reader, latest: Row) -> None:
+    """Hold that a checkpoint covers the entry that tells of what retention took.
+
+    Raises:
+        Failure: It is still to come, or stands behind the checkpoint.
+        StoreUnavailable: The database cannot be read.
+    """
+    last = reader.maybe(queries.LAST_POSITION(log=LOG))
+    behind = _rows(reader, latest["size"], last["position"] + 1 if last else 0)
+    if is_retiring(reader) or any(row["kind"] == DROPPED for row in behind):
+        raise Failure(
+            "retention_at_work",
+            "the entry that tells which entries retention took is not signed yet",
+            then="export again in a minute; `payguard doctor` says where nothing is signed",
+        )
 
 
 def export(reader: Reader, file: IO[bytes], latest: Row, progress: Progress) -> tuple[int, int]:

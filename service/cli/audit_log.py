@@ -1,6 +1,8 @@
 """What commands about the log share: its reader, its folder outside, and how the two compare."""
 
+import datetime as dt
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -13,7 +15,14 @@ from service.db.stores import open_patient_reader
 from service.rooms.audit import model, queries
 from service.rooms.audit.contract import LOG, DivergenceReason
 from service.settings import Settings
+from service.unit_of_work.fence import WRITER_ROW
 from service.worker.outside import CheckpointFolder
+
+SHARD: Final = 0
+# The kind of the entry that tells of ranges that retention took.
+DROPPED: Final = "partitions.dropped"
+# It comes once a range is dropped, which others' locks may put off.
+TELLS_WITHIN: Final = dt.timedelta(minutes=10)
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +39,17 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     outside: Checkpoint | None
     has_outside: bool
     reason: DivergenceReason | None
+
+
+def is_retiring(reader: Reader) -> bool:
+    """Say whether retention took a range a moment ago, and the entry that tells of it is to come.
+
+    Raises:
+        StoreUnavailable: The database cannot be read.
+    """
+    writer = reader.maybe(WRITER_ROW(shard=SHARD))
+    since = writer["now"] - TELLS_WITHIN if writer else None
+    return since is not None and bool(reader.fetch(queries.GOING(since=since)))
 
 
 def log_reader() -> tuple[Settings, Reader]:

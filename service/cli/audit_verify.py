@@ -3,7 +3,6 @@
 It goes once over the log by growing index and stops at the first bad place.
 """
 
-import datetime as dt
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from keys.notes import Checkpoint, Verifier
 from keys.translog import HASH_BYTES, Frontier, leaf_hash
 from service.cli.audit_finding import Bad, Finding, body_of, difference, dropped_to, plain
+from service.cli.audit_log import DROPPED, SHARD, is_retiring
 from service.db.reader import Reader
 from service.db.statements import Row
 from service.db.store import StoreUnavailable
@@ -23,10 +23,6 @@ from service.worker.outside import CheckpointFolder
 
 AT_ONCE: Final = 2_000
 NUMBERS_AT_ONCE: Final = 10_000
-SHARD: Final = 0
-DROPPED: Final = "partitions.dropped"
-# The entry that tells of a range comes once it is dropped, which others' locks may put off.
-TELLS_WITHIN: Final = dt.timedelta(minutes=10)
 
 Progress = Callable[[int, int], None]
 
@@ -111,7 +107,8 @@ class LogCheck:
             raise Bad("rolled_back", self._count, text)
         self._entries_of_all(self._signed())
         if self._dropped < self._first:
-            self._wait_for_retention(writer)
+            if is_retiring(self._reader):
+                raise StoreUnavailable("retention is taking entries away; verify again in a minute")
             text = f"{self._first} entries are gone, and none says that retention took them"
             raise Bad("dropped", 0, text)
         self._hold_numbers(numbers)
@@ -135,16 +132,6 @@ class LogCheck:
                 "after_tenant": rows[-1]["tenant_id"],
                 "after_merchant": rows[-1]["merchant_id"],
             }
-
-    def _wait_for_retention(self, writer: Row | None) -> None:
-        """Say that it is too early to tell, where retention was at work a moment ago.
-
-        Raises:
-            StoreUnavailable: A range has gone, and the entry that tells of it is still to come.
-        """
-        since = writer["now"] - TELLS_WITHIN if writer else None
-        if since is not None and self._reader.fetch(queries.GOING(since=since)):
-            raise StoreUnavailable("retention is taking entries away; verify again in a minute")
 
     def _look_outside(self, note: str | None) -> None:
         if note is None:

@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,14 +37,11 @@ _SMALL_ORDER: Final = frozenset({0, 1, _P - 1, _ORDER_8, _P - _ORDER_8})
 _BASE_Y: Final = 4 * pow(5, -1, _P) % _P
 
 _Point = tuple[int, int, int, int]
+_Keys = Sequence[tuple[str, bytes, bytes]]
 
 
 class Bad(Exception):  # noqa: N818  it is the verdict
-    """The first bad place: fault, line from 1, position or None, text."""
-
-    def __init__(self, fault: str, line: int, position: int | None, text: str) -> None:
-        super().__init__(text)
-        self.fault, self.line, self.position, self.text = fault, line, position, text
+    """The first bad place; its arguments: fault, line from 1, position or None, text."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +142,6 @@ def parsed_key(text: str) -> tuple[str, bytes, bytes]:
     return name, own, key[1:]
 
 
-_Keys = Sequence[tuple[str, bytes, bytes]]
-
-
 def opened(note: str, keys: _Keys) -> tuple[str, int, bytes]:
     """Return origin, size and root of a signed checkpoint; ValueError where it is none."""
     head, found, tail = note.rpartition("\n\n")
@@ -198,6 +193,15 @@ def _index(row: dict[str, Any]) -> object:
         return row.get("position")
 
 
+def _dropped_to(body: dict[str, Any]) -> int:
+    try:
+        told = body["fields"]["partitions"] if body.get("kind") == "partitions.dropped" else ()
+        uppers = [one["upper"] for one in told if one["log"] == "entries"]
+    except (KeyError, TypeError):
+        return 0
+    return max(filter(_is_count, uppers), default=0)
+
+
 class _Check:
     """One pass over the file; raises Bad at the first bad place."""
 
@@ -205,8 +209,7 @@ class _Check:
         self._lines = enumerate(lines, 1)
         self._keys = keys
         self._known = [opened(note, keys) for note in known]
-        self.line = 0
-        self.entries = self.checkpoints = 0
+        self.line = self.entries = self.checkpoints = self._dropped = 0
         self.unchecked: list[int] = []
         self.roots: dict[int, bytes] = {}
         self._numbers: dict[tuple[Any, Any], int] = {}
@@ -238,29 +241,28 @@ class _Check:
         if waiting is not None and set(waiting) != _ENTRY:
             raise self._bad("malformed", None, "the line is no checkpoint and no entry")
         self._hold_checkpoints()
-        position = self._first
         while waiting is not None:
-            position = self._entry(waiting, position, rows) + 1
+            self._entry(waiting, self._first + self.entries, rows)
             waiting = next(rows, None)
+        position = self._first + self.entries
         if position < self.size:
             self.line += 1
             raise self._bad("cut", position, f"the entries end at {position} of {self.size}")
+        if self._dropped < self._first:
+            raise Bad("dropped", 1, 0, f"no entry tells where the first {self._first} went")
 
     def _header(self, row: dict[str, Any]) -> None:
         named = [row.get(name) for name in ("type", "format", "scope")]
         if set(row) != _HEADER or named != ["header", FORMAT, "log"]:
             raise Bad("malformed", 1, None, "the header is malformed")
-        left = row["left"]
-        if type(left) is not list or not all(_HEX.fullmatch(json.dumps(one)) for one in left):
-            raise Bad("malformed", 1, None, "`left` holds what is no hash")
-        is_counted = _is_count(row["first"]) and _is_count(row["size"])
-        if not (
-            is_counted and row["first"].bit_count() == len(left) and row["first"] < row["size"]
-        ):
-            raise Bad("malformed", 1, None, "`left` or `size` does not fit `first`")
+        first, left, size = row["first"], row["left"], row["size"]
+        are_hashes = type(left) is list and all(_HEX.fullmatch(json.dumps(one)) for one in left)
+        are_counts = _is_count(first) and _is_count(size) and first < size
+        if not (are_hashes and are_counts) or first.bit_count() != len(left):
+            raise Bad("malformed", 1, None, "`first`, `left` and `size` do not fit each other")
         self._stack = [bytes.fromhex(one) for one in left]
-        self._signed = self._first = row["first"]
-        self.size, self._log, self._origin = row["size"], row["log"], row["origin"]
+        self._signed = self._first = first
+        self.size, self._log, self._origin = size, row["log"], row["origin"]
 
     def _checkpoint(self, row: dict[str, Any]) -> None:
         if set(row) != {"type", "note"} or type(row["note"]) is not str:
@@ -295,7 +297,7 @@ class _Check:
             raise self._bad("cut", None, f"the last checkpoint is of {last}, not {self.size}")
         self.line = line
 
-    def _entry(self, row: dict[str, Any], expected: int, rows: Iterator[Any]) -> int:
+    def _entry(self, row: dict[str, Any], expected: int, rows: Iterator[Any]) -> None:
         body = self._body(row, expected)
         position, number = row["position"], row["number"]
         if body["log"] != self._log or body["number"] != number:
@@ -307,9 +309,9 @@ class _Check:
         if before is not None and number != before + 1:
             raise self._bad("number_gap", position, f"number {number} follows {before}")
         self._numbers[owner] = number
+        self._dropped = max(self._dropped, _dropped_to(body))
         self._grow(bytes.fromhex(row["leaf"]), expected)
         self.entries += 1
-        return expected
 
     def _body(self, row: dict[str, Any], expected: int) -> dict[str, Any]:
         is_sound = row.get("type") == "entry" and set(row) == _ENTRY and type(row["body"]) is str
@@ -347,9 +349,7 @@ class _Check:
         if size > self.size:
             raise self._bad("malformed", position, "the entry is behind the last checkpoint")
         if size in self.roots:
-            root = self._stack[-1]
-            for one in reversed(self._stack[:-1]):
-                root = _node(one, root)
+            root = reduce(lambda right, left: _node(left, right), reversed(self._stack))
             if root != self.roots[size]:
                 self.line -= position - self._signed
                 text = f"entries {self._signed} to {position} are not those that were signed"
@@ -370,10 +370,10 @@ def verify(lines: Iterable[bytes], keys: Sequence[str], known: Sequence[str] = (
     try:
         check.run()
     except Bad as bad:
-        return Verdict(bad.fault, bad.line, bad.position, bad.text, check.entries)
-    root = check.roots[check.size].hex()
-    done = check.entries, check.checkpoints, check.size, root, tuple(check.unchecked)
-    return Verdict(None, None, None, "", *done)
+        fault, line, position, text = bad.args
+        return Verdict(fault, line, position, text, check.entries)
+    tree = check.size, check.roots[check.size].hex(), tuple(check.unchecked)
+    return Verdict(None, None, None, "", check.entries, check.checkpoints, *tree)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,10 +1,13 @@
 """What retention took is told by an entry and verifies; anything else that is gone is found."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.signed import SignedLog, record_dropped
+
+NOT_ANSWERED = 2
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def found(verdict: dict[str, Any]) -> tuple[str, int]:
     return verdict["fault"], verdict["position"]
 
 
-def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
+def retire(signed: SignedLog, upper: int, *, is_told: bool = True, is_signed: bool = True) -> None:
     """Do what retention does to the oldest entries; the writer tells of it, or nobody does."""
     signed.sql("DELETE FROM entries WHERE position < ?", upper)
     # PostgreSQL has the partition, as migrations made it; SQLite is told of one.
@@ -30,7 +33,7 @@ def retire(signed: SignedLog, upper: int, *, is_told: bool = True) -> None:
         *signed.instants(0, 1, 1),
     )
     if is_told:
-        record_dropped(signed.settings)
+        record_dropped(signed.settings, is_signed=is_signed)
 
 
 @pytest.mark.parametrize("upper", [1, 100, 256, 300])
@@ -48,9 +51,10 @@ def test_entries_that_are_gone_and_of_which_no_entry_tells_are_found(signed: Sig
     retire(signed, 200, is_told=False)
 
     assert found(signed.verify()) == ("dropped", 0)
+    assert found(signed.stranger()) == ("dropped", 0)
 
 
-def test_what_retention_took_a_moment_ago_is_waited_for(signed: SignedLog) -> None:
+def test_what_retention_took_a_moment_ago_is_waited_for(signed: SignedLog, tmp_path: Path) -> None:
     retire(signed, 200, is_told=False)
     [(now,)] = signed.sql("SELECT now FROM writer")
     signed.sql("UPDATE partitions SET detached_at = ? WHERE log = 'entries' AND lower = 0", now)
@@ -59,6 +63,24 @@ def test_what_retention_took_a_moment_ago_is_waited_for(signed: SignedLog) -> No
 
     assert result.exit_code != 0
     assert "verify again" in result.stderr
+    assert_no_export(signed, tmp_path)
+
+
+def test_before_the_entry_that_tells_is_signed_nothing_is_exported(
+    signed: SignedLog, tmp_path: Path
+) -> None:
+    retire(signed, 200, is_signed=False)
+
+    assert signed.verify()["verified"]
+    assert_no_export(signed, tmp_path)
+
+
+def assert_no_export(signed: SignedLog, folder: Path) -> None:
+    result = signed.payguard("audit", "export", folder / "export.jsonl", "--json")
+
+    assert result.exit_code == NOT_ANSWERED
+    assert "retention_at_work" in result.stderr + result.stdout
+    assert not list(folder.glob("export.jsonl*"))
 
 
 def test_an_unsigned_tail_that_was_cut_with_its_count_is_found_after_retention(
@@ -78,6 +100,7 @@ def test_an_entry_that_tells_of_fewer_is_not_enough(signed: SignedLog) -> None:
     signed.sql("UPDATE partitions SET upper = 200 WHERE log = 'entries' AND lower = 0")
 
     assert found(signed.verify()) == ("dropped", 0)
+    assert found(signed.stranger()) == ("dropped", 0)
 
 
 def test_what_retention_left_is_changed(signed: SignedLog) -> None:

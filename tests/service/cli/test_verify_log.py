@@ -53,7 +53,7 @@ def body_of(position: int, number: int, merchant: str, **more: Any) -> str:
 class Export:
     """An export as rows, and what an auditor may have kept."""
 
-    def __init__(self, size: int, *, first: int = 0, step: int = STEP) -> None:
+    def __init__(self, size: int, *, first: int = 0, step: int = STEP, told: Any = None) -> None:
         frontier = Frontier.empty()
         numbers = {"mer_1": 0, "mer_2": 0}
         self.notes: dict[int, str] = {}
@@ -64,7 +64,10 @@ class Export:
                 left = [one.hex() for one in frontier.hashes]
             merchant = "mer_2" if position % 3 == 2 else "mer_1"
             numbers[merchant] += 1
-            row = entry(position, numbers[merchant], body_of(position, numbers[merchant], merchant))
+            number, more = numbers[merchant], {}
+            if first and position + 1 == size:
+                more = {"kind": "partitions.dropped", "fields": told or telling(first)}
+            row = entry(position, number, body_of(position, number, merchant, **more))
             frontier.append(bytes.fromhex(row["leaf"]))
             self.entries.append(row)
             if (position + 1) % step == 0 or position + 1 == size:
@@ -94,6 +97,12 @@ class Export:
         return verify(lines_of(self.rows()), [SIGNER.verifier_key], known)
 
 
+def telling(upper: Any, log: str = "entries") -> dict[str, Any]:
+    """Return the fields of an entry that tells of what retention took."""
+    taken = {"name": f"{log}_0", "log": log, "lower": 0, "upper": upper}
+    return {"partitions": [{"name": "messages_0", "log": "messages", "upper": 99}, taken]}
+
+
 def entry(position: int, number: int, body: str) -> dict[str, Any]:
     leaf = leaf_hash(body.encode()).hex()
     named = {"type": "entry", "position": position, "number": number}
@@ -107,6 +116,18 @@ def lines_of(rows: list[dict[str, Any]]) -> list[bytes]:
 def found(verdict: Verdict) -> tuple[str | None, int | None, int | None]:
     assert not verdict.verified
     return verdict.fault, verdict.line, verdict.position
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(telling(7), telling(8, log="events"), telling(8.0), telling("8"), telling(None)),
+        *({"partitions": 8}, {"partitions": [8]}, {"partitions": [{"upper": 8}]}, {"other": 8}),
+    ],
+    ids=str,
+)
+def test_oldest_entries_of_which_none_says_that_retention_took_them_were_dropped(told: Any) -> None:
+    assert found(Export(33, first=8, told=told).verdict()) == ("dropped", 1, 0)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 10, 33, 64])
