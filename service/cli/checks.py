@@ -22,9 +22,10 @@ from service.cli.checks_log import log_standing
 from service.cli.checks_strategy import scorer_standing, strategy_standing
 from service.cli.database import last_commit, standing
 from service.cli.environment import current_settings, reachable
+from service.cli.mounts import IN_MEMORY, OVER_NETWORK, Mount, mount_of
 from service.cli.screen import Failure
 from service.db.places import Database
-from service.db.sqlite import connect
+from service.db.sqlite import SYNCHRONOUS, connect
 from service.db.store import StoreUnavailable
 from service.kernel.clock import SystemClock
 from service.settings import Settings
@@ -36,10 +37,6 @@ FREE_ENOUGH: Final = 1 << 30
 LOG_LARGE: Final = 256 << 20
 CLOCK_BACK_S: Final = 2.0
 PROBE_TIMEOUT_S: Final = 2.0
-SYNCHRONOUS_FULL: Final = 2
-# In memory: everything is gone with the power. Elsewhere: SQLite's shared memory does not reach.
-IN_MEMORY: Final = frozenset({"tmpfs", "ramfs"})
-OVER_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"})
 _OTHERS: Final = 0o077
 _PIN: Final = re.compile(r"([A-Za-z0-9_.-]+)==([^;\s]+)")
 # xgboost has two distributions, of which one is enough.
@@ -189,35 +186,54 @@ def _durability(settings: Settings) -> Check:
     place = settings.database
     if isinstance(place, Database):
         return _looked(place, "durability", "durability")
-    return _file_durability(settings, place)
+    return _file_durability(place)
 
 
-def _file_durability(settings: Settings, path: Path) -> Check:
-    kind = _filesystem(settings.data_dir)
-    if kind in OVER_NETWORK:
+def _file_durability(path: Path) -> Check:
+    """Say what a commit of the writer's is worth: its own setting, on the disk that is there.
+
+    The setting is each connection's own and is written nowhere: every writer opens its one by
+    `service.db.sqlite.connect`, which demands FULL. What the file itself holds is its journal.
+    """
+    mount = mount_of(path)
+    if mount.kind in OVER_NETWORK:
         return _failed(
-            "durability", f"{path} lies on {kind}", "use a local disk: WAL does not work over nets"
+            "durability",
+            f"{path} lies on {mount.kind}",
+            "use a local disk: WAL does not work over nets",
         )
     if not path.exists():
-        return _ok("durability", "SQLite, WAL, synchronous=FULL once it is there")
+        return _ok("durability", f"SQLite, WAL, synchronous={SYNCHRONOUS} once it is there")
     try:
         with contextlib.closing(connect(path, readonly=True)) as connection:
             journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
-        with contextlib.closing(connect(path, readonly=False)) as connection:
-            synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
     except (StoreUnavailable, sqlite3.Error) as error:
         return _failed("durability", f"{path} cannot be read: {error}", "restore it from a backup")
-    if journal != "wal" or synchronous < SYNCHRONOUS_FULL:
-        what = f"journal_mode={journal}, synchronous={synchronous}"
+    if journal != "wal":
+        what = f"journal_mode={journal}"
         return _failed("durability", what, "let `payguard migrate` make the database")
-    if kind in IN_MEMORY:
+    return _lasting(path, mount)
+
+
+def _lasting(path: Path, mount: Mount) -> Check:
+    """Say what a disk makes of the writer's fsync."""
+    if mount.idle_fsync:
+        return _failed(
+            "durability",
+            f"{path} lies on {mount.kind} mounted with {mount.idle_fsync}: no fsync holds",
+            "mount it without that option: a power cut loses payments",
+        )
+    if mount.kind in IN_MEMORY:
         return _warned(
-            "durability", f"{path} lies on {kind}: gone with the power", "use a disk, but for tests"
+            "durability",
+            f"{path} lies on {mount.kind}: gone with the power",
+            "use a disk, but for tests",
         )
     return _ok(
         "durability",
-        "SQLite, WAL, synchronous=FULL: what was acknowledged survives a crash and a power cut;"
-        " it is lost with this disk",
+        f"SQLite, WAL, the writer's synchronous={SYNCHRONOUS},"
+        f" on {mount.kind or 'a file system of unknown kind'}: what was acknowledged survives a"
+        " crash and a power cut; it is lost with this disk",
     )
 
 
@@ -356,22 +372,6 @@ def _holder(lock: Path) -> str:
     with contextlib.suppress(OSError):
         return lock.read_text("utf-8", "replace").strip() or "an unknown process"
     return "an unknown process"
-
-
-def _filesystem(folder: Path) -> str:
-    """Return the kind of file system that holds a folder; empty where nobody says."""
-    try:
-        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace")
-    except OSError:
-        return ""
-    place = folder.resolve()
-    found: tuple[int, str] = (-1, "")
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        point = Path(before.split(" ")[4].replace("\\040", " "))
-        if place.is_relative_to(point):
-            found = max(found, (len(point.parts), after.split(" ")[0]))
-    return found[1]
 
 
 def _mib(count: int) -> str:

@@ -12,7 +12,10 @@ from service.db.store import StoreUnavailable
 _SETTINGS: Final = """
     SELECT current_setting('fsync'), current_setting('full_page_writes'),
            current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
-           current_setting('server_version_num')::int, pg_is_in_recovery()
+           current_setting('server_version_num')::int, pg_is_in_recovery(),
+           (SELECT count(*) FROM pg_stat_replication
+            -- A role of few rights is not told how each of them is connected, only that it is.
+            WHERE coalesce(sync_state, 'sync') IN ('sync', 'quorum'))
 """
 _ROLE: Final = """
     SELECT rolsuper OR rolbypassrls, current_user,
@@ -55,7 +58,7 @@ def roles(place: Database) -> Found:
 def durability(place: Database) -> Found:
     """Say what an acknowledged payment survives."""
     try:
-        fsync, pages, commit, standbys, version, is_standby = _row(
+        fsync, pages, commit, standbys, version, is_standby, connected = _row(
             place.writer or place.any, _SETTINGS
         )
     except StoreUnavailable as error:
@@ -70,6 +73,12 @@ def durability(place: Database) -> Found:
     what += f"synchronous_commit={used}"
     if fsync != "on" or pages != "on":
         return Found("fail", what, "set fsync and full_page_writes on: a power cut loses payments")
+    if standbys and not connected:
+        return Found(
+            "fail",
+            f"{what}, standbys {standbys}, of which none is connected: nothing is acknowledged",
+            "start the standby, or name none in synchronous_standby_names",
+        )
     if standbys:
         return Found(
             "ok",

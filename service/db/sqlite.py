@@ -20,6 +20,8 @@ from service.db.store import (
 )
 
 BUSY_TIMEOUT_MS: Final = 2_000
+# A commit returns once it is on the disk; `doctor` tells it by this name.
+SYNCHRONOUS: Final = "FULL"
 STATEMENTS_KEPT: Final = 512
 # The page cache's negative form counts KiB.
 CACHE_KIB: Final = 64 * 1_024
@@ -82,7 +84,7 @@ def _configure(connection: sqlite3.Connection, *, readonly: bool) -> None:
     # SQLite answers with another mode where it cannot have this one, and goes on.
     if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
         raise sqlite3.OperationalError("this file system does not allow a write-ahead log")
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
     # A checkpoint inside the writer's commit costs 8 to 20 ms; another connection makes
     # them (service/writer/checkpoint.py).

@@ -16,7 +16,7 @@ from keys import entropy
 from keys.roots.file import RootRefused
 from service.carriers.server import SocketServer
 from service.db.statements import Row
-from service.db.store import Store, StoreUnavailable
+from service.db.store import CommitUnknown, Store, StoreUnavailable
 from service.db.stores import open_spanning_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
@@ -143,6 +143,7 @@ def serve(settings: Settings, log: FilteringBoundLogger) -> None:
     Raises:
         WriterRuns: Another writer holds the lock.
         WriterStops: Only a restart is safe.
+        CommitUnknown: The same, before it served.
         StoreUnavailable: The store could not be opened.
     """
     with writer_lock(settings) as lock:
@@ -190,7 +191,8 @@ def main() -> int:
         _serve_patiently(settings, log)
     except (WriterRuns, RootRefused, StrategyRefused, StoreUnavailable) as error:
         return _cannot_start(error)
-    except WriterStops as error:
+    except (WriterStops, CommitUnknown) as error:
+        # At its start too a commit may be of unknown outcome: that of its own epoch.
         log.error("writer_stops", reason=str(error))  # noqa: TRY400  a traceback may hold values
         return EXIT_STOPPED
     return 0

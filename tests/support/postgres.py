@@ -25,6 +25,8 @@ SUPERUSER: Final = "postgres"
 BASE: Final = "payguard_base"
 MIGRATED: Final = "payguard_migrated"
 START_S: Final = 60
+STANDBY: Final = "standby"
+RELOAD_TRIES: Final = 1_000
 _DEBIAN: Final = Path("/usr/lib/postgresql")
 
 
@@ -150,6 +152,59 @@ class Cluster:
         """Stop the server and start it again."""
         self.stop(immediate=immediate)
         self.start()
+
+    @contextlib.contextmanager
+    def bound_to_standby(self) -> Iterator[None]:
+        """Let every commit wait for the standby, as long as this is entered."""
+        self._wait_for_standby(STANDBY)
+        try:
+            yield
+        finally:
+            self._wait_for_standby("")
+
+    @contextlib.contextmanager
+    def standby(self) -> Iterator[None]:
+        """Run who is waited for: it keeps the log on its disk, and says so, as a standby does."""
+        folder = self.folder / "standby"
+        folder.mkdir()
+        if self._user is not None:
+            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+        place = f"{self.url(SUPERUSER, 'postgres')}&application_name={STANDBY}"
+        command = [self._programs / "pg_receivewal", "--synchronous", "--no-loop"]
+        with subprocess.Popen(
+            [*command, "--directory", folder, "--dbname", place],
+            stdin=subprocess.DEVNULL,
+            **self._as_user(),
+        ) as running:
+            try:
+                yield
+            finally:
+                running.send_signal(signal.SIGINT)
+
+    def waiting_for_standby(self) -> list[int]:
+        """Return the sessions whose commit waits for a standby."""
+        with self.connect() as one:
+            found = one.execute("SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            return [pid for (pid,) in found]
+
+    def cancel(self, session: int) -> None:
+        """Cancel what a session does, as an administrator may."""
+        with self.connect() as one:
+            one.execute("SELECT pg_cancel_backend(%s)", [session])
+
+    def _wait_for_standby(self, name: str) -> None:
+        with self.connect() as one:
+            setting = "ALTER SYSTEM SET synchronous_standby_names = {}"
+            one.execute(sql.SQL(setting).format(sql.Literal(name)))
+            one.execute("SELECT pg_reload_conf()")
+        for _ in range(RELOAD_TRIES):
+            with self.connect() as fresh:
+                if fresh.execute("SHOW synchronous_standby_names").fetchone() == (name,):
+                    # The process that makes checkpoints is who tells commits that there is
+                    # somebody to wait for; it has read its settings by the time it answers.
+                    fresh.execute("CHECKPOINT")
+                    return
+        raise AssertionError("the server has not read its settings again")
 
     def url(self, role: str, database: str) -> str:
         """Return a database's address in a role, by the Unix socket."""

@@ -1,10 +1,16 @@
+import contextlib
 import datetime as dt
+import shutil
 import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from service.cli.checks import CHECKS, Check, _done, run_checks
+from service.cli.checks import CHECKS, Check, _done, _lasting, run_checks
+from service.cli.mounts import Mount
 from service.kernel.clock import SystemClock
 from service.settings import Settings
 from service.writer.lock import WriterLock
@@ -128,14 +134,67 @@ def test_pending_migrations_fail(fresh: Terminal) -> None:
 def test_a_database_without_a_write_ahead_log_fails(payguard: Terminal) -> None:
     execute(payguard, "PRAGMA journal_mode = DELETE")
 
-    # The check's own look must not set it right.
-    assert checked(payguard, "durability").what.startswith("journal_mode=delete")
+    file = (payguard.home / "payguard.sqlite").read_bytes()
 
-
-def test_durability_says_what_an_acknowledgement_is_worth(payguard: Terminal) -> None:
     found = checked(payguard, "durability")
 
-    assert "survives a crash and a power cut" in found.what or "gone with the power" in found.what
+    assert (found.state, found.what) == ("fail", "journal_mode=delete")
+    # The check's own look must not set it right.
+    assert (payguard.home / "payguard.sqlite").read_bytes() == file
+
+
+def filesystem(folder: Path) -> str:
+    """Return the kind of file system under a folder, as another program tells it."""
+    told = subprocess.run(
+        ["stat", "--file-system", "--format=%T", folder], check=True, capture_output=True, text=True
+    )
+    return told.stdout.strip()
+
+
+@pytest.fixture
+def moved(payguard: Terminal) -> Iterator[Callable[[str], Terminal]]:
+    """Move the data to a folder of another file system."""
+    with contextlib.ExitStack() as stack:
+
+        def move(base: str) -> Terminal:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(dir=base))
+            home = Path(folder) / "home"
+            shutil.copytree(payguard.home, home)
+            return Terminal(home)
+
+        yield move
+
+
+def test_in_memory_an_acknowledgement_is_gone_with_the_power(
+    moved: Callable[[str], Terminal],
+) -> None:
+    payguard = moved("/dev/shm")  # noqa: S108  memory is what is wanted
+    assert filesystem(payguard.home) == "tmpfs"
+
+    found = checked(payguard, "durability")
+
+    assert found.state == "warn"
+    assert found.what == f"{payguard.home / 'payguard.sqlite'} lies on tmpfs: gone with the power"
+
+
+def test_on_a_disk_an_acknowledgement_survives_a_power_cut(
+    moved: Callable[[str], Terminal],
+) -> None:
+    # Of all folders this one has to outlast a restart of the machine.
+    payguard = moved("/var/tmp")  # noqa: S108  a disk is what is wanted
+    assert filesystem(payguard.home) not in {"tmpfs", "ramfs"}
+
+    found = checked(payguard, "durability")
+
+    assert found.state == "ok"
+    assert found.what.startswith("SQLite, WAL, the writer's synchronous=FULL, on ")
+    assert "survives a crash and a power cut" in found.what
+
+
+def test_a_disk_that_is_told_not_to_wait_fails(tmp_path: Path) -> None:
+    found = _lasting(tmp_path / "payguard.sqlite", Mount("ext4", "barrier=0"))
+
+    assert (found.state, "mounted with barrier=0" in found.what) == ("fail", True)
 
 
 def test_a_held_lock_without_an_answer_fails_and_names_the_holder(payguard: Terminal) -> None:

@@ -1,10 +1,21 @@
 """What the doctor says of a PostgreSQL database: what it survives, and who may do what."""
 
 import dataclasses
+from collections.abc import Iterator
+
+import pytest
 
 from service.cli.checks_postgres import durability, roles
 from service.db.places import Database
 from tests.support.postgres import OWNER, SUPERUSER, Cluster
+from tests.support.writer import until
+
+
+@pytest.fixture
+def own() -> Iterator[Cluster]:
+    """A server whose settings concern no other test."""
+    with Cluster() as running:
+        yield running
 
 
 def test_a_server_that_waits_for_the_disk_is_durable(cluster: Cluster) -> None:
@@ -20,6 +31,24 @@ def test_a_server_that_does_not_wait_is_named(quick_cluster: Cluster) -> None:
 
     assert found.state == "fail"
     assert "fsync=off" in found.what
+
+
+def test_a_standby_is_named_and_whether_anything_is_acknowledged(own: Cluster) -> None:
+    place = own.database()
+
+    with own.bound_to_standby():
+        missing = durability(place)
+        with own.standby():
+            until(lambda: durability(place).state == "ok")
+            there = durability(place)
+
+    assert missing.state == "fail"
+    assert "standbys standby, of which none is connected: nothing is acknowledged" in missing.what
+    assert missing.then.startswith("start the standby")
+    assert there.what.endswith(
+        "standbys standby: what was acknowledged survives a crash, a power cut and the loss of"
+        " this machine"
+    )
 
 
 def test_each_role_answers(cluster: Cluster) -> None:
