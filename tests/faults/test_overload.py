@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import math
+import statistics
 import subprocess
 import sys
 import threading
@@ -28,6 +30,13 @@ GOODPUT_LEAST = {"quick": 30, "ci": 30, "full": 80}
 # In per cent of the requests that were due.
 UNANSWERED_MOST = {"quick": 20, "ci": 20, "full": 5}
 NORMAL_S = 5
+# How many seconds of calm are measured before, and of those after it is normal again.
+WATCHED_S = {"quick": 3, "ci": 4, "full": 10}
+# A normal second's p99 is at most so many times that of the calm before at the same rate.
+CALM_TIMES = 2
+# Where other work runs on the same cores, it may be this long whatever the calm was: far less
+# than what waits behind a full queue.
+FLOOR_MS = {"quick": 100, "ci": 100, "full": 0}
 # The flood is of payers never seen: without a bound their feature state would take more than this.
 SETTINGS = {"ENTITY_CACHE_MIB": 64}
 GROWTH_MIB_MAX = 192
@@ -90,19 +99,20 @@ def test_three_times_the_load_is_met_and_passes(
 ) -> None:
     least = sized(**GOODPUT_LEAST) / 100
     seconds = sized(quick=5, ci=6, full=30)
+    watched = sized(**WATCHED_S)
     with Service(tmp_path / "data", database=own_database, settings=SETTINGS) as service:
         shop = service.shop()
         load(service, shop, "warm", seconds=2, connections=16)
         calm = load(service, shop, "peak", seconds=5, connections=64)
         peak = good_per_s(calm)
+        usual = {"rate": peak / 3, "connections": 64}
+        quiet = load(service, shop, "quiet", seconds=watched, **usual)
         before = memory_bytes(service)
         with watched_memory(service) as most:
             flood = load(
                 service, shop, "flood", seconds=seconds, rate=3 * peak, connections=CONNECTIONS
             )
-            after = load(
-                service, shop, "after", seconds=NORMAL_S + 3, rate=peak / 3, connections=64
-            )
+            after = load(service, shop, "after", seconds=NORMAL_S + watched, **usual)
         service.writer.stop()
         books = Books(service.settings.database)
 
@@ -116,12 +126,19 @@ def test_three_times_the_load_is_met_and_passes(
     unanswered = flood["statuses"].get("none", 0) / sum(flood["statuses"].values())
     print(f"{unanswered:.2%} of {flood['statuses']} were never answered")
     assert unanswered <= sized(**UNANSWERED_MOST) / 100
-    # Back to normal: every payment of the last seconds is answered, at the rate it was sent.
+    # Back to normal: every payment of the last seconds is answered, at the rate it was sent, and
+    # as fast as in the calm before at that rate. The generator had waited for the flood's last
+    # answers, which is part of the time that it may take.
+    first_s = math.ceil(max(NORMAL_S - (flood["wall"] - seconds), 0))
     assert set(after["statuses"]) == {"201"}, after["statuses"]
-    assert good_per_s(after, first_s=NORMAL_S) >= 0.95 * peak / 3
+    assert good_per_s(after, first_s=first_s) >= 0.95 * peak / 3
+    before_ms, after_ms = quiet["p99_by_second"], after["p99_by_second"]
+    print(f"p99 by second, ms: {before_ms} before, {after_ms} after, looked at from {first_s} on")
+    most_ms = max(CALM_TIMES * statistics.median(before_ms), sized(**FLOOR_MS))
+    assert max(after_ms[first_s:]) <= most_ms
     growth = {pid: (most[pid] - before[pid]) >> 20 for pid in before}
     print(f"{growth} MiB more, by process")
     assert max(growth.values()) < GROWTH_MIB_MAX, growth
-    decided = sum(one["statuses"].get("201", 0) for one in (flood, after))
+    decided = sum(one["statuses"].get("201", 0) for one in (quiet, flood, after))
     assert len(books.payments) >= decided
     books.check_entries()
