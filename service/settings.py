@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from typing_extensions import override
 
-from service.db.places import Database, Place
+from service.db.places import READER_CONNECTIONS, Database, Place
 
 PREFIX: Final = "PAYGUARD_"
 # What only tests may set: sizes, places of test material, seams.
@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         threads: Under `threads`, requests that one front-end process serves at a time; under
             `cooperative`, blocking calls that run at a time.
         requests_max: Under `cooperative`, requests under way in one front-end process.
+        reader_connections: On PostgreSQL, connections over which one front-end process reads.
         deadline_ms: How long a request may take before it is answered 503.
         rate_per_minute: Requests that a key may make a minute and front-end process.
         trusted_proxies: How many proxies in front append to X-Forwarded-For.
@@ -75,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     front_end: Literal["cooperative", "threads"] = "cooperative"
     threads: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
     requests_max: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 512
+    reader_connections: Annotated[int, msgspec.Meta(ge=1, le=256)] = READER_CONNECTIONS
     deadline_ms: Annotated[int, msgspec.Meta(ge=100, le=60_000)] = 2_000
     rate_per_minute: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] = 60_000
     trusted_proxies: Annotated[int, msgspec.Meta(ge=0, le=5)] = 0

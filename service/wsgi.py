@@ -101,7 +101,7 @@ def create_app(front: FrontEnd) -> flask.Flask:
     """Return the app; opens no connection before the first request."""
     app = flask.Flask("payguard", static_folder=None)
     settings, secrets = front.settings, front.secrets
-    reader = _reader(front)
+    reader = _reader(settings, front.hub)
     signer = Signer(reader, secrets.sealer, front.clock)
     ports = Ports(
         submit=front.submit,
@@ -186,17 +186,17 @@ def create(hub: Hub | None = None) -> flask.Flask:
     return app
 
 
-def _reader(front: FrontEnd) -> Reader:
+def _reader(settings: Settings, hub: Hub | None) -> Reader:
     """Return where the app reads; what goes over a network parks its request."""
-    place = front.settings.database
-    if front.hub is None or not isinstance(place, Database):
+    place, connections = settings.database, settings.reader_connections
+    if hub is None or not isinstance(place, Database):
         # Point reads of SQLite take less time than handing them over.
-        return open_reader(place)
+        return open_reader(place, connections_max=connections)
     from service.front.postgres_reader import (  # noqa: PLC0415  psycopg is an extra
         CooperativePostgresReader,
     )
 
-    return CooperativePostgresReader(place.required("reader"), hub=front.hub)
+    return CooperativePostgresReader(place.required("reader"), hub=hub, connections_max=connections)
 
 
 def _is_used(database: Place) -> bool:

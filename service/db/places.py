@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from typing_extensions import override
 
 from service.db.store import StoreUnavailable
+
+# Over how many connections a process reads a server, unless it is told otherwise.
+READER_CONNECTIONS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from service.db.places import READER_CONNECTIONS
 from service.db.postgres_wire import Wire
 from service.db.store import StoreUnavailable
 
-CONNECTIONS_MAX: Final = 8
 CHECKOUT_TIMEOUT_S: Final = 0.5
 
 
@@ -27,7 +27,7 @@ class Pool:
         self,
         connect: Callable[[], Wire],
         *,
-        connections_max: int = CONNECTIONS_MAX,
+        connections_max: int = READER_CONNECTIONS,
         timeout_s: float = CHECKOUT_TIMEOUT_S,
     ) -> None:
         self._connect = connect

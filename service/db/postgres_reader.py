@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from service.db.guard import KEY_HASH, MERCHANT, TENANT
-from service.db.pool import CHECKOUT_TIMEOUT_S, CONNECTIONS_MAX, Pool
+from service.db.places import READER_CONNECTIONS
+from service.db.pool import CHECKOUT_TIMEOUT_S, Pool
 from service.db.postgres import OPTIONS, dialect, try_values
 from service.db.postgres_codec import NOT_ENCODABLE
 from service.db.postgres_wire import (
@@ -59,7 +60,7 @@ class PostgresReader(Reader):
         url: str,
         *,
         purpose: str = "reader",
-        connections_max: int = CONNECTIONS_MAX,
+        connections_max: int = READER_CONNECTIONS,
         timeout_s: float = CHECKOUT_TIMEOUT_S,
         statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
     ) -> None:

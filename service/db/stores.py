@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from service.db.places import Place
+from service.db.places import READER_CONNECTIONS, Place
 from service.db.reader import Reader, SQLiteReader
 from service.db.sqlite import SQLiteStore
 from service.db.store import Store, StoreUnavailable
@@ -32,16 +32,20 @@ def open_store(place: Place, *, hold: Callable[[], None] | None = None) -> Store
     return PostgresStore(place.required("writer"), hold=hold)
 
 
-def open_reader(place: Place) -> Reader:
+def open_reader(place: Place, *, connections_max: int = READER_CONNECTIONS) -> Reader:
     """Return a front end's way to read a place; connects at its first read.
 
     On PostgreSQL it sees the rows of the tenant and merchant that a read's values name, and no
     others.
 
+    Args:
+        place: Where the store is.
+        connections_max: How many connections its threads share on PostgreSQL.
+
     Raises:
         StoreUnavailable: The driver is missing, or this process was not given the address.
     """
-    return _reader(place, "reader")
+    return _reader(place, "reader", connections_max=connections_max)
 
 
 def open_spanning_reader(place: Place) -> Reader:

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 from typing_extensions import override
 
-from service.db.pool import CHECKOUT_TIMEOUT_S, CONNECTIONS_MAX, Pool
+from service.db.places import READER_CONNECTIONS
+from service.db.pool import CHECKOUT_TIMEOUT_S, Pool
 from service.db.postgres_reader import READ_ONLY, PostgresReader
 from service.db.postgres_wire import CONNECT_TIMEOUT_S, Connection, Wire, connect
 from service.db.store import StoreUnavailable
@@ -27,7 +28,7 @@ class CooperativePostgresReader(PostgresReader):
         url: str,
         *,
         hub: Hub,
-        connections_max: int = CONNECTIONS_MAX,
+        connections_max: int = READER_CONNECTIONS,
         timeout_s: float = CHECKOUT_TIMEOUT_S,
     ) -> None:
         super().__init__(url, connections_max=connections_max, timeout_s=timeout_s)

@@ -52,6 +52,7 @@ def test_what_only_tests_set_is_left_alone() -> None:
         *(("port", value) for value in ("-1", "65536", "", SECRET, "1 ", "0x50", "9" * 40)),
         *(("workers", value) for value in ("0", "65")),
         *(("threads", value) for value in ("0", "257")),
+        *(("reader_connections", value) for value in ("0", "257")),
         *(("deadline_ms", value) for value in ("99", "60001")),
         *(("trusted_proxies", value) for value in ("-1", "6")),
         *(("queue_length_max", value) for value in ("15", "1000001")),
