@@ -1,18 +1,20 @@
 """`python -m bench.settings`: which settings to run with, tried against each other in one run.
 
 Each candidate is the product on a store of its own, all at once and sent load in turns: the way
-requests wait, threads (under the cooperative front end those of its pool for blocking calls, each
-with a connection to the store), pinning of processes to cores, collection of garbage, switching of
-threads. Rewrites its tables, one a store, in bench/README.md when asked to.
+requests wait, threads where they wait in threads, pinning of processes to cores, collection of
+garbage, switching of threads, and on PostgreSQL how many connections a front-end process reads
+over. Under the cooperative front end a number of threads is none of them: its pool is for calls
+that block, of which a payment makes none but a connection's opening. Rewrites its tables, one a
+store, in bench/README.md when asked to.
 """
 
 import argparse
 import contextlib
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import stores
 from bench.decision import over, tell
@@ -20,22 +22,43 @@ from bench.processes import family
 from bench.sides import Side, tuned
 from bench.tables import at, rewrite, table, versions, writing
 
-BASE = "cooperative, 16 threads"
+BASE = "cooperative"
 CORES = sorted(os.sched_getaffinity(0))
-# Name -> settings, variables of the environment, and whether its processes are pinned.
-CANDIDATES: dict[str, tuple[dict[str, object], dict[str, str], str]] = {
-    BASE: ({}, {}, ""),
-    "cooperative, front ends pinned": ({}, {}, "front ends"),
-    "cooperative, all pinned": ({}, {}, "all"),
-    "cooperative, garbage frozen": ({}, {"BENCH_GC": "freeze"}, ""),
-    "cooperative, no garbage collection": ({}, {"BENCH_GC": "off"}, ""),
-    "cooperative, switching every 0.5 ms": ({}, {"BENCH_SWITCH_S": "0.0005"}, ""),
-    "cooperative, one front end": ({"WORKERS": 1}, {}, ""),
-    "cooperative, 4 threads": ({"THREADS": 4}, {}, ""),
-    "cooperative, 64 threads": ({"THREADS": 64}, {}, ""),
-    "threads, 4": ({"FRONT_END": "threads", "THREADS": 4}, {}, ""),
-    "threads, 16": ({"FRONT_END": "threads", "THREADS": 16}, {}, ""),
-    "threads, 16, front ends pinned": ({"FRONT_END": "threads"}, {}, "front ends"),
+
+
+class Candidate(NamedTuple):
+    """What is tried.
+
+    Attributes:
+        settings: Beside the defaults, by name.
+        environment: What bench.tuned is told; nothing runs the product as it is.
+        pinned: Which processes are bound to a core, if any.
+        stores: On which it makes a difference.
+    """
+
+    settings: Mapping[str, object] = {}
+    environment: Mapping[str, str] = {}
+    pinned: str = ""
+    stores: tuple[str, ...] = (stores.SQLITE, stores.POSTGRES)
+
+
+CANDIDATES: dict[str, Candidate] = {
+    BASE: Candidate(),
+    "cooperative, front ends pinned": Candidate(pinned="front ends"),
+    "cooperative, all pinned": Candidate(pinned="all"),
+    "cooperative, Python's own garbage collection": Candidate(environment={"BENCH_GC": "python"}),
+    "cooperative, no garbage collection": Candidate(environment={"BENCH_GC": "off"}),
+    "cooperative, switching every 0.5 ms": Candidate(environment={"BENCH_SWITCH_S": "0.0005"}),
+    "cooperative, one front end": Candidate({"WORKERS": 1}),
+    **{
+        f"cooperative, {number} connections": Candidate(
+            {"READER_CONNECTIONS": number}, stores=(stores.POSTGRES,)
+        )
+        for number in (4, 16)
+    },
+    "threads, 4": Candidate({"FRONT_END": "threads", "THREADS": 4}),
+    "threads, 16": Candidate({"FRONT_END": "threads", "THREADS": 16}),
+    "threads, 16, front ends pinned": Candidate({"FRONT_END": "threads"}, pinned="front ends"),
 }
 
 
@@ -57,15 +80,15 @@ def main() -> None:
 
 
 def compared(given: argparse.Namespace, store: str) -> str:
-    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in given.only}
+    names = [name for name in given.only if store in CANDIDATES[name].stores]
+    taken: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with contextlib.ExitStack() as stack:
-        sides = {name: stack.enter_context(candidate(name, store)) for name in given.only}
+        sides = {name: stack.enter_context(candidate(name, store)) for name in names}
         for turn in range(given.rounds):
             for name, side in sides.items():
                 taken[name].append(measured(given, side))
             tell(f"settings, {store}: round {turn + 1} of {given.rounds}")
-    base = taken[given.only[0]]
-    rows = [row(name, found, base) for name, found in taken.items()]
+    rows = [row(name, found, taken[names[0]]) for name, found in taken.items()]
     head = (
         *(store, "CPU us each", "CPU to the first", "each second", "to the first"),
         *("p50 ms", "p99 ms"),
@@ -75,7 +98,7 @@ def compared(given: argparse.Namespace, store: str) -> str:
 
 @contextlib.contextmanager
 def candidate(name: str, store: str) -> Iterator[Side]:
-    settings, environment, pinned = CANDIDATES[name]
+    settings, environment, pinned, _ = CANDIDATES[name]
     other = tuned(environment) if environment else None
     with stores.side(name, store=store, settings=settings, other=other) as side:
         pin(side, pinned)
