@@ -14,7 +14,7 @@ from typing import Any
 from bench import stores
 from bench.decision import approved
 from bench.sides import Other, Side, floor
-from bench.tables import at, rewrite, status, table, versions, writing
+from bench.tables import at, conclude, table, versions, writing
 from risk.feature import load_features
 from risk.models.inputs import input_names
 from risk.models.manifest import Calibration
@@ -80,10 +80,7 @@ def main() -> int:
     )
     head = f"{versions(stores.postgres_version(given.stores))}.\n{how}"
     text = "\n".join([head, "", *lines])
-    print(text)
-    if given.write:
-        rewrite(given.page, "modelled", text)
-    return status(text)
+    return conclude(given, "modelled", text)
 
 
 def measured(given: argparse.Namespace, *sides: Side) -> list[str]:

@@ -1,13 +1,14 @@
 """`python -m bench.rules`: 50 rules over 60 fields, ours beside other rule engines, in one run.
 
-Every side gets one record and says which rules hit and why. Ours is what a payment runs: the
-strategy's runner, with a result, its real values and a reason for each rule that hit. A comparator
-is measured where it is installed; none is a dependency:
+Every side gets one record and says which rules hit and why. Each field is read by a condition.
+Ours is what a payment runs: the strategy's runner, with a result, its real values and, for each
+rule that hit, a reason that shows every field which its condition reads. A comparator is measured
+where it is installed; none is a dependency:
 
     uv run --with zen-engine --with cel-expr-python python -m bench.rules
 
 All sides must name the same hits, or nothing is printed. Rewrites its table in bench/README.md
-when asked to.
+when asked to. Ends with 1 where a goal was missed, and says which.
 """
 
 import argparse
@@ -19,9 +20,9 @@ import random
 import re
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from bench.tables import held, rewrite, table, versions, writing
+from bench.tables import conclude, held, table, versions, writing
 from risk.facts import Circumstances, Facts
 from risk.feature import Text, load_features
 from risk.rules.fields import make_fields
@@ -34,12 +35,13 @@ RULES, FIELDS, SEED = 50, 60, 20_261_128
 TURNS = 400
 # As few hit on a usual payment; the last column is a payment on which nearly half of them do.
 HITS = (0, 2, 22)
+# How many fields a condition reads, and its words here and in CEL.
 EXPRESSIONS = (
-    ("{a} > {t}",) * 2,
-    ("{a} > {t} and {b} < {u}", "{a} > {t} && {b} < {u}"),
-    ("{a} + {b} > 2 * {c}", "{a} + {b} > 2.0 * {c}"),
-    ("{a} > {t} or {c} == {u}", "{a} > {t} || {c} == {u}"),
-    ("not ({a} <= {t})", "!({a} <= {t})"),
+    (1, "{a} > {t}", "{a} > {t}"),
+    (2, "{a} > {t} and {b} < {u}", "{a} > {t} && {b} < {u}"),
+    (3, "{a} + {b} > 2 * {c}", "{a} + {b} > 2.0 * {c}"),
+    (2, "{a} > {t} or {b} == {u}", "{a} > {t} || {b} == {u}"),
+    (1, "not ({a} <= {t})", "!({a} <= {t})"),
 )
 GOALS = {"zen-engine": ">= 25", "C++ CEL": ">= 8"}
 Side = Callable[[], list[int]]
@@ -58,27 +60,55 @@ class Case:
         self.plain: list[str] = []
         self.cel: list[str] = []
         self.shown: list[str] = []
+        # Of each condition, the fields that it reads.
+        self.read: list[tuple[str, ...]] = []
+        unread = set(names)
         while len(self.plain) < RULES:
             number = len(self.plain)
-            a, b, c = chance.sample(names, 3)
-            given = {"t": float(chance.randint(5, 95)), "u": float(chance.randint(5, 95))}
-            plain, cel = (
-                one.format(a=a, b=b, c=c, **given) for one in EXPRESSIONS[number % len(EXPRESSIONS)]
-            )
+            count, *words = EXPRESSIONS[number % len(EXPRESSIONS)]
+            drawn = draw(chance, names, unread, count)
+            given = {"t": float(chance.randint(0, 100)), "u": float(chance.randint(0, 100))}
+            given |= dict(zip("abc", drawn, strict=False))
+            plain, cel = (one.format(**given) for one in words)
             if bool(eval(plain, {}, dict(self.record))) == (number < hits):
                 self.plain.append(plain)
                 self.cel.append(cel)
                 self.shown.append(re.sub(r"([a-z]\w*_\w+)", r"\1 (%(\1)s)", plain))
+                self.read.append(drawn)
+                unread.difference_update(drawn)
+        assert not unread
 
 
-def ours(case: Case) -> Side:
+def draw(chance: random.Random, names: list[str], unread: set[str], count: int) -> tuple[str, ...]:
+    """Return so many fields by chance, as far as may be such that nothing reads yet.
+
+    The third of three is any: not every three fields have values that a condition can be true of.
+    """
+    first = chance.sample(sorted(unread), min(count, 2, len(unread)))
+    rest = chance.sample([name for name in names if name not in first], count - len(first))
+    drawn = [*first, *rest]
+    chance.shuffle(drawn)
+    return tuple(drawn)
+
+
+def reason(names: tuple[str, ...]) -> Text:
+    """Return a sentence that shows fields with their values, as the rules that ship have one."""
+    slots = [f"{name} {{{name}}}" for name in names]
+    return Text(f"Seen: {', '.join(slots)}.", f"所见字段{'、'.join(slots)}。")
+
+
+def runner(case: Case) -> Runner:
     words = Text("A rule of the benchmark.", "基准测试规则。")
     rules = [
         Rule(code=f"rule_{number}", version=1, stages=("pre_payment",), when=text,
-             outcome="challenge", level=2, meaning=words, reason=words)
+             outcome="challenge", level=2, meaning=words, reason=reason(case.read[number]))
         for number, text in enumerate(case.plain)
     ]  # fmt: skip
-    runner = Runner(rules, make_fields(case.features))
+    return Runner(rules, make_fields(case.features))
+
+
+def ours(case: Case) -> Side:
+    look = runner(case).look
     values = tuple(case.record.get(name, 0.0) for name in case.features.names)
     vector = FeatureVector(case.features.id, tuple(case.features.names), values)
     facts = Facts(
@@ -89,7 +119,7 @@ def ours(case: Case) -> Side:
     preset = load_strategy().preset("CN")
 
     def run() -> list[int]:
-        found = runner.look(facts, known, preset, vector)
+        found = look(facts, known, preset, vector)
         return [int(one.rule.code.removeprefix("rule_")) for one in found.hits]
 
     return run
@@ -141,8 +171,11 @@ def cel(case: Case) -> Side:
 
 
 def explained(case: Case, hits: list[int]) -> list[int]:
-    """Fill in each hit's values, which those engines leave to whoever asks them."""
-    _ = [case.shown[number] % case.record for number in hits]
+    """Fill in each hit's values and a reason's, which those engines leave to whoever asks."""
+    record = case.record
+    for number in hits:
+        _ = case.shown[number] % record
+        _ = {name: record[name] for name in case.read[number]}
     return hits
 
 
@@ -152,19 +185,17 @@ SIDES: dict[str, tuple[str, str, Callable[[Case], Side]]] = {
 }
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     writing(parser)
     given = parser.parse_args()
-    text = compared(given.rounds)
-    print(text)
-    if given.write:
-        rewrite(given.page, "rules", text)
-
-
-def compared(rounds: int) -> str:
     there = {name: one for name, one in SIDES.items() if importlib.util.find_spec(one[0])}
+    return conclude(given, "rules", compared(given.rounds, there))
+
+
+def compared(rounds: int, there: Mapping[str, tuple[str, str, Callable[[Case], Side]]]) -> str:
+    """Return the table of ours beside comparators, by the names of `SIDES`."""
     rows: list[list[str]] = []
     for hits in HITS:
         case = Case(hits)
@@ -207,4 +238,4 @@ def timed(run: Side) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

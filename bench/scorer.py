@@ -22,7 +22,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import xgboost
 
-from bench.tables import held, rewrite, status, table, versions, writing
+from bench.tables import conclude, held, table, versions, writing
 from risk.models.arrays import Mapped, map_model, write
 from risk.models.manifest import HEADS, Calibration, Trained
 from risk.models.model import About, TrainedHead, make_model, open_model
@@ -192,11 +192,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     writing(parser)
     given = parser.parse_args()
-    text = measured(given.rounds)
-    print(text)
-    if given.write:
-        rewrite(given.page, "scorer", text)
-    return status(text)
+    return conclude(given, "scorer", measured(given.rounds))
 
 
 if __name__ == "__main__":

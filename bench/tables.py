@@ -6,6 +6,7 @@ import os
 import platform
 import sqlite3
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -59,15 +60,38 @@ def held(ratios: Sequence[float], goal: str) -> tuple[str, str]:
         goal: `<= 2.5` or `>= 2`.
     """
     middle = statistics.median(ratios)
-    sign, _, limit = goal.partition(" ")
-    met = middle <= float(limit) if sign == "<=" else middle >= float(limit)
     found = f"{middle:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    return found, f"{goal}: {'met' if met else 'missed'}"
+    return found, judged(middle, goal)
+
+
+def judged(value: float, goal: str) -> str:
+    """Return a goal, `<= 2.5` or `>= 2`, and whether a value meets it."""
+    sign, _, limit = goal.partition(" ")
+    met = value <= float(limit) if sign == "<=" else value >= float(limit)
+    return f"{goal}: {'met' if met else 'missed'}"
+
+
+def missed(text: str) -> list[str]:
+    """Return the lines of a benchmark's text that say that a goal was missed."""
+    return [line.strip("| ") for line in text.splitlines() if ": missed" in line]
 
 
 def status(text: str) -> int:
-    """Return how a benchmark ends: 1 where its table says that a ratio was missed."""
-    return 1 if ": missed" in text else 0
+    """Return how a benchmark ends: 1 where its text says that a goal was missed."""
+    return 1 if missed(text) else 0
+
+
+def conclude(given: argparse.Namespace, name: str, text: str) -> int:
+    """Print a benchmark's text, and rewrite its block of the page if that was asked for.
+
+    Returns:
+        How the benchmark ends; which goals were missed is said on standard error.
+    """
+    print(text)
+    if given.write:
+        rewrite(given.page, name, text)
+    sys.stderr.writelines(f"{line}\n" for line in missed(text))
+    return status(text)
 
 
 def rewrite(page: Path, name: str, text: str) -> None:

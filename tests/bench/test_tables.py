@@ -1,8 +1,10 @@
 """What benchmarks share says plainly whether a goal was met."""
 
+import argparse
+
 import pytest
 
-from bench.tables import held, status
+from bench.tables import conclude, held, status, table
 
 
 @pytest.mark.parametrize(
@@ -13,3 +15,22 @@ def test_a_ratio_that_misses_its_goal_ends_a_benchmark_badly(goal, met):
 
     assert found == ("4.00 (3.00 to 9.00)", f"{goal}: {'met' if met else 'missed'}")
     assert status(" | ".join(found)) == (0 if met else 1)
+
+
+def test_which_goals_were_missed_is_said_at_the_end(capsys):
+    rows = [("CPU", "2.00", ">= 2: met"), ("p99", "9.00", "<= 5: missed")]
+    given = argparse.Namespace(write=False)
+
+    ended = conclude(given, "some", table(("what", "here", "goal"), rows))
+
+    assert ended == 1
+    assert capsys.readouterr().err == "p99 | 9.00 | <= 5: missed\n"
+
+
+def test_a_benchmark_that_meets_its_goals_or_has_none_ends_well(capsys):
+    given = argparse.Namespace(write=False)
+
+    ended = [conclude(given, "some", text) for text in (">= 2: met", "figures")]
+
+    assert ended == [0, 0]
+    assert capsys.readouterr().err == ""
