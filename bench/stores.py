@@ -46,16 +46,21 @@ def side(name: str, *, store: str, in_memory: bool = False, **given: Any) -> Ite
 
 
 def burst(side: Side) -> dict[str, Any]:
-    """Have some payers send far too many, so that they are declined from here on.
-
-    Then statistics are taken, as PostgreSQL does by itself in its first minute. Without any it
-    picks among indexes by chance, and a read by key goes through all rows of the tenant.
-    """
+    """Have some payers send far too many, so that they are declined from here on."""
     taken = side.load(seconds=BURST / 40, rate=40, kind="burst")
+    take_statistics(side)
+    return taken
+
+
+def take_statistics(side: Side) -> None:
+    """Take statistics, as PostgreSQL does by itself in its first minute.
+
+    Without any it picks among indexes by chance, and a read by key goes through all rows of the
+    tenant.
+    """
     if side.owner:
         with psycopg.connect(side.owner, autocommit=True) as connection:
             connection.execute("ANALYZE")
-    return taken
 
 
 @contextlib.contextmanager

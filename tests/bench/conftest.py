@@ -13,10 +13,11 @@ def written(tmp_path):
     """Run a benchmark on a copy of the page; return what it put between its two marks.
 
     One that may miss its goals ends with 1 where its table says so, and may where it does not: a
-    small size says nothing of them. A crash does too, but rewrites no page.
+    small size says nothing of them. A crash does too, but rewrites no page. The block has the
+    command's name unless another is given.
     """
 
-    def run(name, *arguments, may_miss=False):
+    def run(name, *arguments, may_miss=False, block=None):
         page = shutil.copy(README, tmp_path / "README.md")
         before = page.read_text()
         done = subprocess.run(
@@ -27,11 +28,12 @@ def written(tmp_path):
             text=True,
         )
         assert done.returncode in ({status(done.stdout), 1} if may_miss else {0}), done.stderr
-        start, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+        marked = block or name
+        start, end = f"<!-- {marked} -->\n", f"<!-- /{marked} -->"
         head, _, rest = page.read_text().partition(start)
-        block, _, tail = rest.partition(end)
+        inside, _, tail = rest.partition(end)
         assert (head, tail) == (before.partition(start)[0], before.partition(end)[2])
-        assert block == done.stdout
-        return block
+        assert inside == done.stdout
+        return inside
 
     return run
