@@ -58,4 +58,12 @@ FEATURES: Final[tuple[Feature, ...]] = (
         "now as fraud.",
         zh="距涉及该收货地址且目前已知为欺诈的最近一笔付款的秒数。",
     ),
+    declare(
+        "address",
+        "sum",
+        "24h",
+        en="Sum of payments that involved this shipping address in the last 24 hours, in this"
+        " payment's currency.",
+        zh="过去24小时内涉及该收货地址、以本次付款币种计的付款总额。",
+    ),
 )

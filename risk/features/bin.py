@@ -26,4 +26,11 @@ FEATURES: Final[tuple[Feature, ...]] = (
         en="Thousandths of the judged payments with this BIN in the last hour that we declined.",
         zh="过去一小时内涉及该卡BIN且已作判断的付款中被拒绝的千分比。",
     ),
+    declare(
+        "bin",
+        "count",
+        "24h",
+        en="How many payments involved this BIN in the last 24 hours.",
+        zh="过去24小时内涉及该卡BIN的付款笔数。",
+    ),
 )

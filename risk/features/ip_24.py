@@ -12,4 +12,11 @@ FEATURES: Final[tuple[Feature, ...]] = (
         en="How many payments involved this network of the address in the last hour.",
         zh="过去一小时内涉及该IP网段的付款笔数。",
     ),
+    declare(
+        "ip_24",
+        "count",
+        "24h",
+        en="How many payments involved this network of the address in the last 24 hours.",
+        zh="过去24小时内涉及该IP网段的付款笔数。",
+    ),
 )

@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from risk.assessment import Reason
-from risk.reasons import reason_text
-from risk.rules.reader import load_starter_rules, read_rules
-from risk.rules.runner import Runner
+from risk.rules.reader import read_rules
 from risk.rules.shapes import Listing
-from risk.rules.showing import filled, make_said, slot_kind, slots_of
-from risk.rules.tree import fields_of
-from risk.vectors import Missing
 
 GOOD = """# A file.
 [[rules]]
@@ -196,97 +190,6 @@ def test_a_file_that_is_none_is_refused(fields, content, what) -> None:
     [fault] = read.faults
     assert what in fault.what
     assert fault.rule is None
-
-
-# What shops ask of a first set of rules, and which of ours answer it. Every rule is named.
-COVERED = {
-    "counts by card, BIN, e-mail, merchant": {
-        *("instrument_burst", "email_burst", "declines_on_bin", "declines_at_merchant"),
-        *("device_burst", "new_account_fast"),
-    },
-    "sums by card, BIN, e-mail, merchant": {"instrument_sum", "email_sum", "bin_takes_over"},
-    "cards by payer, e-mail and device": {
-        *("many_instruments_by_payer", "many_instruments_of_email", "many_instruments_on_device"),
-    },
-    "BIN countries by e-mail": {"many_issuer_countries_of_email"},
-    "countries of card, bill, network and delivery": {
-        *("ip_country_differs", "billing_country_differs", "three_countries"),
-    },
-    "tries that failed": {
-        *("declines_on_device", "declines_on_instrument", "verifications_on_device"),
-    },
-    "one person with many names": {
-        *("many_payers_on_device", "many_payers_on_ip", "many_payers_at_address"),
-        "many_devices_of_payer",
-    },
-    "listed by what was reported": {"reported_instrument"},
-    "taken-over accounts": {
-        *("balance_drained", "half_of_large_balance_sgd", "contact_just_changed"),
-        *("integrity_failed", "amount_above_normal"),
-    },
-    "scams": {
-        *("remote_access_transfer", "remote_access_purchase", "call_new_payee", "payee_just_added"),
-        *("name_differs", "name_nearly_matches", "collecting_person"),
-    },
-    "amounts cut small": {"structuring_under_exemption", "small_payments_to_many"},
-}
-
-
-def test_the_starter_set_stands_and_covers_what_it_should(fields, strategy) -> None:
-    rules = load_starter_rules(fields)
-
-    assert rules == strategy.rules
-    assert sorted(rule.code for rule in rules) == sorted(
-        code for codes in COVERED.values() for code in codes
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "what"),
-    [
-        (kind, what)
-        for kind in ("instrument", "bin", "email", "merchant")
-        for what in ("payment_count", "amount_sum")
-    ],
-)
-def test_the_starter_set_counts_and_sums_by_each_of_these(strategy, kind, what) -> None:
-    read = {name for rule in strategy.runner.ready for name in fields_of(rule.node)}
-
-    assert any(name.startswith(f"{kind}_{what}_") for name in read)
-
-
-# The least that a shop tells: no instrument, no device, no address; and a payer never seen.
-@pytest.mark.parametrize("stage", ["pre_payment", "in_flight", "post_payment", "payout"])
-@pytest.mark.parametrize("preset", ["CN", "judge_only"])
-def test_no_starter_rule_hits_or_fails_for_an_ordinary_payment(
-    fields, payment, known, features, strategy, stage, preset
-) -> None:
-
-    unseen = features(**dict.fromkeys(strategy.features.names, Missing("no_history")))
-    plain = payment(stage=stage, instrument_id=None, device_id=None, payer_id=None)
-    known_little = known(device_is_known=False, payee_is_new=True, has_small_consent=False)
-    runner = Runner(strategy.rules, fields)
-
-    for vector in (unseen, features()):
-        found = runner.look(plain, known_little, strategy.preset(preset), vector)
-
-        assert found.results == ()
-
-
-def test_every_reason_reads_in_both_languages_with_values_and_without(
-    fields, strategy, texts
-) -> None:
-    for rule in strategy.rules:
-        kinds = {name: slot_kind(fields.by_name[name]) for name in slots_of(rule.reason.en)}
-        values = {name: "CN" if kind == "text" else 999 for name, kind in kinds.items()}
-        for given in (values, dict.fromkeys(kinds)):
-            slots = filled(kinds, given.__getitem__, "CNY")
-            reason = Reason(rule.code, slots, make_said(rule.reason, kinds))
-
-            english, chinese = (reason_text(reason, one, texts) for one in ("en", "zh"))
-            assert "{" not in english + chinese
-            assert english.isascii()
-            assert not chinese.isascii()
 
 
 def test_every_rule_of_the_documentation_stands(fields) -> None:

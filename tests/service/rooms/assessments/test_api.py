@@ -188,3 +188,70 @@ def test_each_route_asks_for_its_scope(actions: Actions, scope: str, allowed: se
     }
 
     assert {name for name, one in answers.items() if one.status_code != 403} == allowed
+
+
+@pytest.mark.parametrize(
+    ("event", "given", "code", "text"),
+    [
+        (
+            "new_payee",
+            {"payee": {"payee_id": "p_9", "name_check": "no_match"}},
+            "new_payee_name_differs",
+            "The name of the payee that is added does not belong to the account (check: no_match)",
+        ),
+        (
+            "new_payee",
+            {"device": {**DEVICE, "call_active": True}},
+            "guided_new_payee",
+            (
+                "A payee is added while the device is controlled from elsewhere (unknown)"
+                " or a call is under way (yes)"
+            ),
+        ),
+        (
+            "account_change",
+            {"device": {**DEVICE, "remote_access": True}},
+            "guided_account_change",
+            (
+                "The account is changed while the device is controlled from elsewhere (yes)"
+                " or a call is under way (unknown)"
+            ),
+        ),
+        (
+            "payout",
+            {"payee": {"payee_id": "p_9", "name_check": "no_match"}, "device": DEVICE},
+            "name_differs",
+            "The name does not belong to the account of a new payee",
+        ),
+        (
+            "payout",
+            {"device": {**DEVICE, "remote_access": True}},
+            "remote_access_transfer",
+            "The device is controlled from elsewhere",
+        ),
+    ],
+)
+def test_what_an_action_tells_of_a_scam_holds_it_with_its_reason(
+    plain: Actions, event: str, given: dict[str, Any], code: str, text: str
+) -> None:
+    """Also where the merchant's preset asks for no proof."""
+    made = plain.made(event, **given)
+
+    assert (made["status"], made["outcome"], made["reason_code"]) == ("held", "hold", code)
+    assert made["assessment"]["reasons"][0] == {"code": code, "text": text, "for_payer": False}
+    assert made["assessment"]["degraded"] == []
+    [entry] = plain.house.entries("assessment.made")
+    assert entry["fields"]["reason"] == code
+
+
+def test_a_sign_in_by_a_passkey_is_asked_for_more_while_somebody_else_controls_the_device(
+    actions: Actions,
+) -> None:
+    passkey = {"sign_in": "passkey"}
+
+    alone = actions.made(device=DEVICE, authentication=passkey)
+    guided = actions.made(device={**DEVICE, "remote_access": True}, authentication=passkey)
+
+    assert alone["status"] == "approved"
+    assert (guided["status"], guided["level"]) == ("challenge_required", 3)
+    assert guided["reason_code"] == "remote_access_sign_in"
