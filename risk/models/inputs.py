@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from risk.facts import Circumstances, Facts
-from risk.feature import FeatureSet
+from risk.feature import Feature, FeatureSet
 from risk.models.manifest import INPUTS_MAX, NotAModel
 from risk.policy.shapes import Preset
 from risk.rules.fields import make_fields, make_read, reading_order
@@ -42,14 +42,23 @@ TOLD_INPUTS: Final = (
 )
 # A model judges payments when they are made.
 STAGE: Final = "pre_payment"
+# What a shop sold within a day or a week, and how long it has been here, say which days a history
+# is of and how large its shop is: a model would learn these, and meet neither again. Rules compare
+# them with each other.
+_MERCHANT_WINDOW_S_MAX: Final = 3_600
 
 Floats = npt.NDArray[np.float32]
 
 
 def input_names(features: FeatureSet) -> tuple[str, ...]:
     """Return every name that a model of this feature set may read, in their usual order."""
-    known = (one.name for one in features.features if STAGE in one.stages)
-    return (*known, *TOLD_INPUTS)
+    known = (one for one in features.features if STAGE in one.stages)
+    return (*(one.name for one in known if not _tells_days(one)), *TOLD_INPUTS)
+
+
+def _tells_days(feature: Feature) -> bool:
+    is_short = 0 < feature.window_s <= _MERCHANT_WINDOW_S_MAX
+    return feature.entity == "merchant" and not is_short
 
 
 def check_inputs(names: tuple[str, ...], features: FeatureSet) -> None:

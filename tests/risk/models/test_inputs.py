@@ -123,3 +123,18 @@ def test_a_feature_of_other_stages_is_no_input(strategy) -> None:
     )
 
     assert first.name not in input_names(features)
+
+
+def test_how_a_shop_fares_by_the_day_is_no_input(strategy) -> None:
+    """A model of one shop's history would learn its dates, and find none of them again."""
+    of_merchant = {one.name for one in strategy.features.features if one.entity == "merchant"}
+
+    read = of_merchant & set(input_names(strategy.features))
+
+    assert read == {
+        "merchant_payment_count_1h",
+        "merchant_amount_sum_1h",
+        "merchant_declined_share_1h",
+    }
+    with pytest.raises(NotAModel, match="merchant_payment_count_7d"):
+        check_inputs(("merchant_payment_count_7d",), strategy.features)
