@@ -10,17 +10,16 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import psycopg
 import pytest
 
 from keys import entropy
-from service.db import backup_sqlite, migrate
+from service.db import backup_sqlite
 from service.db.backup import StoreFacts, read_manifest
 from service.db.keepers import open_keeper
 from service.db.places import Database
 from service.kernel.clock import SystemClock
 from service.secrets import open_secrets
-from tests.golden.conftest import Golden
+from tests.golden.conftest import Golden, cluster_of
 from tests.support.books import Books
 from tests.support.postgres import Cluster
 from tests.support.servers import ROOT
@@ -29,7 +28,6 @@ from tests.support.terminal import Terminal
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 Sized = Callable[..., int]
-RELEASED: Final = "0008"
 COMMAND_S: Final = 120
 
 
@@ -84,25 +82,33 @@ def spread(points: int, wanted: int) -> list[int]:
     return sorted({int(one) for one in np.linspace(1, points, wanted)})
 
 
-def test_an_upgrade_killed_anywhere_is_finished_by_another(tmp_path: Path, sized: Sized) -> None:
-    whole = Golden(tmp_path / "whole")
-    whole.unpack()
-    before = backup_sqlite.facts(whole.database)
+def test_an_upgrade_killed_anywhere_is_finished_by_another(
+    store_kind: str, tmp_path: Path, sized: Sized, request: pytest.FixtureRequest
+) -> None:
+    def released(name: str) -> Golden:
+        golden = Golden(tmp_path / name / "home", cluster_of(store_kind, request))
+        golden.home.parent.mkdir()
+        golden.unpack()
+        return golden
+
+    def facts(golden: Golden) -> StoreFacts | None:
+        return open_keeper(golden.database).facts()
+
+    whole = released("whole")
+    before = facts(whole)
     assert before is not None
-    points = Killed(whole.home, "upgrade").run()
-    after = backup_sqlite.facts(whole.database)
+    points = Killed(whole.home, "upgrade", **whole.terminal.environment).run()
+    after = facts(whole)
     assert after is not None
 
     for point in spread(points, sized(quick=3, ci=4, full=40)):
-        golden = Golden(tmp_path / f"killed-{point}" / "home")
-        golden.home.parent.mkdir()
-        golden.unpack()
-        Killed(golden.home, "upgrade").run(dies_after=point)
-        assert backup_sqlite.facts(golden.database) in (before, after), point
+        golden = released(f"killed-{point}")
+        Killed(golden.home, "upgrade", **golden.terminal.environment).run(dies_after=point)
+        assert facts(golden) in (before, after), point
 
         assert golden.terminal("upgrade").exit_code == 0, point
 
-        assert backup_sqlite.facts(golden.database) == after, point
+        assert facts(golden) == after, point
         books = Books(golden.database)
         books.check()
         books.check_decisions(
@@ -146,26 +152,6 @@ def test_a_restore_killed_anywhere_leaves_the_old_store_or_the_new(
         assert backup_sqlite.facts(golden.database) == new, point
 
 
-def older(cluster: Cluster, home: Path) -> Database:
-    """Return a database at the released revision with a row of each log."""
-    place = cluster.database()
-    migrate.upgrade(place, RELEASED)
-    with psycopg.connect(place.owner) as owner:
-        owner.execute("INSERT INTO writer VALUES (0, 3, 1, 1, 0, now())")
-        owner.execute(
-            "INSERT INTO entries VALUES"
-            " ('ten_1', 'mer_1', 1, '0', 0, 1, 1, now(), 'a.b', 's', NULL, '{}', %s)",
-            (b"x" * 32,),
-        )
-        owner.execute(
-            "INSERT INTO messages VALUES"
-            " ('ten_1', 1, 0, 'mer_1', 'live', 'a.b', 's', 1, 1, now(), '{}')"
-        )
-    home.mkdir(mode=0o700, parents=True)
-    (home / "root.key").touch(mode=0o600)
-    return place
-
-
 def addressed(place: Database) -> dict[str, str]:
     """Return the settings that name a database in each of its roles."""
     return {
@@ -173,37 +159,6 @@ def addressed(place: Database) -> dict[str, str]:
         "PAYGUARD_READER_URL": place.reader,
         "PAYGUARD_OWNER_URL": place.owner,
     }
-
-
-def test_an_upgrade_of_postgres_killed_anywhere_is_finished_by_another(
-    quick_cluster: Cluster, tmp_path: Path, sized: Sized
-) -> None:
-    place = older(quick_cluster, tmp_path / "whole" / "home")
-    before = open_keeper(place).facts()
-    assert before is not None
-    points = Killed(tmp_path / "whole" / "home", "upgrade", **addressed(place)).run()
-    after = open_keeper(place).facts()
-
-    for point in spread(points, sized(quick=3, ci=3, full=30)):
-        home = tmp_path / f"killed-{point}" / "home"
-        place = older(quick_cluster, home)
-        before = open_keeper(place).facts()
-        Killed(home, "upgrade", **addressed(place)).run(dies_after=point)
-        found = open_keeper(place).facts()
-        assert found is not None
-        assert found.revision in {RELEASED, migrate.head()}, point
-
-        result = Terminal(home)("upgrade", **addressed(place))
-
-        assert result.exit_code == 0, (point, result.output)
-        found = open_keeper(place).facts()
-        assert found is not None
-        assert after is not None
-        assert (found.tables, found.logs, found.sequence) == (
-            after.tables,
-            after.logs,
-            after.sequence,
-        )
 
 
 def test_a_restore_of_postgres_killed_at_any_moment_leaves_the_old_store_or_the_new(

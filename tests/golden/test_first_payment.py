@@ -1,34 +1,35 @@
 """The store that the first payment's version wrote: upgraded, it is what it was, and works on."""
 
 import logging
-import sqlite3
 import sys
 from contextlib import closing
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 
 from keys import entropy
 from risk.entity_state import EntityState
 from risk.feature import WINDOWS
 from service.db import migrate
-from service.db.sqlite import SQLiteStore
-from service.db.stores import open_reader
+from service.db.stores import open_reader, open_store
 from service.kernel.clock import SystemClock
 from service.kernel.logs import logger
 from service.rooms.custody.queries import Signer
 from service.rooms.payments.contract import AUDIENCE_PATH
 from service.secrets import Secrets, open_secrets
 from service.state.cache import entity_row
-from service.state.entities import EntityKey, unpack
+from service.state.codec import WindowStates
+from service.state.entities import ENTITIES, EntityKey, unpack
 from service.tables import load_tables
-from service.unit_of_work.tables import ENTRIES, FAULTS
+from service.unit_of_work.tables import ENTRIES, FAULTS, WRITER
 from service.writer.main import open_writer
 from tests.golden.conftest import HERE, Golden
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create, execute
 from tests.support.clients import Client
+from tests.support.places import owning
 from tests.support.servers import Service
 from tests.support.signed import write_log
 
@@ -71,11 +72,13 @@ def test_it_is_at_the_newest_revision_and_lacks_nothing(upgraded: Golden) -> Non
 
 
 def test_it_keeps_every_row(upgraded: Golden) -> None:
-    with closing(sqlite3.connect(upgraded.database)) as connection:
-        rows = {
-            name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608  names of our own tables
-            for name in upgraded.facts["rows"]
-        }
+    counts = {
+        name: sa.select(sa.func.count()).select_from(sa.table(name))
+        for name in upgraded.facts["rows"]
+    }
+
+    with owning(upgraded.database) as connection:
+        rows = {name: connection.scalar(count) for name, count in counts.items()}
 
     assert rows == upgraded.facts["rows"]
 
@@ -102,6 +105,14 @@ def test_every_decision_made_again_is_the_one_that_was_made(upgraded: Golden, bo
     assert made_again == upgraded.facts["rows"]["assessments"]
 
 
+def test_the_writers_row_says_of_which_features_its_states_are(books: Books) -> None:
+    [writer] = books.rows(WRITER)
+
+    states = {(row["feature_set"], row["schema"]) for row in books.rows(ENTITIES)}
+
+    assert states == {(writer["feature_set"], writer["schema"])}
+
+
 def test_a_writer_builds_from_the_log_what_the_released_feature_state_counted(
     golden: Golden,
 ) -> None:
@@ -111,8 +122,10 @@ def test_a_writer_builds_from_the_log_what_the_released_feature_state_counted(
     kept = {EntityKey(*one[:4]): bytes.fromhex(one[4]) for one in golden.facts["feature_states"]}
     events = Books(golden.database).events
     newest = max(one.at for row in events for one in unpack(row["observations"]))
-    with closing(SQLiteStore(golden.database)) as store:
-        cache = open_writer(golden.settings, store, registry=CollectorRegistry(), log=log).cache
+    with closing(open_store(golden.database)) as store:
+        writer = open_writer(golden.settings, store, registry=CollectorRegistry(), log=log)
+        cache = writer.cache
+        assert writer.rebuilt_events == len(events)
         for key in kept:
             [rows] = store.fetch([entity_row(key)])
             if cache.missing([key]):
@@ -126,6 +139,8 @@ def test_a_writer_builds_from_the_log_what_the_released_feature_state_counted(
                 for currency in ("CNY", "USD"):
                     had = released.sum(newest, window_s, currency)
                     assert found.sum(newest, window_s, currency) in {had, None}
+    left = Books(golden.database).rows(ENTITIES)
+    assert {row["feature_set"] for row in left} <= {WindowStates.feature_set}
 
 
 def test_every_token_that_was_signed_still_verifies(upgraded: Golden) -> None:

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from service.db import backup_sqlite, migrate
-from service.db.backup import read_manifest
+from service.db.backup import StoreFacts, read_manifest
+from service.db.keepers import open_keeper
 from service.writer.lock import WriterLock
-from tests.golden.conftest import Golden
+from tests.golden.conftest import Golden, cluster_of
+from tests.support.places import change
 from tests.support.terminal import Terminal, Told
 
 
@@ -77,21 +79,25 @@ def test_a_damaged_store_is_not_called_upgraded(told: Told) -> None:
 
 
 @pytest.fixture
-def released(tmp_path: Path) -> Golden:
+def released(store_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Golden:
     """Return a store that an older version wrote."""
-    golden = Golden(tmp_path / "home")
+    golden = Golden(tmp_path / "home", cluster_of(store_kind, request))
     golden.unpack()
     return golden
 
 
+def facts(golden: Golden) -> StoreFacts:
+    found = open_keeper(golden.database).facts()
+    assert found is not None
+    return found
+
+
 def test_an_older_store_is_backed_up_upgraded_and_told_about(released: Golden) -> None:
-    before = backup_sqlite.facts(released.database)
+    before = facts(released)
 
     said = released.terminal.json("upgrade")
 
-    after = backup_sqlite.facts(released.database)
-    assert before is not None
-    assert after is not None
+    after = facts(released)
     assert (said["before"], said["now"]) == ("0008", migrate.head())
     assert said["ran"] == migrate.pending_after("0008")
     assert set(said["new_tables"]) == after.tables.keys() - before.tables.keys()
@@ -99,13 +105,13 @@ def test_an_older_store_is_backed_up_upgraded_and_told_about(released: Golden) -
 
 
 def test_an_upgrade_can_be_taken_back(released: Golden) -> None:
-    before = backup_sqlite.facts(released.database)
+    before = facts(released)
     said = released.terminal.json("upgrade")
 
     restored = released.terminal("restore", said["backup"], "--replace")
 
     assert "next: `payguard upgrade`" in restored.stdout
-    assert backup_sqlite.facts(released.database) == before
+    assert facts(released) == before
 
 
 def test_without_a_backup_none_is_made(released: Golden) -> None:
@@ -119,9 +125,7 @@ def test_without_a_backup_none_is_made(released: Golden) -> None:
 def test_a_backup_of_another_state_is_not_taken_for_this_one(released: Golden) -> None:
     first = released.terminal.json("upgrade")["backup"]
     released.terminal("restore", first, "--replace")
-    with closing(sqlite3.connect(released.database)) as connection:
-        connection.execute("UPDATE writer SET sequence = sequence + 1")
-        connection.commit()
+    change(released.database, "UPDATE writer SET sequence = sequence + 1")
 
     second = released.terminal.json("upgrade")["backup"]
 

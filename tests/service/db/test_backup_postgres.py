@@ -337,27 +337,3 @@ def test_an_upgrade_of_a_store_that_is_up_to_date_changes_nothing(shop: Shop) ->
 
     assert said["ran"] == []
     assert shop.facts() == before
-
-
-def test_an_older_store_is_backed_up_and_upgraded(quick_cluster: Cluster, tmp_path: Path) -> None:
-    load_tables()
-    place = quick_cluster.database()
-    migrate.upgrade(place, "0008")
-    with psycopg.connect(place.owner) as owner:
-        owner.execute("INSERT INTO writer VALUES (0, 3, 1, 1, 0, now())")
-        owner.execute(
-            "INSERT INTO entries VALUES"
-            " ('ten_1', 'mer_1', 1, '0', 0, 1, 1, now(), 'a.b', 's', NULL, '{}', %s)",
-            (b"x" * 32,),
-        )
-    old = Shop(tmp_path / "home", place)
-    old.home.mkdir(mode=0o700)
-    (old.home / "root.key").touch(mode=0o600)
-
-    said = old.json("upgrade")
-
-    assert said["ran"][0] == "0009"
-    assert said["now"] == migrate.head()
-    assert old.facts().tables["entries"] == 1
-    assert old.facts().logs[0].leaf == (b"x" * 32).hex()
-    assert manifest(Path(said["backup"]))["store"]["revision"] == "0008"
