@@ -66,6 +66,7 @@ _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "traceparent": ("W3C trace context of this request.", _TEXT),
     "Link": ("The next page, rel=next (RFC 8288).", _TEXT),
 }
+_NO_NUL: Final = r"^[^\x00]*(?![\s\S])"
 _EVERYWHERE: Final = ("Payguard-Request-Id", "traceparent", "Content-Language")
 _WRITTEN: Final = ("Payguard-Batch", "Idempotent-Replayed")
 
@@ -232,13 +233,13 @@ def _query_parameters(kind: type[msgspec.Struct]) -> list[dict[str, Any]]:
 
 
 def _sendable(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a parameter's schema without null, which a query string cannot say."""
+    """Return a parameter's schema without null and NUL, of which a query string may say neither."""
     if "enum" in schema:
         return {"enum": [one for one in schema["enum"] if one is not None]}
     branches = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
-    if len(branches) == 1:
-        return {**branches[0]}
-    return schema
+    told = branches[0] if len(branches) == 1 else schema
+    is_text = told.get("type") == "string" and not {"format", "pattern"} & told.keys()
+    return {**told, "pattern": _NO_NUL} if is_text else {**told}
 
 
 def _responses(route: Route, texts: Texts) -> dict[str, Any]:

@@ -92,7 +92,7 @@ EventData: TypeAlias = Annotated[
     dict[str, Any],
     msgspec.Meta(
         max_length=50,
-        description="Any JSON, kept as it is; whole numbers have at most 64 bits.",
+        description="Any JSON without NUL, kept as it is; whole numbers have at most 64 bits.",
     ),
 ]
 

@@ -49,6 +49,20 @@ def test_every_route_is_in_the_document_and_nothing_else(document: dict[str, Any
     assert described == {(route.method, route.path) for route in wsgi.ROUTES}
 
 
+def test_every_cursor_is_described_alike_and_without_nul(document: dict[str, Any]) -> None:
+    cursors = [
+        one["schema"]
+        for _, _, operation in operations(document)
+        for one in operation["parameters"]
+        if one.get("name") == "cursor"
+    ]
+
+    told = {(one["minLength"], one["maxLength"]) for one in cursors}
+    assert told == {(1, 1_024)}
+    assert all(re.search(one["pattern"], "a\nb") for one in cursors)
+    assert not any(re.search(one["pattern"], "a\0b") for one in cursors)
+
+
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
     text = json.dumps(document)
 

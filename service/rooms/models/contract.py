@@ -125,7 +125,9 @@ class ModelQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         Annotated[
             str,
             msgspec.Meta(
-                max_length=CURSOR_CHARS_MAX, description="next_cursor of the page before."
+                min_length=1,
+                max_length=CURSOR_CHARS_MAX,
+                description="next_cursor of the page before.",
             ),
         ]
         | None
