@@ -92,6 +92,10 @@ def history_of(rows: int, *, seed: int, preset: str) -> History:
     entry, is_guest = random.integers(0, 3, rows), random.random(rows) < 0.2
     is_merchants, is_card = random.random(rows) < 0.2, random.random(rows) < 0.5
     payer, payee = random.integers(0, 9, rows), random.integers(0, 5, rows)
+    # One payer keeps every payment just under what the CN preset lets through without proof.
+    is_cut = payer == 8
+    kind, currency = np.where(is_cut & (kind == 3), 0, kind), np.where(is_cut, 0, currency)
+    amount = np.where(is_cut, random.choice([8_000, 9_900, 10_000], rows), amount)
     device = np.where(random.random(rows) < 0.3, -1, random.integers(0, 5, rows))
     channel, flag = random.integers(0, 3, rows), random.integers(0, 3, rows)
     balance = random.choice([-1, 0, 100_000, 600_000], rows)
@@ -368,6 +372,8 @@ def test_every_rule_and_every_outcome_is_met(sized):
     )
 
     assert {rule.code for rule in RULES} - set(tried.hits()) == {"of_nobody"}
+    structured = tried.hits()["structuring_under_exemption"]
+    assert 0 < structured.sum() < history.size
     assert {OUTCOMES[one] for one in {*tried.outcome, *few.outcome}} == set(OUTCOMES)
     assert any(one.degraded for one in tried.assessments)
     assert tried.passes > 1
