@@ -110,6 +110,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     Attributes:
         effect: What a hit does, e.g. `raise:hold`.
         shown: The comparison with its real values.
+        shown_zh: The same for a reader of Chinese, where it holds a sentence of a rule. Left out
+            elsewhere: what is kept of other judgements stays as it was.
     """
 
     rule: str
@@ -117,6 +119,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     result: Literal["hit", "no_hit", "error"]
     effect: str
     shown: str
+    shown_zh: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class ExemptionUse(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

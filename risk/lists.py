@@ -15,7 +15,9 @@ class ListHit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         list_id: Id of the entry.
         strength: Of a block; an allow or watch entry has `overridable`.
         entity: What of the payment matched, e.g. `payee`.
-        reason: Why the entry is there, in the words of who made it.
+        reason: Why the entry is there, in the words of who made it; of one that a rule of the
+            strategy made, what the rule looks for.
+        reason_zh: The same in Chinese, where the words are a rule's.
     """
 
     list_id: str
@@ -23,3 +25,4 @@ class ListHit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     strength: Strength
     entity: str
     reason: str
+    reason_zh: str | msgspec.UnsetType = msgspec.UNSET

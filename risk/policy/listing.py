@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
+import msgspec
+
 from risk.assessment import RuleResult
 from risk.lists import ListHit, Strength
 
@@ -39,10 +41,12 @@ def _shown(hit: ListHit, *, is_allowed: bool) -> RuleResult:
     effect: str = "raise:decline" if hit.kind == "block" else hit.kind
     if hit.kind == "block" and _yields(hit, is_allowed=is_allowed):
         effect = "overridden"
+    in_chinese = hit.reason_zh
     return RuleResult(
         rule=f"list:{hit.list_id}",
         version=1,
         result="hit",
         effect=effect,
         shown=f"{hit.entity}: {hit.reason}",
+        shown_zh=in_chinese if in_chinese is msgspec.UNSET else f"{hit.entity}: {in_chinese}",
     )

@@ -53,7 +53,7 @@ class Named(NamedTuple):
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature's value.
+    """One feature's value, and what it means.
 
     Attributes:
         currency: What amounts are of; None for what counts no money.
@@ -62,6 +62,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    meaning_en: str
+    meaning_zh: str
     unit: str
     window_s: int
     currency: str | None
@@ -216,6 +218,8 @@ def values(
             shown.append(
                 Shown(
                     name=name,
+                    meaning_en=one.meaning.en,
+                    meaning_zh=one.meaning.zh,
                     unit=one.unit,
                     window_s=one.window_s,
                     currency=(currency or None) if is_money else None,
@@ -292,9 +296,13 @@ def _text_of(found: Found) -> str:
     return f"{head}\n\n{table([_line(one) for one in found.features])}"
 
 
-def _line(one: Shown) -> tuple[str, str]:
+def _line(one: Shown) -> tuple[str, str, str]:
+    return one.name, _value(one), f"{one.meaning_en} {one.meaning_zh}"
+
+
+def _value(one: Shown) -> str:
     if one.value is None:
-        return one.name, f"unknown: {one.missing}"
+        return f"unknown: {one.missing}"
     if one.unit == "minor" and one.currency is not None:
-        return one.name, Money(int(one.value), one.currency).text()
-    return one.name, f"{one.value:,} {one.unit}"
+        return Money(int(one.value), one.currency).text()
+    return f"{one.value:,} {one.unit}"

@@ -16,6 +16,7 @@ import msgspec
 
 from keys import entropy
 from keys.roots.file import RootRefused
+from risk.feature import Text
 from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
@@ -131,7 +132,10 @@ def remove(screen: Screen, entry_id: str, whose: Whose) -> None:
 def list_entries(screen: Screen, whose: Whose, **told: Any) -> None:
     """Show entries, the newest first."""
     found = next(_pages(whose, EntryQuery(**told)))
-    screen.show(found, _lines(found))
+    words = queries.rule_words(open_spanning_reader(whose.settings.database), found)
+    # People read a rule's words in both languages; programs get what export writes.
+    shown = [_in_words(one, words.get(one.id)) for one in found]
+    screen.show(found, _lines(shown))
 
 
 @lists.command()
@@ -308,6 +312,10 @@ def _json_lines(rows: list[dict[str, Any]]) -> str:
 def _lines(entries: list[ListEntry]) -> str:
     head = ("entry", "list", "entity", "value", "until", "owner", "reason")
     return table([head, *map(_line, entries)])
+
+
+def _in_words(one: ListEntry, said: Text | None) -> ListEntry:
+    return one if said is None else msgspec.structs.replace(one, reason=f"{said.en} {said.zh}")
 
 
 def _line(one: ListEntry) -> tuple[str, ...]:

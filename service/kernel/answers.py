@@ -56,6 +56,21 @@ class RuleShown(Shape, frozen=True, kw_only=True):
     shown: str
 
 
+class RuleCoded(Shape, frozen=True, kw_only=True):
+    """A rule that was looked at, as it is told in either language.
+
+    Attributes:
+        shown_zh: None where the comparison reads the same in every language.
+    """
+
+    rule: str
+    version: int
+    result: Literal["hit", "no_hit", "error"]
+    effect: str
+    shown: str
+    shown_zh: str | None = None
+
+
 class Judged(Shape, frozen=True, kw_only=True):
     """An assessment as ids and codes: enough to write its answer in any language."""
 
@@ -70,7 +85,7 @@ class Judged(Shape, frozen=True, kw_only=True):
     arm: Literal["champion", "challenger"]
     degraded: tuple[str, ...]
     reasons: tuple[ReasonCoded, ...]
-    rules: tuple[RuleShown, ...]
+    rules: tuple[RuleCoded, ...]
     probabilities: dict[str, float | None] | None
     exemption: str | None
     basis: Basis = "rules"

@@ -13,9 +13,9 @@ PACKAGES: Final = ("keys", "risk", "service")
 
 # From the ground up. Rooms of one floor do not know each other.
 FLOORS: Final = (
-    ("merchants", "staff", "custody", "instruments", "payers", "lists", "models"),
+    ("merchants", "staff", "custody", "instruments", "payers", "models"),
     ("factors", "strategies"),
-    ("challenges",),
+    ("challenges", "lists"),
     ("assessments",),
     ("payments",),
     ("webhooks", "notices", "cases", "labels"),

@@ -42,7 +42,7 @@ def _get(request: Request, ports: Ports) -> Answer:
     found = queries.entry(ports.reader, _owner(request), request.path["entry_id"])
     if found is None:
         raise Refusal(LIST_ENTRY_NOT_FOUND)
-    return Answer(body=found)
+    return Answer(body=_told(request, ports, found))
 
 
 def _list(request: Request, ports: Ports) -> Answer:
@@ -54,15 +54,20 @@ def _list(request: Request, ports: Ports) -> Answer:
     )
     found = [model.shown(row) for row in ports.reader.fetch(read)]
     page = cut(found, queries.key, request, ports)
+    told = queries.in_language(ports.reader, page.rows, request.language)
     return Answer(
-        body=ListEntryPage(entries=tuple(page.rows), next_cursor=page.next_cursor),
+        body=ListEntryPage(entries=tuple(told), next_cursor=page.next_cursor),
         headers=page.headers,
     )
 
 
 def _remove(request: Request, ports: Ports) -> Answer:
     reply = _submit(request, ports, RemoveListEntry(entry_id=request.path["entry_id"]))
-    return answer_of(reply, reply.read(ListEntry))
+    return answer_of(reply, _told(request, ports, reply.read(ListEntry)))
+
+
+def _told(request: Request, ports: Ports, entry: ListEntry) -> ListEntry:
+    return queries.in_language(ports.reader, [entry], request.language)[0]
 
 
 ROUTES: Final = (

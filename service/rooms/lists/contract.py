@@ -138,6 +138,7 @@ class ListEntry(Shape, frozen=True, kw_only=True):
 
     Attributes:
         strength: How strong a block is; null on other lists.
+        reason: Of an entry that a rule added, what the rule looks for, in the language asked for.
         value: An id or country as it was given, a range of 8-digit BINs, a pseudonym.
         prefix: Length of a network; null for everything else.
         added_by: Key, person or strategy that added it.

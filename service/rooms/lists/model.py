@@ -21,6 +21,7 @@ _PREFIXES: Final = {"email": "em", "phone": "ph", "ip": "ip"}
 _NETWORKS: Final = frozenset({8, 16, 24, 32, 48, 64, 128})
 _BINS: Final = re.compile(r"([0-9]{6,8})(?:-([0-9]{6,8}))?")
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
+_STRATEGY: Final = "str_"
 _ID: Final = re.compile(r"[ -~]{1,64}")
 
 
@@ -163,6 +164,16 @@ def keys_of(facts: Facts) -> PaymentKeys:
         return PaymentKeys((*keys, None), None, None)
     low, high = _bins(facts.instrument_bin)
     return PaymentKeys((*keys, _bin_key(low)), low, high)
+
+
+def is_by_rule(added_by: str) -> bool:
+    """Say whether a rule of a strategy added an entry; its owner is then the rule's code."""
+    return added_by.startswith(_STRATEGY)
+
+
+def sentence(meaning: str) -> str:
+    """Return a rule's meaning on one line."""
+    return " ".join(meaning.split())
 
 
 def shown(row: Mapping[str, Any]) -> ListEntry:

@@ -1,17 +1,23 @@
 """Reads of list entries, for answers and the command line: one, and pages of them."""
 
 import datetime as dt
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Final
 
+import msgspec
 import sqlalchemy as sa
 
+from risk.feature import Text
 from service.db.metadata import Instant
 from service.db.statements import Bound, Statement
+from service.db.store import StoreUnavailable
 from service.http.ports import Reader
+from service.http.problems import Language
 from service.rooms.lists.contract import EntryQuery, EntryState, ListEntry
-from service.rooms.lists.model import shown
+from service.rooms.lists.model import is_by_rule, sentence, shown
 from service.rooms.lists.tables import ENTRIES
+from service.rooms.strategies.queries import meanings
 from service.unit_of_work.commands import Mode
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -92,6 +98,42 @@ def page(
 def key(one: ListEntry) -> tuple[int, str]:
     """Return what a cursor says about the last entry of a page."""
     return (one.created_at - _EPOCH) // _MICROSECOND, one.id
+
+
+def rule_words(reader: Reader, entries: Sequence[ListEntry]) -> dict[str, Text]:
+    """Return entry -> the words of the rule that added it, in both languages.
+
+    Left out are entries that no rule added, and those whose strategy or rule cannot be read now:
+    what was kept stands for them.
+    """
+    by_rules = [one for one in entries if is_by_rule(one.added_by)]
+    try:
+        said = {one: meanings(reader, one) for one in {entry.added_by for entry in by_rules}}
+    except StoreUnavailable:
+        # What was changed is committed, and must not be answered as if it were not.
+        return {}
+    found = {one.id: said[one.added_by].get(one.owner) for one in by_rules}
+    return {
+        entry_id: Text(sentence(meaning.en), sentence(meaning.zh))
+        for entry_id, meaning in found.items()
+        if meaning is not None
+    }
+
+
+def in_language(
+    reader: Reader, entries: Sequence[ListEntry], language: Language
+) -> list[ListEntry]:
+    """Return entries with their reasons in a language, as far as rules have the words."""
+    words = rule_words(reader, entries)
+    is_chinese = language.startswith("zh")
+
+    def told(one: ListEntry) -> ListEntry:
+        said = words.get(one.id)
+        if said is None:
+            return one
+        return msgspec.structs.replace(one, reason=said.zh if is_chinese else said.en)
+
+    return [told(one) for one in entries]
 
 
 def _own(owner: Owner) -> dict[str, str]:

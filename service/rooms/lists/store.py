@@ -65,6 +65,8 @@ MATCHES: Final = Statement(
         ENTRIES.c.strength,
         ENTRIES.c.entity,
         ENTRIES.c.reason,
+        ENTRIES.c.owner,
+        ENTRIES.c.added_by,
         ENTRIES.c.created_at,
         ENTRIES.c.expires_at,
     ).where(

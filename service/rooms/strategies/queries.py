@@ -2,8 +2,10 @@
 
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
+from risk.feature import Text
 from service.db.statements import Row, Statement
 from service.http.ports import Reader
 from service.rooms.strategies.tables import STRATEGIES
@@ -38,6 +40,18 @@ OF_ID: Final = Statement(
 )
 
 
+class _Rule(msgspec.Struct):
+    code: str
+    meaning: Text
+
+
+class _Ruled(msgspec.Struct):
+    rules: tuple[_Rule, ...] = ()
+
+
+_RULED: Final = msgspec.json.Decoder(_Ruled)
+
+
 def in_force(reader: Reader) -> Row | None:
     """Return the row of the strategy that decides; None before the writer's first start."""
     return reader.maybe(IN_FORCE(tenant_id=HOUSE))
@@ -51,6 +65,17 @@ def numbered(reader: Reader, number: int) -> Row | None:
 def of_id(reader: Reader, strategy_id: str) -> Row | None:
     """Return the newest row of a strategy, if it ever decided."""
     return reader.maybe(OF_ID(tenant_id=HOUSE, strategy_id=strategy_id))
+
+
+def meanings(reader: Reader, strategy_id: str) -> dict[str, Text]:
+    """Return rule -> what it looks for, of a strategy that ever decided; nothing of any other.
+
+    Its words alone are read: those of a strategy that this software cannot judge by stand as well.
+    """
+    row = of_id(reader, strategy_id)
+    if row is None:
+        return {}
+    return {one.code: one.meaning for one in _RULED.decode(row["content"]).rules}
 
 
 def before(reader: Reader, number: int) -> list[Row]:

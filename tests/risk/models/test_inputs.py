@@ -11,7 +11,7 @@ from risk.offline.inputs import columns_of
 from risk.rules.fields import make_fields
 from risk.strategy import Strategy
 from risk.vectors import FeatureVector, Missing, entities, observations, vector
-from tests.risk.offline.test_backtest import history_of
+from tests.support.histories import history_of
 
 
 def rows_online(history: History, strategy: Strategy) -> np.ndarray:

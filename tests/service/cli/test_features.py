@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from risk.entity_state import EntityState
+from risk.feature import load_features
 from risk.history import keyed
 from risk.reading import Asked
 from risk.windows import second_of
@@ -133,6 +134,8 @@ def test_people_read_values_with_units_and_reasons(told: Told) -> None:
     assert ", sequence " in printed
     assert "unknown: no_payee" in printed
     assert " payments" in printed
+    meaning = load_features().feature("payer_payment_count_1h").meaning
+    assert f"{meaning.en} {meaning.zh}" in printed
 
 
 def test_an_address_is_looked_up_by_its_pseudonym_which_is_not_shown(told: Told) -> None:

@@ -1,11 +1,14 @@
 """`payguard lists`: added, listed, removed; an export is imported as it was, line by line."""
 
+import contextlib
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from risk.strategy import load_strategy
 from tests.support.terminal import Terminal
 
 WHY = ("--reason", "card testing", "--owner", "risk team")
@@ -131,3 +134,25 @@ def test_a_csv_file_without_a_readable_first_line_is_refused(
     told = payguard.json("lists", "import", file, "--merchant", merchant_id)
 
     assert told["error"]["code"] == "file_unreadable"
+
+
+def test_people_read_the_words_of_a_rule_in_both_languages(
+    payguard: Terminal, merchant_id: str
+) -> None:
+    strategy = load_strategy()
+    made = add(payguard, merchant_id, "watch", "device", "d_1")
+    [rule] = [one for one in strategy.rules if one.code == "remote_access_transfer"]
+    with (
+        contextlib.closing(sqlite3.connect(payguard.home / "payguard.sqlite")) as database,
+        database,
+    ):
+        # As if the rule had added it.
+        database.execute(
+            "UPDATE list_entries SET owner = ?, added_by = ?", (rule.code, strategy.id)
+        )
+
+    printed = payguard("lists", "list", "--merchant", merchant_id).stdout
+
+    assert f"{rule.meaning.en} {rule.meaning.zh}" in printed
+    assert "card testing" not in printed
+    assert listed(payguard, merchant_id)[0]["reason"] == made["reason"]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from risk.facts import Facts, Forced
+from risk.strategy import Strategy
 from service.db.statements import Bound
 from service.kernel.errors import MERCHANT_SUSPENDED, OCCURRED_AT_OUT_OF_RANGE, FieldError
 from service.kernel.facts import EARLY_MAX, LATE_MAX
@@ -48,7 +49,7 @@ def _assess(judge: Judge, view: View, command: AssessAction, ctx: Context) -> Ou
     if not ctx.now - LATE_MAX <= told.occurred_at <= ctx.now + EARLY_MAX:
         return _untimely()
     facts = _facts(command, ctx.call)
-    known = _known(view, told, facts, ctx, settings)
+    known = _known(view, told, facts, ctx, settings, judge.strategy)
     judged = judge.judge(view, facts, known, subject_id=None, ctx=ctx)
     assert judged.counted is None, "nobody's consent to small payments is asked for here"
     said = judged.assessment
@@ -112,7 +113,12 @@ def _facts(command: AssessAction, call: Call) -> Facts:
 
 
 def _known(
-    view: View, told: ActionFacts, facts: Facts, ctx: Context, settings: MerchantSettings
+    view: View,
+    told: ActionFacts,
+    facts: Facts,
+    ctx: Context,
+    settings: MerchantSettings,
+    strategy: Strategy,
 ) -> Known:
     """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
     limits = settings.limits.get(facts.currency)
@@ -135,7 +141,7 @@ def _known(
         is_protected=is_protected,
         device_is_known=payers.device_is_known(links.get("device"), now=ctx.now),
         payee_is_new=payers.payee_is_new(added_at, links.get("payee"), now=ctx.now),
-        lists=lists.hits(view, ctx.call, facts, now=ctx.now),
+        lists=lists.hits(view, ctx.call, facts, now=ctx.now, strategy=strategy),
         credentials_changed_at=last_change(view, ctx.call, told.payer.payer_key),
     )
 

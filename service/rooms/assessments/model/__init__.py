@@ -119,7 +119,10 @@ def as_answered(assessment_id: str, said: Assessment) -> answers.Judged:
             )
             for one in said.reasons
         ),
-        rules=tuple(answers.RuleShown(**msgspec.structs.asdict(one)) for one in said.rules),
+        # What is not set is left out, and stands at its default.
+        rules=msgspec.convert(
+            msgspec.to_builtins(said.rules), tuple[answers.RuleCoded, ...], strict=True
+        ),
         probabilities=said.probabilities,
         exemption=said.exemption.code if said.exemption else None,
         basis=said.basis,

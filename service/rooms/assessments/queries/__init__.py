@@ -159,7 +159,7 @@ def answered(
     may_know = EXPLAIN_SCOPE in request.caller.scopes
     if may_know:
         because = explained(judged, request, ports, is_read=is_read)
-        explanation = _explanation(judged, because, currency)
+        explanation = _explanation(judged, because, currency, request.language)
     return answers.AssessmentAnswer(
         id=judged.id,
         stage=judged.stage,
@@ -186,7 +186,9 @@ def _judgement(row: Row) -> Judged:
     return as_answered(row["assessment_id"], said)
 
 
-def _explanation(judged: Judged, because: Explained, currency: str | None) -> answers.Explanation:
+def _explanation(
+    judged: Judged, because: Explained, currency: str | None, language: Language
+) -> answers.Explanation:
     likely = judged.probabilities
     loss = None
     if judged.expected_loss_minor is not None and currency is not None:
@@ -200,12 +202,23 @@ def _explanation(judged: Judged, because: Explained, currency: str | None) -> an
         contributions=because.contributions,
         contributions_to=because.to,
         contributions_missing=because.missing,
-        rules=judged.rules,
+        rules=tuple(_rule(one, language) for one in judged.rules),
         counterfactuals=tuple(
             answers.Counterfactual(change=answers.Change(level=level), outcome=outcome)
             for level, outcome in judged.counterfactuals
         ),
         exemption=judged.exemption,
+    )
+
+
+def _rule(coded: answers.RuleCoded, language: Language) -> answers.RuleShown:
+    in_chinese = coded.shown_zh if language.startswith("zh") else None
+    return answers.RuleShown(
+        rule=coded.rule,
+        version=coded.version,
+        result=coded.result,
+        effect=coded.effect,
+        shown=coded.shown if in_chinese is None else in_chinese,
     )
 
 

@@ -13,6 +13,7 @@ from risk.rules.shapes import Listed, Listing, Rule
 from risk.strategy import Strategy
 from service.rooms.lists.commands import added
 from service.rooms.lists.contract import REASON_CHARS_MAX, AddListEntry
+from service.rooms.lists.model import sentence
 from service.unit_of_work.handlers import Context
 from service.unit_of_work.outcome import Change, Entry
 
@@ -111,7 +112,8 @@ def _command(rule: Rule, listing: Listing, value: str, ctx: Context) -> AddListE
         kind=listing.kind,
         entity=listing.entity,
         value=value,
-        reason=" ".join(rule.meaning.en.split())[:REASON_CHARS_MAX],
+        # What stands in for the rule's own words where its strategy cannot be read.
+        reason=sentence(rule.meaning.en)[:REASON_CHARS_MAX],
         owner=rule.code,
         strength="overridable" if listing.kind == "block" else None,
         prefix=None,

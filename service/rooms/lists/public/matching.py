@@ -5,9 +5,10 @@ from operator import itemgetter
 
 from risk.facts import Facts
 from risk.lists import ListHit
-from service.db.statements import Bound
+from risk.strategy import Strategy
+from service.db.statements import Bound, Row
 from service.rooms.lists import store
-from service.rooms.lists.model import keys_of
+from service.rooms.lists.model import is_by_rule, keys_of, sentence
 from service.unit_of_work.commands import Call
 from service.unit_of_work.handlers import View
 
@@ -25,7 +26,9 @@ def hits_read(call: Call, facts: Facts) -> Bound:
     )
 
 
-def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[ListHit, ...]:
+def hits(
+    view: View, call: Call, facts: Facts, *, now: dt.datetime, strategy: Strategy
+) -> tuple[ListHit, ...]:
     """Return the entries that a payment matches and that are not over, the oldest first.
 
     Args:
@@ -33,6 +36,7 @@ def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[Lis
         call: Whose lists they are.
         facts: The payment.
         now: The writer's clock.
+        strategy: That decides; it has the words of what its rules put on lists.
     """
     rows = view.rows(hits_read(call, facts))
     rows = [row for row in rows if row["expires_at"] is None or row["expires_at"] > now]
@@ -42,7 +46,15 @@ def hits(view: View, call: Call, facts: Facts, *, now: dt.datetime) -> tuple[Lis
             kind=row["kind"],
             strength=row["strength"] or "overridable",
             entity=row["entity"],
-            reason=row["reason"],
+            **_words(row, strategy),
         )
         for row in sorted(rows, key=itemgetter("created_at", "entry_id"))
     )
+
+
+def _words(row: Row, strategy: Strategy) -> dict[str, str]:
+    """Return why an entry is there: a rule's meaning in both languages, or what was kept."""
+    rule = strategy.listing_rules.get(row["owner"]) if is_by_rule(row["added_by"]) else None
+    if rule is None:
+        return {"reason": row["reason"]}
+    return {"reason": sentence(rule.meaning.en), "reason_zh": sentence(rule.meaning.zh)}

@@ -102,7 +102,7 @@ def _judged(
     """Judge a payment by the features of then and by what other rooms' rows say now."""
     told = payment.facts
     facts = facts_of(told, ctx.call)
-    known = known_of(view, told, facts, ctx, settings)
+    known = known_of(view, told, facts, ctx, settings, judge.strategy)
     known = msgspec.structs.replace(
         known, features=judge.first_features(view, ctx.call, payment.payment_id)
     )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from risk.facts import Facts, Forced, Stage
+from risk.strategy import Strategy
 from service.db.statements import Bound
 from service.kernel.errors import (
     MERCHANT_SUSPENDED,
@@ -67,7 +68,7 @@ def _create_payment(
     assert settings is not None
     payment_id = ctx.new_id("pay")
     facts = facts_of(told, ctx.call)
-    known = known_of(view, told, facts, ctx, settings)
+    known = known_of(view, told, facts, ctx, settings, judge.strategy)
     judged = judge.judge(view, facts, known, subject_id=payment_id, ctx=ctx)
     led = verdict(
         ctx,
@@ -152,7 +153,12 @@ def facts_of(told: PaymentFacts, call: Call) -> Facts:
 
 
 def known_of(
-    view: View, told: PaymentFacts, facts: Facts, ctx: Context, settings: MerchantSettings
+    view: View,
+    told: PaymentFacts,
+    facts: Facts,
+    ctx: Context,
+    settings: MerchantSettings,
+    strategy: Strategy,
 ) -> Known:
     """Return what the rows of merchant and payer say; what is not known makes nothing milder."""
     limits = settings.limits.get(told.amount.currency)
@@ -165,7 +171,7 @@ def known_of(
         "small_limit_minor": limits.small_minor if limits else None,
         "merchant_limit_minor": limits.challenge_minor if limits else None,
         "payee_is_new": payers.payee_is_new(told.payee.added_at, None, now=ctx.now),
-        "lists": lists.hits(view, ctx.call, facts, now=ctx.now),
+        "lists": lists.hits(view, ctx.call, facts, now=ctx.now, strategy=strategy),
     }
     if told.kind == "payout":
         base["credentials_changed_at"] = last_change(view, ctx.call, told.payer.payer_key)

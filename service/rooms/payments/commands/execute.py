@@ -9,6 +9,7 @@ import msgspec
 
 from risk.facts import Facts
 from risk.lists import ListHit
+from risk.strategy import Strategy
 from service.db.statements import Bound, Row
 from service.kernel.errors import MERCHANT_SUSPENDED, Overloaded, Problem
 from service.kernel.facts import DeviceKept, Instrument
@@ -108,7 +109,7 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
     known = Known(
         preset=settings.preset,
         exemption=payment.exemption.code if payment.exemption else None,
-        lists=_listed(view, payment, command, ctx),
+        lists=_listed(view, payment, command, ctx, judge.strategy),
     )
     judged = judge.judge(view, facts, known, subject_id=payment.payment_id, ctx=ctx)
     return _executed(ctx, payment, command, judged)
@@ -138,14 +139,14 @@ def _device(told: PaymentFacts, command: ExecutePayment) -> DeviceKept | None:
 
 
 def _listed(
-    view: View, payment: Payment, command: ExecutePayment, ctx: Context
+    view: View, payment: Payment, command: ExecutePayment, ctx: Context, strategy: Strategy
 ) -> tuple[ListHit, ...]:
     """Return the entries that stand now: one may have come since the payment was made."""
     assert command.told == payment.facts, "what a payment was told with never changes"
     found = {
         hit.list_id: hit
         for facts in _looked_up(payment.facts, command, ctx.call)
-        for hit in lists.hits(view, ctx.call, facts, now=ctx.now)
+        for hit in lists.hits(view, ctx.call, facts, now=ctx.now, strategy=strategy)
     }
     return tuple(found.values())
 

@@ -5,16 +5,19 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
 from risk.facts import Facts
 from risk.reasons import load_texts
+from risk.strategy import load_strategy
 from service.rooms.lists.contract import ENTITIES
 from service.rooms.lists.public import hits, hits_read
 from tests.service.rooms.lists.conftest import Lists
 from tests.support.uow import START
 
 KEY: Final = b"p" * 32
+STRATEGY: Final = load_strategy()
 EMAIL, PHONE, IP = "lin@example.com", "+8613800138000", "203.0.113.9"
 
 PLAIN: Final = Facts(
@@ -70,7 +73,7 @@ def matched(lists: Lists, facts: Facts) -> list[str]:
     """Return the ids of the entries that a payment matches now."""
     now = lists.house.clock.now()
     view = lists.house.view()
-    return [one.list_id for one in hits(view, lists.call, facts, now=now)]
+    return [one.list_id for one in hits(view, lists.call, facts, now=now, strategy=STRATEGY)]
 
 
 @pytest.mark.parametrize("entity", VALUES)
@@ -87,11 +90,11 @@ def test_a_hit_says_what_its_entry_says(lists: Lists) -> None:
     block = lists.add(strength="absolute", value="p_1")
     lists.add(kind="watch", entity="payer", value="c_1", reason="asked about")
 
-    found = hits(lists.house.view(), lists.call, PLAIN, now=START)
+    found = hits(lists.house.view(), lists.call, PLAIN, now=START, strategy=STRATEGY)
 
     assert [msgspec.structs.astuple(one) for one in found] == [
-        (block["id"], "block", "absolute", "payee", "three payers never got anything"),
-        (found[1].list_id, "watch", "overridable", "payer", "asked about"),
+        (block["id"], "block", "absolute", "payee", "three payers never got anything", UNSET),
+        (found[1].list_id, "watch", "overridable", "payer", "asked about", UNSET),
     ]
 
 
@@ -159,7 +162,7 @@ def test_another_merchants_lists_match_nothing(lists: Lists) -> None:
     others = (lists.merchant(), lists.merchant(lists.call.tenant_id))
 
     for other in others:
-        assert hits(lists.house.view(), other, PLAIN, now=START) == ()
+        assert hits(lists.house.view(), other, PLAIN, now=START, strategy=STRATEGY) == ()
 
 
 def test_a_payment_is_looked_up_by_one_statement(lists: Lists) -> None:
