@@ -1,4 +1,4 @@
-"""Table of the entries of block, allow and watch lists. Holds no clear contact and no address."""
+"""Tables of block, allow and watch lists. They hold no clear contact and no address."""
 
 from typing import Final
 
@@ -46,4 +46,17 @@ ENTRIES: Final = sa.Table(
         "ix_list_entries_created",
         *("tenant_id", "merchant_id", "mode", "created_at", "entry_id"),
     ),
+)
+# Which change of a merchant's lists was the last one: what a judgement says that it was made by.
+VERSIONS: Final = sa.Table(
+    "list_versions",
+    METADATA,
+    sa.Column("tenant_id", ID, primary_key=True),
+    sa.Column("merchant_id", ID, primary_key=True),
+    sa.Column("mode", sa.String(8), primary_key=True),
+    sa.Column("version", ID, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["tenant_id", "merchant_id"], ["merchants.tenant_id", "merchants.merchant_id"]
+    ),
+    one_of("mode", ("live", "sandbox")),
 )
