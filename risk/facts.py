@@ -139,6 +139,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         small_limit_minor, merchant_limit_minor: The merchant's own limits while the scorer is
             down; the first can only lower the preset's.
         lists: Entries of the merchant's lists that the payment matches and that are not over.
+        lists_version: The last change of those lists before the judgement, as the log names it;
+            decides nothing. None where no change is known.
         credentials_changed_at: When the payer's newest change of a credential took effect, as
             this service judged it; None where it knows of none, or was not asked.
     """
@@ -160,4 +162,5 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     small_limit_minor: Minor | None = None
     merchant_limit_minor: Minor | None = None
     lists: tuple[ListHit, ...] = ()
+    lists_version: str | None = None
     credentials_changed_at: Instant | None = None

@@ -38,8 +38,8 @@ ASSESSMENT_NOT_IN_STATE: Final = Problem("assessment_not_in_state", 409)
 
 AUDIT_KINDS: Final[dict[str, str]] = {
     "payment.assessed": (
-        "A payment was judged at a stage; the fields hold the outcome and commitments to the"
-        " inputs and the feature vector."
+        "A payment was judged at a stage; the fields hold the outcome, the last change of the"
+        " merchant's lists, and commitments to the inputs and the feature vector."
     ),
     "assessment.made": (
         "A login, sign-up, account change, new payee or payout was judged; the fields are those"

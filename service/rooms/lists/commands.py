@@ -13,6 +13,7 @@ from service.unit_of_work.outcome import Accepted, Change, Entry, Outcome, Refus
 
 ADDED: Final = "list_entry.added"
 REMOVED: Final = "list_entry.removed"
+VERSION: Final = "lsv"
 
 
 def _owner(call: Call) -> dict[str, str]:
@@ -83,8 +84,10 @@ def added(
     }
     shown = model.shown(row)
     expired = store.DELETE_EXPIRED(**_owner(ctx.call), **_value(command), now=ctx.now)
-    entry = Entry(kind=ADDED, subject=shown.id, fields=_told(shown))
-    return shown, entry, (Change(bound=expired), Change(bound=store.INSERT_ENTRY(**row)))
+    version = ctx.new_id(VERSION)
+    entry = Entry(kind=ADDED, subject=shown.id, fields=_told(shown, version))
+    inserted = Change(bound=store.INSERT_ENTRY(**row))
+    return shown, entry, (Change(bound=expired), inserted, _versioned(ctx, version))
 
 
 @handles(
@@ -100,11 +103,17 @@ def remove_entry(view: View, command: RemoveListEntry, ctx: Context) -> Outcome:
         return gone
     shown = model.shown(row)
     delete = store.DELETE_ENTRY(**_owner(ctx.call), entry_id=shown.id)
+    version = ctx.new_id(VERSION)
     return Accepted(
         reply=shown,
-        entries=(Entry(kind=REMOVED, subject=shown.id, fields=_told(shown)),),
-        changes=(Change(bound=delete, refusal=gone),),
+        entries=(Entry(kind=REMOVED, subject=shown.id, fields=_told(shown, version)),),
+        changes=(Change(bound=delete, refusal=gone), _versioned(ctx, version)),
     )
+
+
+def _versioned(ctx: Context, version: str) -> Change:
+    """Return the change that makes this the last one of the merchant's lists."""
+    return Change(bound=store.SET_VERSION(**_owner(ctx.call), version=version))
 
 
 def is_over(row: Row, ctx: Context) -> bool:
@@ -124,8 +133,10 @@ def _refused(
     return Refused(problem=problem, fields=fields or {}, errors=errors, entries=(entry,))
 
 
-def _told(entry: ListEntry) -> dict[str, Any]:
+def _told(entry: ListEntry, version: str) -> dict[str, Any]:
     return {
+        # What judgements from here on say that their lists were.
+        "lists": version,
         "kind": entry.kind,
         "strength": entry.strength,
         "entity": entry.entity,

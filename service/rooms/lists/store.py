@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.db.metadata import Instant
 from service.db.statements import ANY_NUMBER, Statement
 from service.rooms.lists.model import KEYS
-from service.rooms.lists.tables import ENTRIES
+from service.rooms.lists.tables import ENTRIES, VERSIONS
 
 _OWN: Final = (
     ENTRIES.c.tenant_id == sa.bindparam("tenant_id"),
@@ -81,4 +81,23 @@ MATCHES: Final = Statement(
         ),
     ),
     name="list entries that match a payment",
+)
+
+VERSION: Final = Statement(
+    sa.select(VERSIONS.c.version).where(
+        VERSIONS.c.tenant_id == sa.bindparam("tenant_id"),
+        VERSIONS.c.merchant_id == sa.bindparam("merchant_id"),
+        VERSIONS.c.mode == sa.bindparam("mode"),
+    ),
+    name="version of a merchant's lists",
+)
+# Of two changes in one batch the later one stands, as in the log.
+SET_VERSION: Final = Statement(
+    sa.text(
+        "INSERT INTO list_versions (tenant_id, merchant_id, mode, version)"
+        " VALUES (:tenant_id, :merchant_id, :mode, :version)"
+        " ON CONFLICT (tenant_id, merchant_id, mode) DO UPDATE SET version = excluded.version"
+    ).bindparams(*(sa.bindparam(one.name, type_=one.type) for one in VERSIONS.c)),
+    rows=1,
+    name="set version of a merchant's lists",
 )

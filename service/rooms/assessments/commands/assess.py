@@ -142,6 +142,7 @@ def _known(
         device_is_known=payers.device_is_known(links.get("device"), now=ctx.now),
         payee_is_new=payers.payee_is_new(added_at, links.get("payee"), now=ctx.now),
         lists=lists.hits(view, ctx.call, facts, now=ctx.now, strategy=strategy),
+        lists_version=lists.version(view, ctx.call),
         credentials_changed_at=last_change(view, ctx.call, told.payer.payer_key),
     )
 
@@ -165,6 +166,7 @@ def _assess_reads(judge: Judge, command: AssessAction, call: Call) -> Sequence[B
     reads = [
         merchants.settings_read(call),
         lists.hits_read(call, facts),
+        lists.version_read(call),
         last_change_read(call, told.payer.payer_key),
     ]
     if facts.stage == "payout":

@@ -68,6 +68,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     small_limit_minor: int | None = None
     merchant_limit_minor: int | None = None
     lists: tuple[ListHit, ...] = ()
+    lists_version: str | None = None
     credentials_changed_at: dt.datetime | None = None
     features: FeatureVector | None = None
 
@@ -184,6 +185,7 @@ class Judge:
             inputs=canonical_inputs(facts, circumstances, noting.said if noting else None),
             features=canonical(features),
             salt=ctx.entropy(SALT_BYTES),
+            lists=known.lists_version,
         )
         return Judged(
             id=assessment_id,
@@ -257,6 +259,7 @@ class Judge:
                 payee_is_new=known.payee_is_new,
                 forced=known.forced,
                 lists=known.lists,
+                lists_version=known.lists_version,
                 credentials_changed_at=known.credentials_changed_at,
             )
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
@@ -284,6 +287,7 @@ class Judge:
             small_limit_minor=known.small_limit_minor,
             merchant_limit_minor=known.merchant_limit_minor,
             lists=known.lists,
+            lists_version=known.lists_version,
             credentials_changed_at=known.credentials_changed_at,
             scorer=self._scorer_state(ctx),
         )

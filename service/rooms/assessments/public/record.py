@@ -14,7 +14,11 @@ _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """The receipt's parts: what is stored, and what the log commits to."""
+    """The receipt's parts: what is stored, and what the log commits to.
+
+    Attributes:
+        lists: The last change of the merchant's lists before the judgement.
+    """
 
     assessment_id: str
     subject_id: str
@@ -22,6 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     inputs: bytes
     features: bytes
     salt: bytes
+    lists: str | None
 
 
 def canonical_inputs(
@@ -60,6 +65,7 @@ def entry(record: Record) -> Entry:
             "liability": judged.liability,
             "exemption": judged.exemption.code if judged.exemption else None,
             "feature_set": judged.feature_set,
+            "lists": record.lists,
             # Salted, so that the log says nothing about a payer whose salt was destroyed.
             "inputs": commitment(record.salt, record.inputs).hex(),
             "features": commitment(record.salt, record.features).hex(),

@@ -52,6 +52,17 @@ def hits(
     )
 
 
+def version_read(call: Call) -> Bound:
+    """Return the read to declare for `version`; the same for all payments of a merchant."""
+    return store.VERSION(tenant_id=call.tenant_id, merchant_id=call.merchant_id, mode=call.mode)
+
+
+def version(view: View, call: Call) -> str | None:
+    """Return the last change of a merchant's lists, as the log names it; None if none is known."""
+    row = view.maybe(version_read(call))
+    return None if row is None else row["version"]
+
+
 def _words(row: Row, strategy: Strategy) -> dict[str, str]:
     """Return why an entry is there: a rule's meaning in both languages, or what was kept."""
     rule = strategy.listing_rules.get(row["owner"]) if is_by_rule(row["added_by"]) else None

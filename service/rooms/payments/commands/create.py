@@ -172,6 +172,7 @@ def known_of(
         "merchant_limit_minor": limits.challenge_minor if limits else None,
         "payee_is_new": payers.payee_is_new(told.payee.added_at, None, now=ctx.now),
         "lists": lists.hits(view, ctx.call, facts, now=ctx.now, strategy=strategy),
+        "lists_version": lists.version(view, ctx.call),
     }
     if told.kind == "payout":
         base["credentials_changed_at"] = last_change(view, ctx.call, told.payer.payer_key)
@@ -303,6 +304,7 @@ def _reads(judge: Judge, command: CreatePayment, call: Call) -> Sequence[Bound]:
     reads = [
         merchants.settings_read(call),
         lists.hits_read(call, facts_of(told, call)),
+        lists.version_read(call),
         *judge.reads(_touched(told, call), call),
     ]
     if told.kind == "payout":

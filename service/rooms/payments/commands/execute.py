@@ -110,6 +110,7 @@ def _execute_payment(judge: Judge, view: View, command: ExecutePayment, ctx: Con
         preset=settings.preset,
         exemption=payment.exemption.code if payment.exemption else None,
         lists=_listed(view, payment, command, ctx, judge.strategy),
+        lists_version=lists.version(view, ctx.call),
     )
     judged = judge.judge(view, facts, known, subject_id=payment.payment_id, ctx=ctx)
     return _executed(ctx, payment, command, judged)
@@ -344,6 +345,7 @@ def _execute_reads(command: ExecutePayment, call: Call) -> Sequence[Bound]:
     if command.told is not None:
         looked_up = _looked_up(command.told, command, call)
         reads += [lists.hits_read(call, facts) for facts in looked_up]
+        reads.append(lists.version_read(call))
     return reads
 
 
