@@ -15,7 +15,7 @@ from risk.events import judge
 from risk.facts import Outcome
 from risk.feature import Feature, FeatureSet, make_feature_set
 from risk.offline.columns import ABSENT, MISSING, compute
-from risk.offline.history import History, Told, circumstances, combined
+from risk.offline.history import History, Told, combined
 from risk.offline.rules import HIT, evaluate, number_column
 from risk.offline.scores import names_scored, score_marks
 from risk.rules.tree import fields_of
@@ -137,6 +137,8 @@ def _judged(
     marks = [facts.policy, new, _amounts(history, strategy), facts.recent]
     ruled = _ruled(strategy, values, facts)
     marks += [*_looked(strategy, values), *ruled]
+    if history.listed is not None:
+        marks.append(history.listed.code)
     points = np.zeros(history.size, np.int64)
     for rule, said in zip(strategy.runner.ready, ruled, strict=True):
         points += rule.rule.points * (said == HIT)
@@ -145,7 +147,7 @@ def _judged(
     assessments = tuple(
         judge(
             history.facts(int(row)),
-            circumstances(history.facts(int(row)), history.preset, is_new=bool(new[row])),
+            history.known(history.facts(int(row)), int(row), is_new=bool(new[row])),
             _vector(strategy, values, int(row)),
             strategy,
             scorer,

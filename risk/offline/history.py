@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from risk.events import is_recently_changed
 from risk.facts import Circumstances, Counter, Facts, Stage
+from risk.lists import ListHit
 from risk.offline.columns import ABSENT, Columns
 from risk.offline.rules import Column
 from risk.rules.fields import make_fields, make_read
@@ -46,8 +47,26 @@ _NAMED: Final = {
 # What follows from what was told alone; all else that is derived follows from the time as well.
 _BY_FACTS: Final = frozenset({"exemption_limit_minor"})
 _BY_AMOUNT: Final = frozenset({"balance_share"})
+# `block_list:payee`: no other field has it in its name.
+LIST_SIGN: Final = ":"
 # A day begins on a whole minute in every preset, so an hour is the same all through a minute.
 _BY_MINUTE: Final = frozenset({"local_hour"})
+
+
+class Listed(NamedTuple):
+    """Which entries of lists each payment matches.
+
+    Attributes:
+        code: By row, a place in `hits`.
+        hits: Entries that some payment matches together; none that matches nothing may be one.
+    """
+
+    code: Ints
+    hits: tuple[tuple[ListHit, ...], ...]
+
+    def of(self, row: int) -> tuple[ListHit, ...]:
+        """Return the entries that a row matches."""
+        return self.hits[self.code[row]]
 
 
 class History(NamedTuple):
@@ -60,6 +79,7 @@ class History(NamedTuple):
         facts: Returns the facts of a row, at the stage of a payment's creation.
         preset: Code of the preset under which all are judged.
         fraction_us: By row, what its time has beyond whole seconds; None where that is nothing.
+        listed: Entries of lists that they match; None where there are no lists.
     """
 
     columns: Columns
@@ -67,11 +87,19 @@ class History(NamedTuple):
     facts: Callable[[int], Facts]
     preset: str
     fraction_us: Ints | None = None
+    listed: Listed | None = None
 
     @property
     def size(self) -> int:
         """How many payments there are."""
         return len(self.columns.second)
+
+    def known(self, facts: Facts, row: int, *, is_new: bool) -> Circumstances:
+        """Return what is taken as known of a row besides its facts."""
+        found = circumstances(facts, self.preset, is_new=is_new)
+        if self.listed is None:
+            return found
+        return msgspec.structs.replace(found, lists=self.listed.of(row))
 
     @property
     def instant_us(self) -> Ints:
@@ -143,6 +171,14 @@ class Told:
             return _column(self.is_new.astype(np.bool_))
         if name in _NAMED:
             return self._key(name)
+        listed = self._history.listed
+        if LIST_SIGN in name and listed is not None:
+            return self._on_list(name, listed)
+        return self._read(name)
+
+    def _read(self, name: str) -> Column:
+        """Return what is read of each payment by itself."""
+        amounts = self._history.columns.amount_minor
         read = make_read((name,), self._fields)
 
         def value(facts: Facts) -> Any:
@@ -152,7 +188,7 @@ class Told:
         if self._fields.by_name[name].source != "derived" or name in _BY_FACTS:
             return _objects([value(one) for one in self._facts], self._group)
         if name in _BY_AMOUNT:
-            return _objects(*self._by(value, columns.amount_minor, _amount, self._fixed(value)))
+            return _objects(*self._by(value, amounts, _amount, self._fixed(value)))
         step = MINUTE_US if name in _BY_MINUTE else 1
         by = self._history.instant_us // step * step
         is_fixed = self._fixed(value) if name not in _BY_MINUTE else [False] * len(self._facts)
@@ -181,6 +217,12 @@ class Told:
             for one, row in zip(told, rows, strict=True)
         ]
         return made, inverse.reshape(-1).astype(np.int64)
+
+    def _on_list(self, name: str, listed: Listed) -> Column:
+        """Return whether a list has a payment: it follows from the entries that match, alone."""
+        read, some = make_read((name,), self._fields), self._facts[0]
+        known = (Circumstances(preset=self._history.preset, lists=hits) for hits in listed.hits)
+        return _objects([read(some, one, self._preset)[0] for one in known], listed.code)
 
     def _key(self, name: str) -> Column:
         path = _NAMED[name]

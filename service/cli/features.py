@@ -10,25 +10,22 @@ from typing import Any, Final, NamedTuple, get_args
 import click
 import msgspec
 
-from keys import entropy
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
-from keys.roots.file import RootRefused
 from risk.entity_state import EntityState
 from risk.feature import Entity, Feature, load_features
 from risk.history import keyed
 from risk.reading import Asked
 from risk.vectors import Missing, Value, entity_values
 from risk.windows import second_of
-from service.cli.database import require_root_key
 from service.cli.environment import current_settings
 from service.cli.merchant import find_merchant
+from service.cli.pseudonyms import pseudonym_key
 from service.cli.screen import Failure, Screen, reporting, table
 from service.db.reader import Reader
 from service.db.store import StoreUnavailable
 from service.db.stores import open_spanning_reader
 from service.kernel.clock import SystemClock
 from service.kernel.money import Money
-from service.secrets import open_secrets
 from service.settings import Settings
 from service.state.cache import STATE_SCHEMA, entity_row, observe
 from service.state.codec import WindowStates
@@ -256,13 +253,7 @@ def _key(settings: Settings, tenant_id: str, named: Named) -> str:
     kind, value = named
     if kind not in {"ip", "ip_24", *_PSEUDONYMS}:
         return value
-    require_root_key(settings)
-    try:
-        key = open_secrets(settings.root_file, entropy.system).pseudonym
-    except RootRefused as error:
-        raise Failure(
-            "root_key_unusable", str(error), then="`payguard doctor` looks at it"
-        ) from error
+    key = pseudonym_key(settings)
     try:
         if kind in _PSEUDONYMS:
             return pseudonym(key, _PSEUDONYMS[kind], value, tenant_id=tenant_id)

@@ -3,23 +3,19 @@
 What is exported can be imported: contacts and networks are the pseudonyms of the merchant's tenant.
 """
 
-import csv
 import functools
-import io
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import click
 import msgspec
 
-from keys import entropy
-from keys.roots.file import RootRefused
 from risk.feature import Text
-from service.cli.database import require_root_key
 from service.cli.environment import current_settings
+from service.cli.list_files import FIELDS, entries_of, written
 from service.cli.merchant import find_merchant
+from service.cli.pseudonyms import pseudonym_key
 from service.cli.screen import DONE, SOMETHING_FAILED, Failure, Screen, reporting, table
 from service.cli.writers import ask, checked, merchant_call, writer_at_hand
 from service.db.store import StoreUnavailable
@@ -38,16 +34,8 @@ from service.rooms.lists.contract import (
     RemoveListEntry,
     Strength,
 )
-from service.secrets import open_secrets
 from service.settings import Settings
 from service.unit_of_work.commands import Call, Mode
-
-# What a file says of an entry, and in this order as CSV.
-FIELDS: Final = tuple(field.name for field in msgspec.structs.fields(AddEntryRequest))
-CSV_ENDING: Final = ".csv"
-LINE_BYTES_MAX: Final = 8_192
-# A cell that begins with one of these is a formula to a spreadsheet; a quote before it is not.
-FORMULA: Final = ("=", "+", "-", "@", "'")
 
 
 class Whose(NamedTuple):
@@ -102,7 +90,7 @@ def lists() -> None:
 @_owned
 def add(screen: Screen, whose: Whose, **told: Any) -> None:
     """Put VALUE on a list: KIND is block, allow or watch, ENTITY says what VALUE is."""
-    command, wrong = _command(whose, _pseudonym_key(whose.settings), told)
+    command, wrong = _command(whose, pseudonym_key(whose.settings), told)
     if command is None:
         raise Failure("options_invalid", wrong, then="see this command's --help")
     with writer_at_hand(whose.settings) as submit:
@@ -149,7 +137,7 @@ def export(screen: Screen, file: Path, whose: Whose) -> None:
         for page in _pages(whose, EntryQuery(limit=PAGE_MAX))
         for one in page
     ]
-    text = _csv(rows) if file.suffix.lower() == CSV_ENDING else _json_lines(rows)
+    text = written(rows, file)
     try:
         with file.open("x", encoding="utf-8", newline="") as out:
             out.write(text)
@@ -168,10 +156,10 @@ def export(screen: Screen, file: Path, whose: Whose) -> None:
 @_owned
 def import_entries(screen: Screen, file: Path, whose: Whose) -> int:
     """Add each entry of FILE: CSV by its ending, else JSON lines. What is there already stays."""
-    key = _pseudonym_key(whose.settings)
+    key = pseudonym_key(whose.settings)
     made, there, wrong = 0, 0, []
     with writer_at_hand(whose.settings) as submit:
-        for line, told in _told(file):
+        for line, told in entries_of(file):
             command, detail = (None, told) if isinstance(told, str) else _command(whose, key, told)
             if command is None:
                 wrong.append(Wrong(line, "entry_invalid", detail))
@@ -222,93 +210,6 @@ def _pages(whose: Whose, query: EntryQuery) -> Iterator[list[ListEntry]]:
         last = queries.key(found[-1])
 
 
-def _told(file: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Yield what each line of a file says, by its number, or what is wrong with the line."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(
-            "file_unreadable",
-            f"{file} cannot be read as UTF-8 text",
-            then="give the path of a CSV file or of JSON lines that this user may read",
-        ) from error
-    if file.suffix.lower() == CSV_ENDING:
-        yield from _csv_rows(text)
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, _object(line)
-
-
-def _object(line: str) -> dict[str, Any] | str:
-    if len(line) > LINE_BYTES_MAX:
-        return "the line is too long"
-    try:
-        return msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
-        return "the line is no JSON object"
-
-
-def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        names = reader.fieldnames or ()
-    except csv.Error:
-        names = ()
-    if not names or set(names) - set(FIELDS):
-        raise Failure(
-            "file_unreadable",
-            "the first line of the file does not name the fields of entries",
-            then=f"name these columns: {', '.join(FIELDS)}",
-        )
-    for row in _until_damaged(reader):
-        if row is None:
-            yield reader.line_num + 1, "the file is damaged from here on"
-            return
-        if None in row or None in row.values():
-            yield reader.line_num, "the line has not as many fields as the first one"
-            continue
-        told: dict[str, Any] = {name: _unquoted(cell) for name, cell in row.items() if cell}
-        if told.get("prefix", "").isdecimal():
-            told["prefix"] = int(told["prefix"])
-        yield reader.line_num, told
-
-
-def _until_damaged(reader: "csv.DictReader[str]") -> Iterator[dict[str, Any] | None]:
-    """Yield rows; None, at the end, where what follows cannot be split into rows.
-
-    A quote that is not closed swallows all lines after it.
-    """
-    try:
-        yield from reader
-    except csv.Error:
-        yield None
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, FIELDS)
-    writer.writeheader()
-    for row in rows:
-        cells = msgspec.to_builtins(row)
-        writer.writerow(
-            {name: "" if one is None else _quoted(str(one)) for name, one in cells.items()}
-        )
-    return out.getvalue()
-
-
-def _quoted(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
-
-
-def _unquoted(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA) else cell
-
-
-def _json_lines(rows: list[dict[str, Any]]) -> str:
-    return "".join(json.dumps(msgspec.to_builtins(row), ensure_ascii=False) + "\n" for row in rows)
-
-
 def _lines(entries: list[ListEntry]) -> str:
     head = ("entry", "list", "entity", "value", "until", "owner", "reason")
     return table([head, *map(_line, entries)])
@@ -323,13 +224,3 @@ def _line(one: ListEntry) -> tuple[str, ...]:
     value = one.value if one.prefix is None else f"{one.value} (/{one.prefix})"
     until = "-" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M:%S} UTC"
     return one.id, kind, one.entity, value, until, one.owner, one.reason
-
-
-def _pseudonym_key(settings: Settings) -> bytes:
-    require_root_key(settings)
-    try:
-        return open_secrets(settings.root_file, entropy.system).pseudonym
-    except RootRefused as error:
-        raise Failure(
-            "root_key_unusable", str(error), then="`payguard doctor` looks at it"
-        ) from error

@@ -13,10 +13,14 @@ from risk.models.manifest import NotAModel
 from risk.offline.backtest import NotSettled, try_strategy
 from risk.scored import Scorer
 from risk.strategy import Strategy
+from service.cli.backtest.fields import Fields
 from service.cli.backtest.history import Loaded, labelled, load_history
-from service.cli.backtest.report import Report, Rows, compare, text_of
+from service.cli.backtest.listed import NOBODY, Entries, Names, listed, read_entries
+from service.cli.backtest.report import Listed, Report, Rows, compare, text_of
 from service.cli.environment import current_settings
+from service.cli.merchant import find_merchant
 from service.cli.picture import bars
+from service.cli.pseudonyms import pseudonym_key
 from service.cli.replay.columns import RowRefused, load_map
 from service.cli.replay.rows import open_table
 from service.cli.screen import Failure, Screen, reporting
@@ -55,6 +59,16 @@ FRAUD = frozenset({"1", "true", "yes", "fraud"})
     help="File of a model that one of the strategies names; may be given twice.",
 )
 @click.option("--preset", default="CN", show_default=True, help="Preset of the merchant.")
+@click.option(
+    "--lists",
+    type=click.Path(path_type=Path),
+    help="File of list entries, as `payguard lists export` writes it.",
+)
+@click.option(
+    "--merchant",
+    metavar="MERCHANT_ID",
+    help="Whose lists they are; by its tenant's key contacts and networks are looked up.",
+)
 @click.option("--label", help="Column that says which payments were fraud, if not the map's.")
 @click.option("--svg", type=click.Path(path_type=Path), help="Draw the outcomes into this file.")
 @reporting
@@ -74,9 +88,11 @@ def backtest(screen: Screen, **given: Any) -> int:
                 then=f"it has: {', '.join(sorted(one.presets))}",
             )
     scorers = _scorers((before, after), given["models"])
+    names = _names(given)
+    entries = None if given["lists"] is None else read_entries(given["lists"], names)
     clock = SystemClock()
     started_ns = clock.monotonic_ns()
-    loaded, fraud = _read(given)
+    loaded, fraud = _read(given, entries)
     try:
         tried = [
             try_strategy(loaded.history, one, scorer)
@@ -90,7 +106,12 @@ def backtest(screen: Screen, **given: Any) -> int:
         raise Failure(
             "not_settled", str(error), then="let no rule read how much was declined before"
         ) from error
-    rows = Rows(preset=given["preset"], refused=loaded.refused, rounded=loaded.rounded)
+    rows = Rows(
+        preset=given["preset"],
+        refused=loaded.refused,
+        rounded=loaded.rounded,
+        lists=None if entries is None else _lists(entries),
+    )
     report = compare(tried[0], tried[1], rows, fraud)
     seconds = (clock.monotonic_ns() - started_ns) / 1e9
     screen.note(f"{2 * report.payments / max(seconds, 1e-9):,.0f} judgements a second, all in")
@@ -131,7 +152,23 @@ def _opened(file: Path, features: FeatureSet) -> "BatchScorer":
         ) from error
 
 
-def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
+def _names(given: dict[str, Any]) -> Names:
+    """Return by which contacts are looked up: a merchant's tenant's key, or nobody's."""
+    merchant_id: str | None = given["merchant"]
+    if merchant_id is None:
+        return NOBODY
+    settings = current_settings()
+    row = find_merchant(settings, merchant_id)
+    return Names(pseudonym_key(settings), row["tenant_id"], is_known=True)
+
+
+def _lists(entries: Entries) -> Listed:
+    return Listed(entries=len(entries.kept), unknown=entries.unknown)
+
+
+def _read(
+    given: dict[str, Any], entries: Entries | None
+) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
     columns = load_map(given["map_name"])
     label: str | None = given["label"]
     wanted = dict.fromkeys([*columns.columns, *([label] if label else [])])
@@ -144,6 +181,10 @@ def _read(given: dict[str, Any]) -> tuple[Loaded, npt.NDArray[np.bool_] | None]:
             f"no row of {given['file']} is a payment under this map",
             then="give a map of this file's columns with --map; docs/replay.md shows one",
         )
+    if entries is not None:
+        fields = Fields(values, columns, len(next(iter(values.values()))))
+        matched = listed(fields, loaded.row, entries)
+        loaded = loaded._replace(history=loaded.history._replace(listed=matched))
     if label is not None:
         said = (str(one).strip().lower() in FRAUD for one in values[label])
         return loaded, np.fromiter(said, np.bool_)[loaded.row]

@@ -44,6 +44,18 @@ class RuleSide(msgspec.Struct, frozen=True, kw_only=True):
     caught_after: Caught | None
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """The list entries under which both strategies judged.
+
+    Attributes:
+        entries: How many were read.
+        unknown: Of these, pseudonyms whose key was not at hand: they matched nothing.
+    """
+
+    entries: int
+    unknown: int
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a back-test found.
 
@@ -57,6 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         transitions: From -> to -> payments, only of those that change.
         rules: Every rule that hits on either side.
         frauds: Labelled as fraud; None without labels.
+        lists: None where no lists were given.
     """
 
     before: str
@@ -71,6 +84,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     frauds: int | None
     caught_before: Caught | None
     caught_after: Caught | None
+    lists: Listed | None
 
     @property
     def changed(self) -> int:
@@ -84,6 +98,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     preset: str
     refused: int
     rounded: int
+    lists: Listed | None = None
 
 
 def compare(before: Tried, after: Tried, rows: Rows, fraud: Flags | None) -> Report:
@@ -124,6 +139,7 @@ def compare(before: Tried, after: Tried, rows: Rows, fraud: Flags | None) -> Rep
         frauds=None if fraud is None else int(fraud.sum()),
         caught_before=None if fraud is None else _caught(before, fraud),
         caught_after=None if fraud is None else _caught(after, fraud),
+        lists=rows.lists,
     )
 
 
@@ -145,9 +161,18 @@ def text_of(report: Report) -> str:
         blocks.append(_rules_table(report))
     if report.frauds is not None:
         blocks.append(_labels_table(report))
+    if report.lists is not None:
+        blocks.append(_lists(report.lists))
     if report.refused or report.rounded:
         blocks.append(f"{report.refused:,} rows are no payments; {report.rounded:,} rounded")
     return "\n\n".join(blocks)
+
+
+def _lists(lists: Listed) -> str:
+    said = f"{lists.entries:,} entries of lists stand all through"
+    if not lists.unknown:
+        return said
+    return f"{said}; {lists.unknown:,} are pseudonyms: say whose with --merchant, or none matches"
 
 
 def _outcomes(report: Report) -> str:

@@ -9,10 +9,11 @@ import pytest
 from risk.entity_state import EntityState
 from risk.events import judge
 from risk.feature import Text
+from risk.lists import ListHit
 from risk.models.calibration import Scored
 from risk.offline.backtest import OUTCOMES, Tried, try_strategy
 from risk.offline.columns import MISSING
-from risk.offline.history import History, Told, circumstances
+from risk.offline.history import History, Listed, Told
 from risk.offline.scores import score_marks
 from risk.policy.ruling import RAISED
 from risk.rules.shapes import Rule
@@ -134,7 +135,7 @@ def mismatches(
             if entity not in states:
                 states[entity] = EntityState(strategy.features.plans[entity[0]])
         pair = (facts.payer_key, facts.payee_id)
-        known = circumstances(facts, history.preset, is_new=pair not in met)
+        known = history.known(facts, row, is_new=pair not in met)
         met.add(pair)
         features = vector(facts, states, strategy.features)
         online = judge(facts, known, features, strategy, scorer)
@@ -276,6 +277,41 @@ def test_every_rule_and_every_outcome_is_met(sized):
     assert {OUTCOMES[one] for one in {*tried.outcome, *few.outcome}} == set(OUTCOMES)
     assert any(one.degraded for one in tried.assessments)
     assert tried.passes > 1
+
+
+BLOCK, ALLOW, WATCH = (
+    ListHit(list_id=f"line_{kind}", kind=kind, strength="overridable", entity=entity, reason="seen")
+    for kind, entity in (("block", "payee"), ("allow", "payer"), ("watch", "device"))
+)
+ON_LISTS = rules_of(
+    ("of_watch", 'on_list("watch", "device") and amount_minor >= 10_000'),
+    ("of_allow", 'on_list("allow", "payer")'),
+    ("of_watched_payee", 'on_list("watch", "payee")'),
+)
+
+
+def test_every_row_is_judged_by_lists_as_the_engine_does(sized):
+    other = history_of(sized(quick=200, ci=300, full=3_000), seed=11, preset="CN")
+    # All told alike: nothing but time, amount and lists tells them apart.
+    told = {name: np.zeros(other.size, np.int64) for name in other.told}
+    columns = columns_of(told, other.columns.second, other.columns.amount_minor)
+    plain = History(columns, told, partial(facts_of, told, columns), "CN")
+    hits = ((), (BLOCK,), (BLOCK, ALLOW), (WATCH,), (WATCH, ALLOW))
+    code = np.random.default_rng(11).integers(0, len(hits), other.size)
+    history = plain._replace(listed=Listed(code, hits))
+    strategy = ruled(load_strategy(), ON_LISTS)
+
+    tried = try_strategy(history, strategy)
+
+    assert mismatches(history, strategy) == []
+    assert len(tried.assessments) < other.size / 2
+    found = tried.hits()
+    assert {"list:line_block", "list:line_allow", "list:line_watch"} <= found.keys()
+    assert np.array_equal(found["list:line_block"], (code == 1) | (code == 2))
+    assert found.keys() & {rule.code for rule in ON_LISTS} == {"of_watch", "of_allow"}
+    on_watch = Told(history, strategy).column("watch_list:device").values
+    assert np.array_equal(on_watch, code >= 3)
+    assert not {"of_watch", "of_allow"} & try_strategy(plain, strategy).hits().keys()
 
 
 def test_a_rule_shows_the_rows_that_it_hit():

@@ -61,6 +61,31 @@ def test_people_read_a_table(fresh: Terminal, file: Path, folder: Path) -> None:
         assert line in said
 
 
+def test_both_strategies_judge_by_the_lists_that_are_given(
+    payguard: Terminal, merchant_id: str, file: Path, folder: Path
+) -> None:
+    at = ("--merchant", merchant_id)
+    why = ("--reason", "card testing", "--owner", "risk team")
+    payguard.json("lists", "add", "block", "payee", "terminal-1", *why, *at)
+    payguard.json("lists", "add", "watch", "email", "lin@example.com", *why, *at)
+    lists = file.with_name("lists.jsonl")
+    payguard.json("lists", "export", lists, *at)
+    asked = ("backtest", file, "--strategy", folder, "--preset", "judge_only", "--lists", lists)
+
+    found = payguard.json(*asked, *at)
+
+    # Every third payment is to the payee; of the ten that the new limit stops, some are others'.
+    assert found["outcomes"]["decline"] == {"before": 10, "after": 17}
+    assert {one["rule"]: one["hits"] for one in found["rules"]} == {
+        "burst_from_one_payer": {"before": 0, "after": 10},
+        "list:line_2": {"before": 10, "after": 10},
+    }
+    assert found["lists"] == {"entries": 2, "unknown": 0}
+    printed = payguard(*asked).stdout
+    assert "2 entries of lists stand all through; 1 are pseudonyms" in printed
+    assert payguard.json(*asked[:-2])["lists"] is None
+
+
 def test_it_compares_with_the_strategy_in_force(
     payguard: Terminal, file: Path, folder: Path
 ) -> None:
