@@ -12,12 +12,13 @@ ENDING: Final = "*.toml"
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """What `--json` prints: how much was read, and all that is wrong."""
+    """What `--json` prints: how much was read, all that is wrong, and which rules are in vain."""
 
     files: int
     rules: int
     tests: int
     faults: tuple["FaultShown", ...]
+    doubts: tuple["DoubtShown", ...]
 
 
 class FaultShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,13 @@ class FaultShown(msgspec.Struct, frozen=True, kw_only=True):
     what: str
 
 
+class DoubtShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that stands and is in vain."""
+
+    rule: str
+    what: str
+
+
 @click.group()
 def rules() -> None:
     """Rules: what a file says, whether it fits, and whether its own tests hold."""
@@ -39,9 +47,13 @@ def rules() -> None:
 @click.argument("place", type=click.Path(path_type=Path), metavar="FILE|FOLDER")
 @reporting
 def check(screen: Screen, place: Path) -> int:
-    """Parse rules, check their types, and run the tests that they bring."""
+    """Parse rules, check their types, and run the tests that they bring.
+
+    Says as well which rules never hit, or add nothing to another; that is no fault.
+    """
     from risk.feature import load_features
     from risk.rules.fields import make_fields
+    from risk.rules.prover import doubts
     from risk.rules.reader import FILES_MAX, read_rules
 
     files = sorted(place.glob(ENDING)) if place.is_dir() else [place]
@@ -64,6 +76,10 @@ def check(screen: Screen, place: Path) -> int:
         rules=len(codes),
         tests=sum(one.tests for one in read),
         faults=tuple(faults),
+        doubts=tuple(
+            DoubtShown(rule=one.rule, what=one.what)
+            for one in doubts([rule for one in read for rule in one.rules])
+        ),
     )
     screen.show(result, _text(result))
     return SOMETHING_FAILED if faults else DONE
@@ -89,7 +105,8 @@ def _text(result: Checked) -> str:
         f"{f' {fault.rule}:' if fault.rule else ''} {fault.what}"
         for fault in result.faults
     ]
-    ending = f"{len(lines)} wrong" if lines else "nothing wrong"
+    ending = f"{len(lines)} wrong" if result.faults else "nothing wrong"
+    lines += [f"{one.rule}: {one.what}" for one in result.doubts]
     lines.append(
         f"{result.files} files, {result.rules} rules that stand, {result.tests} tests: {ending}"
     )

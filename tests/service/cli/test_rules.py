@@ -68,3 +68,14 @@ def test_a_program_gets_one_document(tmp_path: Path, payguard: Terminal) -> None
 
     assert (said["files"], said["rules"]) == (1, 0)
     assert (said["faults"][0]["line"], said["faults"][0]["rule"]) == (2, None)
+
+
+def test_a_rule_in_vain_is_told_and_is_no_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(GOOD)
+    (tmp_path / "b.toml").write_text(GOOD.replace("many_at_once", "many_again"))
+
+    status, output = check(tmp_path)
+
+    assert status == 0
+    assert "many_again: adds nothing but its reason: many_at_once hits whenever it does" in output
+    assert output.endswith("2 rules that stand, 6 tests: nothing wrong\n")

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from service.db.places import Place
@@ -15,8 +16,9 @@ from service.rooms.assessments.contract import ActionFacts, AssessAction
 from service.rooms.assessments.tables import ASSESSMENTS
 from service.rooms.lists.contract import AddListEntry, RemoveListEntry
 from service.rooms.lists.tables import ENTRIES
-from tests.support.desk import Desk, signing
-from tests.support.ruled import listing, ruled
+from tests.support.desk import DAY, Desk, signing
+from tests.support.ruled import listing, raising, ruled
+from tests.support.uow import START
 
 
 @pytest.fixture
@@ -118,3 +120,24 @@ def test_lists_of_others_and_of_the_other_mode_are_not_named(desk: Desk) -> None
     desk.create()
 
     assert named(desk) is None
+
+
+def test_a_rule_that_asks_for_it_is_suppressed_for_one_payer_until_the_entry_is_over(
+    place: Place,
+) -> None:
+    rule = raising('payee_is_new and not on_list("allow", "payer")', "decline", code="one_rule")
+    desk = Desk(place, strategy=ruled(rule))
+    entry = msgspec.structs.replace(
+        addition("c_17"), kind="allow", entity="payer", expires_at=START + DAY
+    )
+
+    before = desk.create()
+    desk.accept(entry)
+    during, another = desk.create(), desk.create(payer=PayerKept(payer_key="c_1", payer_id="c_1"))
+    desk.house.clock.advance(DAY)
+    after = desk.create()
+
+    said = [one.payment.reason_code for one in (before, another, after)]
+    assert said == ["one_rule"] * 3
+    assert during.payment.status == "approved"
+    desk.house.close()
