@@ -6,23 +6,29 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 import pytest
 
+from service.db.places import Database
 from service.front.threads import SOCKET_S
 from tests.support.checkout import a_payment
 from tests.support.clients import Client, NoAnswer, a_key
 from tests.support.servers import FRONT_END, FRONT_ENDS, Process, Service, Shop
+from tests.support.slow_clients import EACH, KINDS, Kind, SlowClients
 from tests.support.writer import until
 
 pytestmark = pytest.mark.servers
 
 WAIT_S: Final = 10
 SILENCE_S: Final = 0.15
-SLOW: Final = 60
 P99_S: Final = 0.2
+# Of twenty of a kind; who was just ended is open again in the next quarter of a second.
+HELD_MIN: Final = 15
+# The server's limits, and what it and we take to see that they are over.
+ENDED_AFTER_S: Final[dict[Kind, int]] = {"head": 12, "body": 12, "read": 24}
+PAUSE_S: Final = 0.01
 CLIENTS: Final = 6
 # A connection may reach the kernel between the last look into the socket and its closing, some
 # microseconds later; nobody has read from it then (docs/operations.md).
@@ -70,10 +76,15 @@ def beside(service: Service, kind: str, *, workers: int = 1) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+def both(
+    tmp_path_factory: pytest.TempPathFactory, module_database: Database | None
+) -> Iterator[Both]:
     settings = {"FRONT_END": "cooperative", "WORKERS": 1}
     home = tmp_path_factory.mktemp("both") / "home"
-    with Service(home, settings=settings) as service, beside(service, "threads") as threads:
+    with (
+        Service(home, settings=settings, database=module_database) as service,
+        beside(service, "threads") as threads,
+    ):
         yield Both(service, service.shop(), service.port, threads)
 
 
@@ -251,15 +262,6 @@ def test_both_end_a_head_that_comes_byte_by_byte(both: Both) -> None:
     assert answers[0].startswith(b"HTTP/1.1 408 ")
 
 
-def slow_pieces(shop: Shop) -> tuple[bytes, ...]:
-    return (
-        b"GET /livez HTT",
-        a_head(shop, *JSON, "Content-Length: 9") + b'{"a"',
-        # Answers that are never read.
-        b"GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n" * 400,
-    )
-
-
 @pytest.mark.parametrize("kind", FRONT_ENDS)
 def test_a_stop_under_load_answers_all_whose_connection_was_taken(both: Both, kind: str) -> None:
     begun, lost, statuses = threading.Event(), list[str](), set[int]()
@@ -287,38 +289,35 @@ def test_a_stop_under_load_answers_all_whose_connection_was_taken(both: Both, ki
     assert len(lost) <= RESET_BY_THE_KERNEL_MAX, lost
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("workers", [1, 2])
-def test_slow_clients_hold_up_nobody(both: Both, workers: int) -> None:
-    pieces = slow_pieces(both.shop)
-    with contextlib.ExitStack() as stack:
-        port = stack.enter_context(beside(both.service, "cooperative", workers=workers))
-        slow = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), WAIT_S))
-            for _ in range(SLOW)
-        ]
-        senders = [
-            threading.Thread(target=_send, args=(one, pieces[number % 3]))
-            for number, one in enumerate(slow)
-        ]
-        for sender in senders:
-            sender.start()
-        took = []
-        with Client(port, both.shop.keys["live"]) as client:
-            for number in range(300):
-                began = time.perf_counter()
-                if number % 2:
-                    assert client.get("/v1/payments").status == 200
-                else:
-                    assert client.post("/v1/payments", a_payment(a_key())).status == 201
-                took.append(time.perf_counter() - began)
-        for one in slow:
-            one.shutdown(socket.SHUT_RDWR)
-        for sender in senders:
-            sender.join(WAIT_S)
+def test_slow_clients_hold_up_nobody(both: Both, workers: int, sized: Callable[..., int]) -> None:
+    lasts_s, spread_s = sized(quick=4, ci=4, full=60), sized(quick=1, ci=1, full=10)
+
+    with (
+        beside(both.service, "cooperative", workers=workers) as port,
+        SlowClients(port, both.shop, spread_s=spread_s) as slow,
+    ):
+        took = asking(port, both.shop, lasts_s)
 
     assert sorted(took)[int(len(took) * 0.99)] < P99_S
+    assert len(slow.looks) >= lasts_s / 2
+    assert min(look[kind] for look in slow.looks for kind in KINDS) >= HELD_MIN, slow.looks
+    for kind in KINDS:
+        assert slow.ends(kind).keys() <= {"" if kind == "read" else "408"}
+        assert slow.ends(kind).total() >= EACH * (lasts_s // ENDED_AFTER_S[kind] - 1)
 
 
-def _send(connection: socket.socket, data: bytes) -> None:
-    with contextlib.suppress(OSError):
-        connection.sendall(data)
+def asking(port: int, shop: Shop, lasts_s: int) -> list[float]:
+    """Return how long each request took, of one after the other for so many seconds."""
+    took = []
+    ends = time.perf_counter() + lasts_s
+    with Client(port, shop.keys["live"]) as client:
+        while (began := time.perf_counter()) < ends:
+            if len(took) % 2:
+                assert client.get("/v1/payments").status == 200
+            else:
+                assert client.post("/v1/payments", a_payment(a_key())).status == 201
+            took.append(time.perf_counter() - began)
+            time.sleep(PAUSE_S)
+    return took
