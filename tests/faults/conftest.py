@@ -30,10 +30,10 @@ def module_database(store_kind: str, request: pytest.FixtureRequest) -> Database
     return a_database(store_kind, request)
 
 
-def a_service(folder: Path, database: Database | None) -> Service:
+def a_service(folder: Path, database: Database | None, **more: object) -> Service:
     """Return a service with two gunicorn workers and the shortest queue that may be set."""
     # Threads enough that one front end alone can fill the queue, whoever takes the connections.
-    settings = {"QUEUE_LENGTH_MAX": QUEUE, "THREADS": 3 * QUEUE}
+    settings = {"QUEUE_LENGTH_MAX": QUEUE, "THREADS": 3 * QUEUE, **more}
     return Service(folder / "data", settings=settings, database=database)
 
 

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 
 from service.db.places import Database
 from service.db.postgres import SESSIONS
-from tests.faults.conftest import QUEUE
+from tests.faults.conftest import QUEUE, a_service
 from tests.support.books import Books
 from tests.support.checkout import a_payment, create
 from tests.support.clients import BUSY, Answer, Client, a_key, at_once
 from tests.support.places import owning
-from tests.support.servers import Service, stopped
+from tests.support.servers import FRONT_ENDS, Service, stopped
 
 pytestmark = [pytest.mark.servers, pytest.mark.alone]
 
@@ -36,6 +36,23 @@ WRITERS_SESSION = """
     WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND l.classid = :one AND l.objid = :two
       AND a.datname = current_database()
 """
+
+
+@pytest.fixture(scope="module")
+def threads_service(
+    tmp_path_factory: pytest.TempPathFactory, module_database: Database | None
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("threads")
+    with a_service(folder, module_database, FRONT_END="threads") as running:
+        yield running
+
+
+@pytest.fixture(params=FRONT_ENDS)
+def service(store_kind: str, request: pytest.FixtureRequest) -> Service:
+    """Return the service on a store, behind each front end: callers of both are told the same."""
+    name = "threads_service" if request.param == "threads" else f"{store_kind}_service"
+    running: Service = request.getfixturevalue(name)
+    return running
 
 
 @contextlib.contextmanager
