@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from service.db.places import Database, Place
 from service.settings import read_settings
+from tests.contract.house import House
 from tests.support.postgres import Cluster
 from tests.support.signed import SignedLog, write_log
 from tests.support.terminal import Terminal, Told
@@ -28,12 +30,36 @@ def told_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str,
 
 
 @pytest.fixture
-def told(told_once: tuple[Path, dict[str, Any]], tmp_path: Path) -> Told:
-    """A copy of a demo's data, with what it said."""
-    folder, said = told_once
+def told(request: pytest.FixtureRequest, tmp_path: Path) -> Told:
+    """A copy of a demo's data, with what it said; on PostgreSQL, of a service of one payment.
+
+    A test that uses `store_kind` runs on both.
+    """
     home = tmp_path / "home"
+    database = _database(request)
+    if database is not None:
+        return Told(Terminal(home, database), {"answer": _paid(home, database)})
+    folder, said = request.getfixturevalue("told_once")
     shutil.copytree(folder, home)
     return Told(Terminal(home), said)
+
+
+def _database(request: pytest.FixtureRequest) -> Database | None:
+    """Return the database of a test that runs on PostgreSQL, and None where it does not."""
+    if "store_kind" not in request.fixturenames:
+        return None
+    place: Place = request.getfixturevalue("own_place")
+    return place if isinstance(place, Database) else None
+
+
+def _paid(home: Path, database: Database) -> dict[str, Any]:
+    """Return the answer to the one payment of a service that has ended."""
+    home.mkdir(mode=0o700)
+    house = House(home, database=database)
+    try:
+        return house.create(house.key(house.merchant()))
+    finally:
+        house.close()
 
 
 @pytest.fixture
@@ -43,10 +69,18 @@ def fresh(tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture
-def payguard(migrated_once: Path, tmp_path: Path) -> Terminal:
-    """Commands over a migrated database in which nothing happened."""
+def payguard(request: pytest.FixtureRequest, tmp_path: Path) -> Terminal:
+    """Commands over a migrated database in which nothing happened.
+
+    A test that uses `store_kind` runs on both databases.
+    """
     home = tmp_path / "home"
-    shutil.copytree(migrated_once, home)
+    database = _database(request)
+    if database is not None:
+        made = Terminal(home, database)
+        assert made("migrate").exit_code == 0
+        return made
+    shutil.copytree(request.getfixturevalue("migrated_once"), home)
     return Terminal(home)
 
 

@@ -1,21 +1,23 @@
-import sqlite3
-
 import pytest
+import sqlalchemy as sa
 
 from keys import entropy
 from service.cli.writers import house_call
 from service.kernel.clock import SystemClock
 from service.rooms.merchants.contract import CreateMerchant
+from service.rooms.merchants.tables import MERCHANTS
 from service.secrets import open_secrets
-from service.settings import Settings
+from service.settings import read_settings
 from service.unit_of_work import faults
 from service.unit_of_work.commands import Command
+from service.unit_of_work.tables import FAULTS
+from tests.support.places import owning, rows_of
 from tests.support.terminal import Told
 
 
 def plant(told: Told, command: Command) -> str:
     """Leave a faulted command behind, sealed as the writer seals it."""
-    settings = Settings(data_dir=told.payguard.home)
+    settings = read_settings(told.payguard.environment)
     sealed = faults.sealed_command(
         command, call=house_call(), seed=b"s" * 32, now=SystemClock().now(), sequence=3
     )
@@ -26,26 +28,17 @@ def plant(told: Told, command: Command) -> str:
         sealer=open_secrets(settings.root_file, entropy.system).sealer,
         entropy=entropy.system,
     )
-    row = refused.changes[0].bound.values
-    columns = ("tenant_id", "fault_id", "command", "sequence", "cause", "sealed")
-    connection = sqlite3.connect(settings.database_file)
-    connection.execute(
-        "INSERT INTO faulted_commands (tenant_id, fault_id, command, sequence, cause, sealed, at)"
-        " VALUES (?, ?, ?, ?, ?, ?, 0)",
-        [row[name] for name in columns],
-    )
-    connection.commit()
-    connection.close()
+    with owning(settings.database) as connection:
+        connection.execute(sa.insert(FAULTS), [refused.changes[0].bound.values])
+        connection.commit()
     return "cmd_1"
 
 
 def merchants(told: Told) -> int:
-    connection = sqlite3.connect(told.payguard.home / "payguard.sqlite")
-    count = connection.execute("SELECT count(*) FROM merchants").fetchone()[0]
-    connection.close()
-    return int(count)
+    return len(rows_of(read_settings(told.payguard.environment).database, MERCHANTS))
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_rerun_says_what_would_be_and_commits_nothing(told: Told) -> None:
     fault_id = plant(told, CreateMerchant(name="Third"))
     before = merchants(told)
@@ -83,6 +76,7 @@ def test_without_dry_nothing_is_run(told: Told) -> None:
     assert "next: payguard command rerun cmd_1 --dry" in result.stderr
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_an_unknown_fault_is_told_as_such(told: Told) -> None:
     assert told.payguard("command", "rerun", "cmd_2", "--dry").exit_code == 2
 

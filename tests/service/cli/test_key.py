@@ -86,6 +86,7 @@ def test_an_unknown_scope_is_refused_before_anything_happens(
     assert states(payguard, merchant_id) == {}
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_rotated_key_has_a_successor_of_the_same_scopes(
     payguard: Terminal, merchant_id: str
 ) -> None:
@@ -98,6 +99,7 @@ def test_a_rotated_key_has_a_successor_of_the_same_scopes(
     assert list(states(payguard, merchant_id).values()) == ["active", "active"]
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_revoked_key_is_listed_as_such(payguard: Terminal, merchant_id: str) -> None:
     made = create(payguard, merchant_id)
 
@@ -106,6 +108,7 @@ def test_a_revoked_key_is_listed_as_such(payguard: Terminal, merchant_id: str) -
     assert states(payguard, merchant_id) == {key_id(made): "revoked"}
 
 
+@pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("action", ["rotate", "revoke"])
 def test_another_merchant_s_key_is_not_found(
     payguard: Terminal, merchant_id: str, action: str

@@ -22,6 +22,7 @@ def listed(payguard: Terminal, merchant_id: str, *more: object) -> list[dict[str
     return list(payguard.json("lists", "list", "--merchant", merchant_id, *more))
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_an_entry_is_added_listed_and_removed(payguard: Terminal, merchant_id: str) -> None:
     made = add(payguard, merchant_id, "block", "ip", "203.0.113.0/24", "--strength", "absolute")
 
@@ -52,6 +53,7 @@ def test_what_cannot_be_is_refused(
     assert listed(payguard, merchant_id) == []
 
 
+@pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_an_export_is_imported_as_it_was(
     payguard: Terminal, merchant_id: str, tmp_path: Path, ending: str

@@ -21,6 +21,7 @@ def test_a_merchant_is_made_with_a_tenant_of_its_own(payguard: Terminal) -> None
     assert made["preset"] == "CN"
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_second_merchant_may_join_the_first_one_s_network(payguard: Terminal) -> None:
     first = payguard.json("merchant", "create", "--name", "One")
 
@@ -73,6 +74,7 @@ def test_a_key_without_scopes_given_gets_all_that_a_merchant_s_server_needs(
     assert set(SCOPES) - set(DEFAULT_SCOPES) == {"assessments:decide", "models:read", "replay"}
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_merchant_is_shown_and_listed_as_it_is_set(payguard: Terminal, merchant_id: str) -> None:
     other = payguard.json("merchant", "create", "--name", "Lamps")
 
@@ -96,6 +98,7 @@ def test_a_merchant_is_shown_and_listed_as_it_is_set(payguard: Terminal, merchan
     assert "Lamps" in payguard("merchant", "list").stdout
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_what_is_not_named_stays_as_it_is(payguard: Terminal, merchant_id: str) -> None:
     payguard("merchant", "set", merchant_id, "--limit", "5000:CNY", "--small-limit", "50:CNY")
 
@@ -152,6 +155,7 @@ def test_an_unknown_merchant_is_told(payguard: Terminal, words: tuple[str, ...])
     assert "merchant_not_found" in result.stdout
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_suspension_says_why(payguard: Terminal, merchant_id: str) -> None:
     assert payguard("merchant", "suspend", merchant_id).exit_code == 2
     assert payguard("merchant", "suspend", merchant_id, "--reason", "").exit_code == 2

@@ -9,6 +9,7 @@ def payment_id(told: Told) -> str:
     return str(told.said["answer"]["id"])
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_trace_tells_events_entries_and_messages_in_their_order(told: Told) -> None:
     found = told.payguard.json("trace", payment_id(told))
 
@@ -45,6 +46,7 @@ def test_people_read_one_heading_for_each_command(told: Told) -> None:
     assert "380.00 CNY" in printed
 
 
+@pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("command", ["trace", "show"])
 def test_an_unknown_payment_is_told_as_such(told: Told, command: str) -> None:
     result = told.payguard(command, "pay_unknown")
@@ -53,6 +55,7 @@ def test_an_unknown_payment_is_told_as_such(told: Told, command: str) -> None:
     assert "there is no payment pay_unknown" in result.stderr
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_show_folds_to_what_the_answer_said(told: Told) -> None:
     shown = told.payguard.json("show", payment_id(told))
 
@@ -70,6 +73,7 @@ def test_show_at_a_sequence_folds_no_later_event(told: Told) -> None:
     assert told.payguard.json("show", executed)["status"] == "executing"
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_show_before_the_first_event_says_which_that_is(told: Told) -> None:
     first = told.payguard.json("trace", payment_id(told))["steps"][0]["sequence"]
 

@@ -61,6 +61,7 @@ def test_a_secret_file_is_taken_back_when_the_command_is_refused(
     assert not file.exists()
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_an_endpoint_is_stopped_started_and_deleted(payguard: Terminal, merchant_id: str) -> None:
     endpoint_id = create(payguard, merchant_id)["endpoint"]["id"]
 
@@ -76,6 +77,7 @@ def test_an_endpoint_is_stopped_started_and_deleted(payguard: Terminal, merchant
     assert listed(payguard, merchant_id) == []
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_rotation_shows_the_new_secret(payguard: Terminal, merchant_id: str) -> None:
     made = create(payguard, merchant_id)
 
@@ -88,6 +90,7 @@ def test_a_rotation_shows_the_new_secret(payguard: Terminal, merchant_id: str) -
     assert len(rotated["endpoint"]["public_keys"]) == 2
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_people_see_what_there_is(payguard: Terminal, merchant_id: str) -> None:
     endpoint_id = create(payguard, merchant_id)["endpoint"]["id"]
 
@@ -100,6 +103,7 @@ def test_people_see_what_there_is(payguard: Terminal, merchant_id: str) -> None:
     assert "whsec_" not in shown.stdout + none.stdout
 
 
+@pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("command", ["deliveries", "replay"])
 def test_an_endpoint_of_another_is_not_there(
     payguard: Terminal, merchant_id: str, command: str
@@ -113,6 +117,7 @@ def test_an_endpoint_of_another_is_not_there(
         assert json.loads(result.stdout)["error"]["code"] == "webhook_endpoint_not_found"
 
 
+@pytest.mark.usefixtures("store_kind")
 def test_a_replay_of_nothing_says_so(payguard: Terminal, merchant_id: str) -> None:
     endpoint_id = create(payguard, merchant_id)["endpoint"]["id"]
 
