@@ -38,6 +38,8 @@ UNMIRRORED: Final = frozenset(
         *("proofs", "support", "browser", "golden"),
     }
 )
+# What the examples of docs/api.md are made by, and what checks them: no promise about a store.
+OF_NO_STORE: Final = frozenset({"page.py", "test_documents.py"})
 MUTABLE_MAKERS: Final = frozenset(
     {"dict", "list", "set", "defaultdict", "deque", "Counter", "OrderedDict", "bytearray"}
 )
@@ -267,3 +269,20 @@ def rooms_hold_known_files(source: Source) -> Iterator[str]:
         yield f"a room holds no {name}"
     elif not in_a_file and len(source.parts) > len(("service", "rooms", "room", "kinds", "file")):
         yield "a registry is one folder deep"
+
+
+@rule
+def contracts_run_on_each_store(source: Source) -> Iterator[str]:
+    """What is promised at the border is promised on both stores, and tried there on both."""
+    if source.parts[:2] != ("tests", "contract") or source.parts[-1] in OF_NO_STORE:
+        return
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.FunctionDef(name="house_database", args=given):
+                if "module_database" not in {one.arg for one in given.args}:
+                    yield f"line {node.lineno}: the house of this file is on one store only"
+            case ast.Call(func=ast.Name(id="House" | "Service" as made), keywords=given):
+                if "database" not in {one.arg for one in given}:
+                    yield f"line {node.lineno}: a {made} without a database is on one store only"
+            case _:
+                pass

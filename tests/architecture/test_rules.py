@@ -130,6 +130,19 @@ PLANTED: Final[dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]]] =
             ("service/rooms/factors/kinds/otp.py", DOC),
         ],
     ),
+    "contracts_run_on_each_store": (
+        [
+            ("tests/contract/conftest.py", "def house_database():\n    return None\n"),
+            ("tests/contract/test_a.py", "made = House(folder, rate_per_minute=60)\n"),
+            ("tests/contract/test_a.py", "with Service(folder, settings={}) as made:\n    f()\n"),
+        ],
+        [
+            ("tests/contract/conftest.py", "def house_database(module_database):\n    f()\n"),
+            ("tests/contract/test_documents.py", "def house_database():\n    f()\n"),
+            ("tests/contract/test_a.py", "made = House(folder, database=database)\n"),
+            ("tests/proofs/test_a.py", "made = Service(folder)\n"),
+        ],
+    ),
 }
 
 

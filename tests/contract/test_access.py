@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from service import wsgi
+from service.db.places import Database, Place
 from service.http.routes import Route
 from service.rooms.merchants.contract import (
     DEFAULT_SCOPES,
@@ -174,8 +176,9 @@ class TestRates:
     """A house in which a key may come six times at once, and once a second."""
 
     @pytest.fixture
-    def slow(self, tmp_path: Any) -> Iterator[House]:
-        made = House(tmp_path, rate_per_minute=60)
+    def slow(self, tmp_path: Path, own_place: Place) -> Iterator[House]:
+        database = own_place if isinstance(own_place, Database) else None
+        made = House(tmp_path, database=database, rate_per_minute=60)
         yield made
         made.close()
 

@@ -3,11 +3,8 @@
 import datetime as dt
 from typing import Any
 
-import pytest
-
 from keys import entropy
 from keys.api_keys import new_api_key
-from service.db.places import Database
 from service.http.routes import Route
 from service.rooms.merchants.contract import (
     ResumeMerchant,
@@ -18,11 +15,6 @@ from service.rooms.merchants.contract import (
 from tests.contract.house import Holder, House
 from tests.contract.places import good_request
 from tests.contract.test_access import GUARDED, WRITING, all_routes, ask
-
-
-@pytest.fixture(scope="module")
-def house_database(module_database: Database | None) -> Database | None:
-    return module_database
 
 
 @all_routes(GUARDED)

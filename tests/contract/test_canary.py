@@ -17,6 +17,7 @@ from service.rooms.payments.contract import CancelPayment, PaymentReply
 from service.unit_of_work.commands import Call, Command
 from service.unit_of_work.handlers import Context, Handler, View, no_entities
 from service.unit_of_work.outcome import Accepted
+from tests.contract.conftest import new_database
 from tests.contract.house import Holder, House
 from tests.contract.places import EXTRA, approved, good_request
 from tests.contract.shapes import fullest, sample, texts
@@ -117,9 +118,10 @@ def personal(house: House, **more: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def canary(
-    tmp_path_factory: pytest.TempPathFactory, module_database: Database | None
+    tmp_path_factory: pytest.TempPathFactory, store_kind: str, request: pytest.FixtureRequest
 ) -> Iterator[Canary]:
-    made = Canary(tmp_path_factory.mktemp("canary"), module_database)
+    # The other tests of this file have a house over another database.
+    made = Canary(tmp_path_factory.mktemp("canary"), new_database(store_kind, request))
     _good(made)
     _bad(made)
     _broken(made)

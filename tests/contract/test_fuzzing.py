@@ -11,8 +11,10 @@ from typing import Final
 import pytest
 
 from service.rooms.merchants.contract import SCOPES
+from service.db.places import Database
+from tests.contract.conftest import new_database
 from tests.support.books import Books
-from tests.support.servers import ROOT, Service
+from tests.support.servers import FRONT_ENDS, ROOT, Service
 
 pytestmark = [pytest.mark.servers, pytest.mark.long]
 
@@ -38,8 +40,16 @@ negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 
 """
 
 
-@pytest.mark.parametrize("front_end", ["cooperative", "threads"])
-def test_every_route_keeps_to_its_document(tmp_path: Path, sized: Sized, front_end: str) -> None:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.longest)])
+def database(request: pytest.FixtureRequest) -> Database | None:
+    """Return a database of PostgreSQL, in full; None for SQLite."""
+    return new_database(request.param, request)
+
+
+@pytest.mark.parametrize("front_end", FRONT_ENDS)
+def test_every_route_keeps_to_its_document(
+    tmp_path: Path, database: Database | None, sized: Sized, front_end: str
+) -> None:
     # `positive_data_acceptance` would have every valid request succeed, also one for a payment that
     # nobody made; in its place stands `schema_is_the_contract` of tests/contract/fuzzing.py.
     # In ci tests/contract compares both front ends byte for byte; full asks both everything.
@@ -47,7 +57,8 @@ def test_every_route_keeps_to_its_document(tmp_path: Path, sized: Sized, front_e
     examples = sized(quick=3, ci=in_ci, full=500)
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG)
-    with Service(tmp_path / "data", settings={"FRONT_END": front_end}) as service:
+    settings = {"FRONT_END": front_end}
+    with Service(tmp_path / "data", settings=settings, database=database) as service:
         shop = service.shop(modes=("sandbox",), scopes=EVERY_SCOPE)
         done = subprocess.run(
             [
@@ -72,6 +83,6 @@ def test_every_route_keeps_to_its_document(tmp_path: Path, sized: Sized, front_e
         # A phase that has nothing to do is skipped and fails nothing.
         assert STATEFUL.search(done.stdout), done.stdout[-2_000:]
         service.writer.stop()
-        books = Books(service.settings.database_file)
+        books = Books(service.settings.database)
         books.check()
         assert len(books.payments) > PAYMENTS_MIN

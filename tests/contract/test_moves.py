@@ -5,7 +5,6 @@ from typing import Any, Final
 import pytest
 
 from service import wsgi
-from service.db.places import Database
 from service.rooms.payments import moves
 from service.rooms.payments.contract import ExpirePayment, Status
 from tests.contract.house import Holder, House
@@ -20,11 +19,6 @@ COMMANDS: Final = sorted(
     if route.writes and route.path.startswith(OF_A_PAYMENT) and not route.path.endswith("/events")
 )
 PAIRS: Final = [(status, command) for status in moves.STATUSES for command in COMMANDS]
-
-
-@pytest.fixture(scope="module")
-def house_database(module_database: Database | None) -> Database | None:
-    return module_database
 
 
 def is_allowed(status: Status, command: str) -> bool:

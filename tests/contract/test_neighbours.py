@@ -5,7 +5,6 @@ from typing import Any, Final
 import pytest
 
 from service import wsgi
-from service.db.places import Database
 from service.http.routes import Route
 from tests.contract.conftest import People
 from tests.contract.house import Holder, House
@@ -27,11 +26,6 @@ OF_ALL: Final = "model_id"
 WITH_ID: Final = [
     route for route in wsgi.ROUTES if route.parameters and OF_ALL not in route.parameters
 ]
-
-
-@pytest.fixture(scope="module")
-def house_database(module_database: Database | None) -> Database | None:
-    return module_database
 
 
 def ids_of(house: House, key: Holder) -> dict[str, str]:

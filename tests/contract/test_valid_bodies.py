@@ -12,7 +12,7 @@ from msgspec import inspect
 from service.rooms.assessments.contract import AssessRequest
 from service.rooms.payers.contract import RegisterPayer
 from service.rooms.payments.contract import CreatePaymentRequest, EventRequest
-from tests.contract.conftest import People
+from tests.contract.conftest import People, Sized
 from tests.contract.house import START, House
 from tests.contract.places import action, at
 from tests.contract.shapes import main_type
@@ -121,7 +121,7 @@ def run(check: Callable[[Any], None], kind: type[msgspec.Struct], examples: int)
 
 
 def test_valid_payments_are_taken_or_refused_as_documented(
-    house: House, people: People, sized: Callable[..., int]
+    house: House, people: People, thinned: Sized
 ) -> None:
     taken: list[int] = []
 
@@ -139,13 +139,13 @@ def test_valid_payments_are_taken_or_refused_as_documented(
             at_an_end = {one for one in pointers if one.endswith(("_at", "/at", "/since"))}
             assert by_chance or pointers - at_an_end <= BETWEEN_FIELDS, answer
 
-    run(check, CreatePaymentRequest, sized(quick=60, ci=200, full=5_000))
+    run(check, CreatePaymentRequest, thinned(quick=60, ci=200, full=5_000))
 
     assert taken.count(201) >= len(taken) * 0.4
 
 
 def test_valid_actions_are_judged_or_refused_as_documented(
-    house: House, people: People, sized: Callable[..., int]
+    house: House, people: People, thinned: Sized
 ) -> None:
     taken: list[int] = []
 
@@ -162,7 +162,7 @@ def test_valid_actions_are_judged_or_refused_as_documented(
             is_card = answer.code == "card_number_not_allowed"
             assert is_card or pointers - at_an_end <= OF_ACTIONS, answer
 
-    run(check, AssessRequest, sized(quick=60, ci=200, full=5_000))
+    run(check, AssessRequest, thinned(quick=60, ci=200, full=5_000))
 
     assert taken.count(201) >= len(taken) * 0.4
 
@@ -181,7 +181,7 @@ def fitting(drawn: dict[str, Any], house: House) -> dict[str, Any]:
     return body
 
 
-def test_valid_events_are_taken(house: House, people: People, sized: Callable[..., int]) -> None:
+def test_valid_events_are_taken(house: House, people: People, thinned: Sized) -> None:
     payment_id = at(house, people.ada, "executing")["id"]
     taken: list[int] = []
 
@@ -197,18 +197,16 @@ def test_valid_events_are_taken(house: House, people: People, sized: Callable[..
                 answer
             )
 
-    run(check, EventRequest, sized(quick=60, ci=200, full=5_000))
+    run(check, EventRequest, thinned(quick=60, ci=200, full=5_000))
 
     assert taken.count(200) >= len(taken) * 0.3
     house.get(f"/v1/payments/{payment_id}", people.ada)
 
 
-def test_valid_payers_are_registered(
-    house: House, people: People, sized: Callable[..., int]
-) -> None:
+def test_valid_payers_are_registered(house: House, people: People, thinned: Sized) -> None:
     def check(drawn: Any) -> None:
         answer = house.send("POST", "/v1/payers", key=people.ada, body=drawn)
         assert answer.status < 500, answer
         assert answer.status == 200 or answer.code in {*OF_PAYERS, "body_invalid"}, answer
 
-    run(check, RegisterPayer, sized(quick=40, ci=150, full=2_000))
+    run(check, RegisterPayer, thinned(quick=40, ci=150, full=2_000))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.contract.conftest import new_database
 from tests.support.checkout import a_payment
 from tests.support.clients import Client, a_key
 from tests.support.servers import FRONT_ENDS, Service, Shop
@@ -29,10 +30,14 @@ READ: Final = 65_536
 
 @pytest.fixture(scope="module", params=FRONT_ENDS)
 def service(
-    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    tmp_path_factory: pytest.TempPathFactory,
+    store_kind: str,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Service]:
+    home = tmp_path_factory.mktemp("wire") / "home"
     settings = {"FRONT_END": request.param}
-    with Service(tmp_path_factory.mktemp("wire") / "home", settings=settings) as made:
+    database = new_database(store_kind, request)
+    with Service(home, settings=settings, database=database) as made:
         yield made
         # Whatever order the tests came in: none of them made a fault.
         for process in (made.front_end, made.writer, made.worker):
