@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from service.rooms.merchants.contract import SCOPES
 from service.db.places import Database
+from service.rooms.merchants.contract import SCOPES
 from tests.contract.conftest import new_database
 from tests.support.books import Books
 from tests.support.servers import FRONT_ENDS, ROOT, Service
