@@ -249,19 +249,20 @@ class Judge:
         return isinstance(ratio, int | float) and ratio <= NORMAL_MAX_MILLI
 
     def _circumstances(self, view: View, facts: Facts, known: Known, ctx: Context) -> Circumstances:
+        told = Circumstances(
+            preset=known.preset,
+            exemption=known.exemption,
+            device_is_known=known.device_is_known,
+            payee_is_new=known.payee_is_new,
+            forced=known.forced,
+            lists=known.lists,
+            lists_version=known.lists_version,
+            credentials_changed_at=known.credentials_changed_at,
+        )
         if facts.stage not in COUNTED_AT:
             # After its creation a payment spends nothing more; what it was approved with stands.
             # An account action spends nothing at all.
-            return Circumstances(
-                preset=known.preset,
-                exemption=known.exemption,
-                device_is_known=known.device_is_known,
-                payee_is_new=known.payee_is_new,
-                forced=known.forced,
-                lists=known.lists,
-                lists_version=known.lists_version,
-                credentials_changed_at=known.credentials_changed_at,
-            )
+            return told
         counters = dict.fromkeys(scopes_of(facts), Counter(0, 0))
         for row in view.rows(store.counters_of(facts, ctx.call)):
             counters[row["scope"]] = Counter(row["count"], row["amount_minor"])
@@ -272,23 +273,16 @@ class Judge:
             if row["day"] == day
         }
         level_1 = sums.get(LEVEL_1, 0)
-        return Circumstances(
-            preset=known.preset,
-            exemption=known.exemption,
+        return msgspec.structs.replace(
+            told,
             has_small_consent=known.has_small_consent,
             is_protected=known.is_protected,
             protected_small_allowed=known.protected_small_allowed,
-            device_is_known=known.device_is_known,
-            payee_is_new=known.payee_is_new,
             counters=counters,
             spent_today_minor={1: level_1, 2: level_1 + sums.get(LEVEL_2, 0)},
             static_qr_today_minor=sums.get(STATIC_QR, 0),
-            forced=known.forced,
             small_limit_minor=known.small_limit_minor,
             merchant_limit_minor=known.merchant_limit_minor,
-            lists=known.lists,
-            lists_version=known.lists_version,
-            credentials_changed_at=known.credentials_changed_at,
             scorer=self._scorer_state(ctx),
         )
 
