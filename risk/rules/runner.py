@@ -1,7 +1,7 @@
 """Rules at work: which hit, which failed, shown with real values. Equal inputs, equal results."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, get_args
+from collections.abc import Mapping, Sequence
+from typing import Final, get_args
 
 import msgspec
 
@@ -11,11 +11,20 @@ from risk.feature import Text
 from risk.policy.shapes import Preset
 from risk.reasons import SlotKind
 from risk.rules.checker import check
-from risk.rules.compiler import Places, Run, compile_rules, make_places
+from risk.rules.compiler import Run, compile_rules, make_places
 from risk.rules.fields import Fields, Read, make_read, reading_order
 from risk.rules.parser import parse
 from risk.rules.shapes import Rule
-from risk.rules.showing import Shown, filled, make_said, make_shown, slot_kind, slots_of
+from risk.rules.showing import (
+    Both,
+    Shown,
+    Telling,
+    make_said,
+    make_shown,
+    make_telling,
+    slot_kind,
+    slots_of,
+)
 from risk.rules.tree import Node, fields_of
 from risk.vectors import FeatureVector, Missing
 
@@ -58,11 +67,11 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class _Stage(msgspec.Struct, frozen=True):
-    """What is looked at at one stage, and what that reads besides features."""
+    """What is looked at at one stage, what that reads besides features, what each rule tells."""
 
     run: Run
     read: Read
-    places: Places
+    tellings: dict[int, Telling]
 
 
 def make_ready(rule: Rule, fields: Fields) -> Ready:
@@ -116,7 +125,11 @@ class Runner:
         trees = {number: one.node for number, one in chosen.items()}
         places = make_places(fields.features, others)
         return _Stage(
-            run=compile_rules(trees, places), read=make_read(others, fields), places=places
+            run=compile_rules(trees, places),
+            read=make_read(others, fields),
+            tellings={
+                number: make_telling(one.shown, one.slots, places) for number, one in chosen.items()
+            },
         )
 
     def look(
@@ -143,34 +156,30 @@ class Runner:
         stage.run(values, others, hit.append, failed.append)
         if not hit and not failed:
             return NOTHING
-
-        places = stage.places
-
-        def value_of(name: str) -> Any:
-            kind, at = places[name]
-            return values[at] if kind == "v" else others[at]
-
-        return self._told(hit, failed, value_of, facts.currency)
+        return self._told(hit, failed, stage.tellings, (values, others), facts.currency)
 
     def _told(
-        self, hit: list[int], failed: list[int], value_of: Callable[[str], Any], currency: str
+        self,
+        hit: list[int],
+        failed: list[int],
+        tellings: Mapping[int, Telling],
+        both: Both,
+        currency: str,
     ) -> Looked:
-        results = []
+        hits, results = [], []
         for number in sorted((*hit, *failed)) if failed else hit:
-            one = self.ready[number]
+            one, telling = self.ready[number], tellings[number]
+            rule, is_hit = one.rule, number not in failed
             results.append(
                 RuleResult(
-                    rule=one.rule.code,
-                    version=one.rule.version,
-                    result="error" if number in failed else "hit",
+                    rule=rule.code,
+                    version=rule.version,
+                    result="hit" if is_hit else "error",
                     effect=one.effect,
-                    shown=one.shown.filled(value_of),
+                    shown=telling.expression(both),
                 )
             )
-        hits = [_hit(self.ready[number], value_of, currency) for number in hit]
+            if is_hit:
+                reason = Reason(rule.code, telling.reason(both, currency), one.said)
+                hits.append(RuleHit(rule, reason))
         return Looked(tuple(hits), tuple(results), has_failed=bool(failed))
-
-
-def _hit(one: Ready, value_of: Callable[[str], Any], currency: str) -> RuleHit:
-    slots = filled(one.slots, value_of, currency)
-    return RuleHit(one.rule, Reason(one.rule.code, slots, one.said))

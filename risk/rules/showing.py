@@ -9,6 +9,7 @@ import msgspec
 from risk.assessment import Amount, Slots
 from risk.feature import Text
 from risk.reasons import NOT_KNOWN, SlotKind
+from risk.rules.compiler import Places
 from risk.rules.told import RuleField
 from risk.rules.tree import (
     All,
@@ -26,6 +27,9 @@ from risk.rules.tree import (
     children,
 )
 from risk.vectors import Missing
+
+# Values of features, and all others.
+Both = tuple[Sequence[Any], Sequence[Any]]
 
 SHOWN_MAX: Final = 600
 SLOT: Final = re.compile(r"\{([a-z][a-z0-9_]{0,63})\}")
@@ -70,11 +74,6 @@ def slot_kind(field: RuleField) -> SlotKind:
     return kinds.get(field.unit, "count")
 
 
-def filled(kinds: Mapping[str, SlotKind], value_of: Callable[[str], Any], currency: str) -> Slots:
-    """Return the slots of a reason: name -> value, `NOT_KNOWN` where the payment has none."""
-    return {name: _slot(kind, value_of(name), currency) for name, kind in kinds.items()}
-
-
 def make_said(text: Text, kinds: Mapping[str, SlotKind]) -> Text:
     """Return a reason's sentences with the kind of each slot behind its name.
 
@@ -84,16 +83,6 @@ def make_said(text: Text, kinds: Mapping[str, SlotKind]) -> Text:
         en=SLOT.sub(lambda one: f"{{{one[1]}:{kinds[one[1]]}}}", text.en),
         zh=SLOT.sub(lambda one: f"{{{one[1]}:{kinds[one[1]]}}}", text.zh),
     )
-
-
-def _slot(kind: SlotKind, value: Any, currency: str) -> int | str | Amount:
-    if value is None or isinstance(value, Missing):
-        return NOT_KNOWN
-    if kind == "amount":
-        return Amount(int(value), currency, exponent_of(currency))
-    if kind == "text":
-        return str(value)
-    return int(value)
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -107,10 +96,54 @@ class Shown(msgspec.Struct, frozen=True):
     text: str
     names: tuple[str, ...]
 
-    def filled(self, value_of: Callable[[str], Any]) -> str:
+
+class Telling(msgspec.Struct, frozen=True):
+    """What a rule tells when it hits or fails, with the places of values instead of names.
+
+    Two values are read by it: those of features, and all others. Each place is which of the two,
+    and where in it.
+
+    Attributes:
+        text: Of the expression, with `%s` where a value comes.
+        shown: Places of these values, in that order.
+        slots: Name of a slot of the reason, its kind, and the place of its value.
+    """
+
+    text: str
+    shown: tuple[tuple[int, int], ...]
+    slots: tuple[tuple[str, SlotKind, int, int], ...]
+
+    def expression(self, both: Both) -> str:
         """Return the expression, each field with its value behind it."""
-        text = self.text % tuple([_value(value_of(name)) for name in self.names])
+        # By the exact type, one look for each value: a payment may hit many rules.
+        written = [
+            _WRITES.get(type(value := both[which][at]), _value)(value) for which, at in self.shown
+        ]
+        text = self.text % tuple(written)
         return text if len(text) <= SHOWN_MAX else f"{text[: SHOWN_MAX - 1]}…"
+
+    def reason(self, both: Both, currency: str) -> Slots:
+        """Return the slots of the reason: name -> value, `NOT_KNOWN` where there is none."""
+        slots: Slots = {}
+        for name, kind, which, at in self.slots:
+            value = both[which][at]
+            if value is None or isinstance(value, Missing):
+                slots[name] = NOT_KNOWN
+            elif kind == "amount":
+                slots[name] = Amount(int(value), currency, exponent_of(currency))
+            else:
+                slots[name] = str(value) if kind == "text" else int(value)
+        return slots
+
+
+def make_telling(shown: Shown, slots: Mapping[str, SlotKind], places: Places) -> Telling:
+    """Return what a rule tells, once it is known where each value stands."""
+    at = {name: ("vx".index(places[name][0]), places[name][1]) for name in (*shown.names, *slots)}
+    return Telling(
+        shown.text,
+        tuple(at[name] for name in shown.names),
+        tuple((name, kind, *at[name]) for name, kind in slots.items()),
+    )
 
 
 def make_shown(node: Node) -> Shown:
@@ -181,8 +214,6 @@ def _written_constant(node: Constant) -> str:
 
 
 def _value(value: Any) -> str:
-    if type(value) is int:  # most are
-        return str(value)
     if value is None:
         return "missing"
     if isinstance(value, Missing):
@@ -190,3 +221,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# Of all types that a value may have the two that most have.
+_WRITES: Final[dict[type, Callable[[Any], str]]] = {int: str, float: "{:g}".format}

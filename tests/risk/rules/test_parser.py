@@ -11,7 +11,8 @@ from risk.rules.tree import Compare, Constant
 def bound(source: str) -> str:
     """Return an expression with the parentheses that its tree needs."""
     node = parse(source)
-    return make_shown(node).filled(lambda _name: 1).replace(" (1)", "")
+    shown = make_shown(node)
+    return (shown.text % (("1",) * len(shown.names))).replace(" (1)", "")
 
 
 @pytest.mark.parametrize(

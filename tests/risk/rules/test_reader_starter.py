@@ -16,7 +16,7 @@ from risk.rules.fields import Fields
 from risk.rules.reader import load_starter_rules
 from risk.rules.runner import Runner
 from risk.rules.shapes import RuleFile
-from risk.rules.showing import filled, make_said, slot_kind, slots_of
+from risk.rules.showing import Shown, make_said, make_telling, slot_kind, slots_of
 from risk.rules.tree import fields_of
 from risk.strategy import Strategy
 from risk.vectors import Missing
@@ -265,7 +265,8 @@ def test_every_reason_reads_in_both_languages_with_values_and_without(
         kinds = {name: slot_kind(fields.by_name[name]) for name in slots_of(rule.reason.en)}
         values = {name: "CN" if kind == "text" else 999 for name, kind in kinds.items()}
         for given in (values, dict.fromkeys(kinds)):
-            slots = filled(kinds, given.__getitem__, "CNY")
+            telling = make_telling(Shown("", ()), kinds, make_places((), tuple(given)))
+            slots = telling.reason(((), tuple(given.values())), "CNY")
             reason = Reason(rule.code, slots, make_said(rule.reason, kinds))
 
             english, chinese = (reason_text(reason, one, texts) for one in ("en", "zh"))

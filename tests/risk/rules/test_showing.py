@@ -5,8 +5,17 @@ import pytest
 from risk.assessment import Amount, Reason
 from risk.feature import Text
 from risk.reasons import reason_text
+from risk.rules.compiler import make_places
 from risk.rules.parser import parse
-from risk.rules.showing import SHOWN_MAX, filled, make_said, make_shown, slot_kind, slots_of
+from risk.rules.showing import (
+    SHOWN_MAX,
+    Shown,
+    make_said,
+    make_shown,
+    make_telling,
+    slot_kind,
+    slots_of,
+)
 from risk.vectors import Missing
 
 
@@ -23,11 +32,20 @@ from risk.vectors import Missing
 def test_each_field_has_its_value_behind_it(source, text) -> None:
     values = {"a": 31, "f": True, "m": Missing("no_device"), "n": None, "r": 2.5}
 
-    assert make_shown(parse(source)).filled(values.__getitem__) == text
+    for features in ((), ("f", "n"), tuple(values)):
+        places = make_places(features, tuple(values.keys() - set(features)))
+        both = (
+            [values[name] for name in features],
+            [values[one] for one in places if one not in features],
+        )
+
+        assert make_telling(make_shown(parse(source)), {}, places).expression(both) == text
 
 
 def test_what_is_shown_has_a_bound() -> None:
-    text = make_shown(parse(" or ".join(["long_name_of_a_field > 1"] * 60))).filled(lambda _name: 1)
+    shown = make_shown(parse(" or ".join(["long_name_of_a_field > 1"] * 60)))
+    places = make_places(("long_name_of_a_field",), ())
+    text = make_telling(shown, {}, places).expression(([1], []))
 
     assert (len(text), text[-1]) == (SHOWN_MAX, "…")
 
@@ -48,7 +66,8 @@ def test_values_become_slots_by_their_units(fields) -> None:
               "call_active": None, "instalments": Missing("no_history")}  # fmt: skip
 
     assert set(kinds.values()) == {"amount", "count", "age", "share", "text", "flag"}
-    assert filled(kinds, values.__getitem__, "JPY") == {
+    telling = make_telling(Shown("", ()), kinds, make_places((), tuple(values)))
+    assert telling.reason(((), tuple(values.values())), "JPY") == {
         "amount_minor": Amount(38_000, "JPY", 0),
         "payer_payment_count_1h": 3,
         "payee_age_s": 90,
