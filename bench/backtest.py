@@ -16,7 +16,8 @@ from pathlib import Path
 from risk.assessment import Assessment
 from risk.engine import assess
 from risk.entity_state import EntityState
-from risk.offline.backtest import OUTCOMES, circumstances, try_strategy
+from risk.offline.backtest import OUTCOMES, try_strategy
+from risk.offline.history import circumstances
 from risk.strategy import load_strategy
 from risk.vectors import entities, observations, vector
 from service.cli.backtest.history import load_history
