@@ -18,7 +18,7 @@ from tests.support.clients import Client
 from tests.support.scored import activation, bring, with_model
 from tests.support.servers import SCOPES, Service
 
-pytestmark = [pytest.mark.servers]
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 PAYMENTS, FRAUDS_EVERY = 500, 5
 SINCE = dt.timedelta(hours=20)

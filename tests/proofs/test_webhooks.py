@@ -20,7 +20,7 @@ from tests.support.servers import Service
 from tests.support.stub_receiver import OK, Line, StubReceiver, answers, hangs_after_the_request
 from tests.support.writer import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 TRIES: int = 3_000
 RECEIVERS: int = 50

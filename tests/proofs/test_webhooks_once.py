@@ -21,7 +21,7 @@ from tests.support.servers import Service, Shop
 from tests.support.stub_receiver import StubReceiver
 from tests.support.writer import until
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 RACERS = 8
 TRIES = 3_000

@@ -23,6 +23,8 @@ from tests.service.carriers.conftest import Running, writer_process
 from tests.support.jars import JARS, Drop
 from tests.support.writer import a_call, until
 
+pytestmark = pytest.mark.long
+
 Soon = Callable[[], int]
 FOREVER_NS = 1 << 62
 

@@ -13,6 +13,8 @@ import pytest
 from service.cli.supervisor import READY_TIMEOUT_S, CannotRun, Program, Supervisor
 from service.kernel.clock import SystemClock
 
+pytestmark = pytest.mark.long
+
 PATIENCE_S = 20.0
 
 # Writes a line when it starts and when it is told to stop.

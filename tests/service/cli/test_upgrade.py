@@ -14,6 +14,8 @@ from tests.golden.conftest import Golden, cluster_of
 from tests.support.places import change
 from tests.support.terminal import Terminal, Told
 
+pytestmark = pytest.mark.long
+
 
 def stamp(home: Path, revision: str) -> None:
     with closing(sqlite3.connect(home / "payguard.sqlite")) as connection:

@@ -13,6 +13,8 @@ from service.kernel.clock import SystemClock
 from tests.service.front.conftest import BOUNDS, Running, rest
 from tests.support.writer import until
 
+pytestmark = pytest.mark.long
+
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 

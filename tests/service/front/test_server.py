@@ -13,6 +13,8 @@ from service.front.server import RESTED_S, SWEEP_S
 from tests.service.front.conftest import BOUNDS, Running, rest
 from tests.support.writer import until
 
+pytestmark = pytest.mark.long
+
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 KEPT = b"GET /kept HTTP/1.1\r\nHost: a\r\n\r\n"
 WAITS = b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -13,6 +13,8 @@ from tests.service.worker.office import Note, Office, Store, until
 from tests.support import stub_receiver as stubs
 from tests.support.stub_receiver import StubReceiver
 
+pytestmark = pytest.mark.long
+
 SECRET = b"4929123412341234"
 
 

@@ -15,6 +15,8 @@ from tests.service.carriers.conftest import writer_process
 from tests.support.jars import JARS, Drop
 from tests.support.writer import Bench, a_call
 
+pytestmark = pytest.mark.long
+
 CLIENTS = 6
 
 

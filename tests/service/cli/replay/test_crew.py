@@ -12,6 +12,8 @@ from service.kernel.clock import SystemClock
 from tests.service.cli.replay.conftest import Scripted
 from tests.support.uow import START
 
+pytestmark = pytest.mark.long
+
 APPROVED = {"id": "pay_1", "outcome": "approve", "payment_token": "tok", "status": "approved"}
 EXECUTED = {"id": "pay_1", "decision": "go"}
 

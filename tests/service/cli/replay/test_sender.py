@@ -9,6 +9,8 @@ from service.cli.screen import Failure
 from service.kernel.clock import SystemClock
 from tests.service.cli.replay.conftest import Scripted
 
+pytestmark = pytest.mark.long
+
 
 class Waits:
     """How long a sender wanted to wait; nothing waits here."""

@@ -18,6 +18,8 @@ from service.cli.train.reading import read
 from tests.support.labelled import payments, written
 from tests.support.terminal import Terminal
 
+pytestmark = pytest.mark.long
+
 ROWS = payments(3_000, seed=7)
 
 
