@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from keys.pseudonyms import Kind, ip_pseudonyms, pseudonym
-from risk.facts import Facts
+from risk.facts import NO_CURRENCY, Facts
 from risk.lists import ListHit
 from risk.offline.columns import ABSENT
 from risk.offline.history import EPOCH, Listed, combined
@@ -44,7 +44,7 @@ _NOBODY: Final = Facts(
     occurred_at=EPOCH,
     kind="purchase",
     amount_minor=0,
-    currency="XXX",
+    currency=NO_CURRENCY,
     payer_key="",
     payee_id=None,
 )
