@@ -17,6 +17,11 @@ EVERY_S: Final = 1.0
 # A passive checkpoint never lets the log begin anew while the writer is busy. Past this size one
 # waits for the moment between two batches: what is left to move by then takes milliseconds.
 LOG_BYTES_MAX: Final = 64 << 20
+# The file is kept and written over: to cut it off and let it grow again keeps the writer waiting
+# for 40 to 60 ms, and each commit after it has a new length to make durable too. Only what grew
+# far beyond its bound, while a backup was copying, is given back to the disk.
+KEPT_TIMES: Final = 4
+_FRAME_BYTES: Final = 4_096 + 24
 _PASSING: Final = (sqlite3.Error, StoreUnavailable, OSError)
 
 
@@ -84,7 +89,7 @@ class Checkpointer:
         # While somebody reads what is older (a backup does for as long as it copies) a checkpoint
         # that waits would wait for them, and the writer for it.
         _is_busy, in_log, moved = state
-        # Before the first commit there is no log.
-        with contextlib.suppress(FileNotFoundError):
-            if moved == in_log and self._log.stat().st_size > self._log_bytes_max:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        if moved == in_log and in_log * _FRAME_BYTES > self._log_bytes_max:
+            is_far_over = self._log.stat().st_size > KEPT_TIMES * self._log_bytes_max
+            how = "TRUNCATE" if is_far_over else "RESTART"
+            connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()

@@ -1,5 +1,7 @@
 """The power goes: what was acknowledged was on disk, and a restart needs nothing else."""
 
+import os
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -91,3 +93,18 @@ def test_both_proofs_see_a_writer_that_does_not_wait_for_the_disk(tmp_path: Path
     moments = enumerate(recorded.moments(10, np.random.default_rng(20_261_130)))
     assert any(recorded.lost(tmp_path / f"synced-{number}", at, None) for number, at in moments)
     assert unsynced_at_sends(recorded.ops, recorded.paths[1:])
+
+
+def test_a_process_that_has_ended_spoils_no_record_and_one_that_cannot_be_watched_does(
+    tmp_path: Path,
+) -> None:
+    with subprocess.Popen(["sleep", "60"]) as living, subprocess.Popen(["true"]) as ended:
+        # Known to have ended, and not yet waited for.
+        os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+        with (
+            Watched([ended.pid, living.pid], tmp_path / "first"),
+            pytest.raises(AssertionError, match="not permitted"),
+            Watched([living.pid], tmp_path / "second"),
+        ):
+            pass
+        living.kill()

@@ -22,8 +22,9 @@ CALLS: Final = (
     *("pwrite64", "pwritev", "write", "writev", "ftruncate", "fallocate"),
     *("fsync", "fdatasync", "sendto"),
 )
-# One that has ended since it was listed has nothing more to write.
-ATTACHED: Final = re.compile(r"Process \d+ attached|attached with \d+ threads|No such process")
+ATTACHED: Final = re.compile(r"Process \d+ attached|attached with \d+ threads")
+# So it says of one that has ended; of one whose parent has not yet been told, that it may not.
+_REFUSED: Final = re.compile(r"PTRACE_SEIZE, (\d+)\): (?:No such process|Operation not permitted)")
 _LINE: Final = re.compile(r"(\d+) +(\d+\.\d+) (.*)", re.DOTALL)
 _RESUMED: Final = re.compile(r"<\.\.\. (\w+) resumed>(.*)", re.DOTALL)
 _CALL: Final = re.compile(r"(\w+)\((\d+)<([^>]*)>(.*)\) += (-?\d+)", re.DOTALL)
@@ -71,9 +72,13 @@ class Watched:
             text=True,
         )
         assert self._strace.stderr is not None
-        for _ in self._processes:
-            line = self._strace.stderr.readline()
-            assert ATTACHED.search(line), line
+        try:
+            for _ in self._processes:
+                line = self._strace.stderr.readline()
+                assert ATTACHED.search(line) or _of_an_ended_one(line), line
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,6 +91,18 @@ class Watched:
         """Return what was recorded, in the order in which the calls returned."""
         with self._record.open(encoding="ascii") as lines:
             return sorted(_ops(lines), key=lambda op: op.done)
+
+
+def _of_an_ended_one(line: str) -> bool:
+    """Tell a process that has ended since it was listed: it has nothing more to write."""
+    refused = _REFUSED.search(line)
+    if refused is None:
+        return False
+    try:
+        stat = Path(f"/proc/{refused[1]}/stat").read_text()
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
 
 
 def strace_missing() -> str:

@@ -1,5 +1,6 @@
 """The write-ahead log is moved into the database, and stays bounded while the writer is busy."""
 
+import contextlib
 import io
 import sqlite3
 import time
@@ -54,6 +55,26 @@ def test_the_log_stays_bounded_under_a_busy_writer(tmp_path: Path) -> None:
         WRITTEN_BYTES // len(ROW),
     )
     connection.close()
+
+
+def test_the_log_s_file_is_kept_unless_it_is_far_over_its_bound(tmp_path: Path) -> None:
+    path = tmp_path / "kept.sqlite"
+    connection, largest = written(path)
+    log = path.with_name(f"{path.name}-wal")
+
+    sizes = {}
+    for bound in (largest // 2, largest // 8):
+        checkpointer = Checkpointer(path, logger_to(io.BytesIO()), log_bytes_max=bound)
+        with contextlib.closing(connect(path, readonly=False)) as other:
+            checkpointer._look(other)
+        # A log that has begun anew has its new frames before the old ones.
+        connection.execute("UPDATE rows SET body = ? WHERE id = 0", (ROW,))
+        sizes[bound] = log.stat().st_size
+        connection.execute("UPDATE rows SET body = body || 'r'")
+    connection.close()
+
+    assert sizes[largest // 2] == largest
+    assert sizes[largest // 8] < largest // 8
 
 
 def test_without_checkpoints_the_log_grows_with_what_is_written(tmp_path: Path) -> None:
