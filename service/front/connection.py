@@ -18,6 +18,7 @@ from service.front.bounds import Bounds
 from service.front.environ import Base
 from service.front.parser import ParseError, Parser
 from service.front.refusals import Refusals
+from service.front.resetting import reset
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 # Bytes of later requests that are kept while one is under way.
@@ -206,6 +207,8 @@ class Connection(asyncio.Protocol):
                 self._refuse(self._server.refusals.timed_out())
             case State.IDLE:
                 self._close()
+            case State.FLUSHING:
+                reset(self._transport)
             case _:
                 self._transport.abort()
 

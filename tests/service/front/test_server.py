@@ -99,6 +99,18 @@ def test_slow_clients_of_every_kind_hold_up_nobody(serve: Callable[..., Running]
     assert {answer[:12] for answer in answers} == {b"HTTP/1.1 200"}
 
 
+def test_who_never_takes_an_answer_leaves_nothing_with_the_kernel(running: Running) -> None:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        one.connect(("127.0.0.1", running.port))
+        one.sendall(b"GET /x?9000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        until(lambda: running.count() == 1)
+        until(lambda: running.count() == 0)
+
+        with pytest.raises(ConnectionResetError):
+            rest(one)
+
+
 def test_a_stop_answers_what_waits_in_the_socket_and_what_is_under_way(running: Running) -> None:
     under_way = running.connect()
     under_way.sendall(WAITS)
