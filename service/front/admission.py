@@ -1,14 +1,18 @@
 """How many requests one process lets in: as many as it answers well within their deadline.
 
 With a fixed number, a queue grows under too much load until everything in it is answered too
-late, and the work on it is lost. Here the number falls by a fifth when an answer took too long,
-and grows by one for each round of answers that did not (AIMD, as TCP keeps its window).
+late, and the work on it is lost. Here the number grows by one for each round of answers in time
+(as TCP grows its window), and falls when an answer took too long: to as many as would have been
+answered in time, since a request that found so many under way and took so long tells how many are
+answered in a second (Little's law). No round lowers it by less than a fifth, or to less than a
+quarter: a machine that stood still for once is no flood.
 """
 
 from typing import Final
 
 LEAST: Final = 16
-SHRINK: Final = 0.8
+FALL_LEAST: Final = 0.8
+FALL_MOST: Final = 0.25
 
 
 class Admission:
@@ -32,24 +36,28 @@ class Admission:
         """How many there may be now."""
         return int(self._limit)
 
-    def enter(self) -> bool:
-        """Count a request in, if it may come in."""
+    def enter(self) -> int:
+        """Count a request in, if it may come in; return how many there are with it, or 0."""
         if self._under_way >= int(self._limit):
-            return False
+            return 0
         self._under_way += 1
-        return True
+        return self._under_way
 
-    def leave(self, *, begun_at: float, now: float) -> None:
+    def leave(self, place: int, *, begun_at: float, now: float) -> None:
         """Count a request out.
 
         Args:
+            place: What `enter` returned.
             begun_at: When it came in, in seconds of a monotonic clock.
             now: The same clock's seconds.
         """
         self._under_way -= 1
-        if now - begun_at <= self._target_s:
-            self._limit = min(self._most, self._limit + 1 / self._limit)
+        took_s, limit = now - begun_at, self._limit
+        if took_s <= self._target_s:
+            self._limit = min(self._most, limit + 1 / limit)
         elif begun_at >= self._shrunk_at:
             # Those that were let in before the last fall say nothing about the number since.
-            self._limit = max(self._least, self._limit * SHRINK)
+            in_time = place * self._target_s / took_s
+            fallen = min(max(in_time, limit * FALL_MOST), limit * FALL_LEAST)
+            self._limit = max(self._least, fallen)
             self._shrunk_at = now

@@ -164,18 +164,18 @@ class Server:
         """Run a request in a greenlet of its own, or have it told that there are too many."""
         if environ["PATH_INFO"] in PROBES:
             app = self._app
-        elif self._admission.enter():
-            app = self._counted(self.loop.time())
+        elif place := self._admission.enter():
+            app = self._counted(place, self.loop.time())
         else:
             app = self._overloaded
         self._hub.spawn(lambda: run(app))
 
-    def _counted(self, begun_at: float) -> WSGIApplication:
+    def _counted(self, place: int, begun_at: float) -> WSGIApplication:
         def app(environ: WSGIEnvironment, start: StartResponse, /) -> Iterable[bytes]:
             try:
                 return self._app(environ, start)
             finally:
-                self._admission.leave(begun_at=begun_at, now=self.loop.time())
+                self._admission.leave(place, begun_at=begun_at, now=self.loop.time())
 
         return app
 

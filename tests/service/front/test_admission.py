@@ -1,32 +1,70 @@
+"""How many requests are let in: learned from how long answers took, not from one slow moment."""
+
+import heapq
+
 import pytest
 
 from service.front.admission import LEAST, Admission
 
 
-def serve(admission: Admission, *, at: float, took_s: float) -> None:
-    assert admission.enter()
-    admission.leave(begun_at=at, now=at + took_s)
+def serve(admission: Admission, *, at: float, took_s: float, beside: int = 0) -> None:
+    """Let some in, and the last of them take some time; the others leave with it, unheard."""
+    place = [admission.enter() for _ in range(beside + 1)][-1]
+    assert place == beside + 1
+    for one in range(place, 0, -1):
+        admission.leave(one, begun_at=at, now=at + took_s)
 
 
 def test_it_lets_in_as_many_as_it_may_and_no_more() -> None:
     admission = Admission(most=20, target_s=0.5)
 
-    assert [admission.enter() for _ in range(21)] == [True] * 20 + [False]
-    admission.leave(begun_at=0.0, now=0.1)
-    assert admission.enter()
+    assert [admission.enter() for _ in range(21)] == [*range(1, 21), 0]
+    admission.leave(1, begun_at=0.0, now=0.1)
+    assert admission.enter() == 20
 
 
 def test_late_answers_make_it_smaller_once_for_each_round() -> None:
     admission = Admission(most=100, target_s=0.5)
-    for _ in range(100):
-        assert admission.enter()
 
     # All of them came in before the first was late: together they say it once.
-    for _ in range(100):
-        admission.leave(begun_at=1.0, now=1.6)
+    serve(admission, at=1.0, took_s=0.52, beside=99)
     assert admission.limit == 80
-    serve(admission, at=1.7, took_s=0.6)
+    serve(admission, at=1.7, took_s=0.52, beside=79)
     assert admission.limit == 64
+
+
+def test_it_falls_to_what_is_answered_in_time_and_no_further_than_a_quarter() -> None:
+    admission = Admission(most=1_000, target_s=0.5)
+
+    # 800 in 1.6 s are 250 in half a second.
+    serve(admission, at=1.0, took_s=1.6, beside=799)
+    assert admission.limit == 250
+
+    # Two that were held up for a second say nothing of 250 a second.
+    serve(admission, at=3.0, took_s=1.0, beside=1)
+    assert admission.limit == 62
+
+
+def test_a_flood_is_met_within_a_second_and_nobody_waits_for_two() -> None:
+    """Three times what can be answered comes: 900 a second, of which 300 are answered in turn."""
+    admission, waits = Admission(most=512, target_s=0.5), []
+    under_way: list[tuple[float, int, float]] = []
+    free_at = 0.0
+    for number in range(9_000):
+        now = number / 900
+        while under_way and under_way[0][0] <= now:
+            done_at, place, begun_at = heapq.heappop(under_way)
+            admission.leave(place, begun_at=begun_at, now=done_at)
+            waits.append((begun_at, done_at - begun_at))
+        place = admission.enter()
+        if place:
+            free_at = max(free_at, now) + 1 / 300
+            heapq.heappush(under_way, (free_at, place, now))
+
+    assert max(wait for _, wait in waits) < 2
+    assert max(wait for begun_at, wait in waits if begun_at > 2) < 0.75
+    # Nothing is idle meanwhile.
+    assert len(waits) > 0.95 * 10 * 300
 
 
 def test_it_never_shuts_and_grows_again_when_answers_are_quick() -> None:
