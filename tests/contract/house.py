@@ -70,7 +70,7 @@ EVERY_SCOPE: Final[tuple[Scope, ...]] = (
     *sorted(OFFICER_SCOPES | HOUSE_SCOPES),
 )
 TICK: Final = dt.timedelta(milliseconds=1)
-SECONDS_5_NS: Final = 5_000_000_000
+SECONDS_30_NS: Final = 30_000_000_000
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +95,10 @@ class House:
         database: Database | None = None,
         **settings: Any,
     ) -> None:
-        given = {"rate_per_minute": 10_000_000} | _addresses(database) | settings
+        # What is asked here is what the answer is, not when it comes: one disk that stands still
+        # for two seconds among ten thousand requests is no finding.
+        patient = {"rate_per_minute": 10_000_000, "deadline_ms": 30_000}
+        given = patient | _addresses(database) | settings
         self.settings = Settings(data_dir=folder, **given)
         migrate.upgrade(self.settings.database)
         self.clock = FrozenClock(START)
@@ -175,7 +178,7 @@ class House:
 
     def do(self, command: Command, call: Call) -> Reply:
         """Submit a command past the front end."""
-        deadline_ns = self.clock.monotonic_ns() + SECONDS_5_NS
+        deadline_ns = self.clock.monotonic_ns() + SECONDS_30_NS
         reply = self.submit(command, call=call, deadline_ns=deadline_ns)
         assert reply.kind == "accepted", reply.problem
         return reply
