@@ -4,8 +4,8 @@ With a fixed number, a queue grows under too much load until everything in it is
 late, and the work on it is lost. Here the number grows by one for each round of answers in time
 (as TCP grows its window), and falls when an answer took too long: to as many as would have been
 answered in time, since a request that found so many under way and took so long tells how many are
-answered in a second (Little's law). No round lowers it by less than a fifth, or to less than a
-quarter: a machine that stood still for once is no flood.
+answered in a second (Little's law). No round lowers it by less than a fifth, nor at once to less
+than a quarter or a few dozen: a machine that stood still for once is no flood.
 """
 
 from typing import Final
@@ -13,6 +13,8 @@ from typing import Final
 LEAST: Final = 16
 FALL_LEAST: Final = 0.8
 FALL_MOST: Final = 0.25
+# To fewer it falls by a fifth each round.
+FEW: Final = 64
 
 
 class Admission:
@@ -55,9 +57,10 @@ class Admission:
         took_s, limit = now - begun_at, self._limit
         if took_s <= self._target_s:
             self._limit = min(self._most, limit + 1 / limit)
-        elif begun_at >= self._shrunk_at:
-            # Those that were let in before the last fall say nothing about the number since.
+        elif begun_at >= self._shrunk_at and place >= limit * FALL_MOST:
+            # Those that were let in before the last fall say nothing about the number since; and
+            # those that found hardly anybody there were late for another reason.
             in_time = place * self._target_s / took_s
-            fallen = min(max(in_time, limit * FALL_MOST), limit * FALL_LEAST)
+            fallen = min(max(in_time, limit * FALL_MOST, FEW), limit * FALL_LEAST)
             self._limit = max(self._least, fallen)
             self._shrunk_at = now

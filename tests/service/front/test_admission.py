@@ -4,7 +4,7 @@ import heapq
 
 import pytest
 
-from service.front.admission import LEAST, Admission
+from service.front.admission import FALL_LEAST, FEW, LEAST, Admission
 
 
 def serve(admission: Admission, *, at: float, took_s: float, beside: int = 0) -> None:
@@ -40,9 +40,23 @@ def test_it_falls_to_what_is_answered_in_time_and_no_further_than_a_quarter() ->
     serve(admission, at=1.0, took_s=1.6, beside=799)
     assert admission.limit == 250
 
-    # Two that were held up for a second say nothing of 250 a second.
-    serve(admission, at=3.0, took_s=1.0, beside=1)
-    assert admission.limit == 62
+    at_once = Admission(most=1_000, target_s=0.5)
+    serve(at_once, at=1.0, took_s=100.0, beside=999)
+    assert at_once.limit == 250
+
+    # 80 in 2 s are 20, but for the first time.
+    serve(admission, at=3.0, took_s=2.0, beside=79)
+    assert admission.limit == FEW
+    serve(admission, at=6.0, took_s=2.0, beside=19)
+    assert admission.limit == int(FEW * FALL_LEAST)
+
+
+def test_who_found_hardly_anybody_there_was_late_for_another_reason() -> None:
+    admission = Admission(most=100, target_s=0.5)
+
+    serve(admission, at=1.0, took_s=5.0, beside=23)
+
+    assert admission.limit == 100
 
 
 def test_a_flood_is_met_within_a_second_and_nobody_waits_for_two() -> None:
@@ -70,7 +84,7 @@ def test_a_flood_is_met_within_a_second_and_nobody_waits_for_two() -> None:
 def test_it_never_shuts_and_grows_again_when_answers_are_quick() -> None:
     admission = Admission(most=100, target_s=0.5)
     for turn in range(50):
-        serve(admission, at=turn, took_s=0.9)
+        serve(admission, at=turn, took_s=0.9, beside=admission.limit - 1)
     assert admission.limit == LEAST
 
     for turn in range(10_000):
