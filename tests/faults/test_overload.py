@@ -67,6 +67,16 @@ def good_per_s(result: dict[str, Any], *, first_s: int = 0) -> float:
     return sum(seconds) / len(seconds)
 
 
+def fair_per_s(flood: dict[str, Any], *peaks: dict[str, Any]) -> float:
+    """Return what the peaks were worth on the cores that the generator left over them.
+
+    A decision costs more the fuller the store is, and the flood fills it: the peak before and the
+    one after are of the stores that it began and ended with.
+    """
+    a_core = statistics.mean(good_per_s(one) / cores_left(one) for one in peaks)
+    return a_core * cores_left(flood)
+
+
 def memory_bytes(service: Service) -> dict[int, int]:
     """Return the resident memory of the writer, the worker and each front end."""
     processes = (service.writer.pid, service.worker.pid, *service.front_end.children())
@@ -118,10 +128,7 @@ def test_three_times_the_load_is_met_and_passes(
         service.writer.stop()
         books = Books(service.settings.database)
 
-    # A decision costs more the fuller the store is, and the flood fills it: the peak before and
-    # the one after are of the stores that it began and ended with.
-    a_core = statistics.mean(good_per_s(one) / cores_left(one) for one in (calm, closing))
-    fair = a_core * cores_left(flood)
+    fair = fair_per_s(flood, calm, closing)
     # The first second fills the queues.
     good = good_per_s(flood, first_s=1)
     print(f"{good:.0f} a second, {good / fair:.0%} of the peak a core, {peak:.0f} at first")
