@@ -89,7 +89,11 @@ class Checkpointer:
         # While somebody reads what is older (a backup does for as long as it copies) a checkpoint
         # that waits would wait for them, and the writer for it.
         _is_busy, in_log, moved = state
-        if moved == in_log and in_log * _FRAME_BYTES > self._log_bytes_max:
-            is_far_over = self._log.stat().st_size > KEPT_TIMES * self._log_bytes_max
-            how = "TRUNCATE" if is_far_over else "RESTART"
-            connection.execute(f"PRAGMA wal_checkpoint({how})").fetchall()
+        if moved != in_log:
+            return
+        # Before the first commit there is no log.
+        with contextlib.suppress(FileNotFoundError):
+            if self._log.stat().st_size > KEPT_TIMES * self._log_bytes_max:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            elif in_log * _FRAME_BYTES > self._log_bytes_max:
+                connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()

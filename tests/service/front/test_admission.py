@@ -59,7 +59,7 @@ def test_who_found_hardly_anybody_there_was_late_for_another_reason() -> None:
     assert admission.limit == 100
 
 
-def test_a_flood_is_met_within_a_second_and_nobody_waits_for_two() -> None:
+def test_a_flood_is_met_within_two_seconds_and_nobody_waits_longer() -> None:
     """Three times what can be answered comes: 900 a second, of which 300 are answered in turn."""
     admission, waits = Admission(most=512, target_s=0.5), []
     under_way: list[tuple[float, int, float]] = []

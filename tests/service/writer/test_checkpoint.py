@@ -77,6 +77,23 @@ def test_the_log_s_file_is_kept_unless_it_is_far_over_its_bound(tmp_path: Path) 
     assert sizes[largest // 8] < largest // 8
 
 
+def test_a_file_far_over_its_bound_is_given_back_however_little_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "over.sqlite"
+    connection, largest = written(path)
+    log = path.with_name(f"{path.name}-wal")
+    # All is moved, and the log begins anew with one commit.
+    connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+    connection.execute("UPDATE rows SET body = ? WHERE id = 0", (ROW,))
+    assert log.stat().st_size == largest
+
+    checkpointer = Checkpointer(path, logger_to(io.BytesIO()), log_bytes_max=largest // 8)
+    with contextlib.closing(connect(path, readonly=False)) as other:
+        checkpointer._look(other)
+
+    assert log.stat().st_size == 0
+    connection.close()
+
+
 def test_without_checkpoints_the_log_grows_with_what_is_written(tmp_path: Path) -> None:
     connection, largest = written(tmp_path / "b.sqlite")
 
