@@ -45,6 +45,7 @@ def test_a_back_test_judges_twenty_times_as_many_rows_a_second(material: Path) -
     assert re.search(r"^same +20,000 of 20,000 decisions$", done.stdout, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_both_sides_come_to_the_same_decisions(file: Path) -> None:
     history, tried, _ = backtested(file)
 

@@ -34,6 +34,7 @@ def tuned(told):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("told", "is_pythons", "is_products", "is_frozen"),
     [(None, False, True, True), ("python", True, False, False), ("off", False, False, True)],
@@ -44,5 +45,6 @@ def test_each_collects_garbage_as_it_is_told(told, is_pythons, is_products, is_f
     assert found.stdout == f"{is_pythons} {is_products} {is_frozen}\n"
 
 
+@pytest.mark.long
 def test_a_word_that_means_nothing_ends_it():
     assert "BENCH_GC=freeze" in tuned("freeze").stderr

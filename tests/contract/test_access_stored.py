@@ -3,6 +3,8 @@
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from keys import entropy
 from keys.api_keys import new_api_key
 from service.http.routes import Route
@@ -17,6 +19,7 @@ from tests.contract.places import good_request
 from tests.contract.test_access import GUARDED, WRITING, all_routes, ask
 
 
+@pytest.mark.long
 @all_routes(GUARDED)
 def test_a_revoked_key_an_ended_one_and_one_of_a_suspended_merchant_are_no_keys(
     house: House, ada: Holder, route: Route
@@ -46,6 +49,7 @@ def test_a_revoked_key_an_ended_one_and_one_of_a_suspended_merchant_are_no_keys(
     assert status(good) != 401
 
 
+@pytest.mark.long
 @all_routes(WRITING)
 def test_a_retry_is_answered_again_and_done_once(house: House, ada: Holder, route: Route) -> None:
     path, body = good_request(house, ada, route.name)

@@ -259,6 +259,7 @@ def test_the_faults_of_both_processes_are_logged_by_kind_alone(canary: Canary) -
 TAKING: Final = [route for route in wsgi.ROUTES if route.takes]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", TAKING, ids=lambda route: route.name)
 @pytest.mark.parametrize("card", CARDS)
 def test_a_card_number_is_refused_in_every_place_of_every_body(

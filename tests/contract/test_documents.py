@@ -36,6 +36,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
             yield method, path, operation
 
 
+@pytest.mark.long
 def test_the_document_is_openapi(document: dict[str, Any]) -> None:
     validate(document, cls=OpenAPIV31SpecValidator)
 

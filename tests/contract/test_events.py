@@ -81,6 +81,7 @@ def test_events_that_move_are_those_of_the_table() -> None:
     assert {row.action for row in moves.TABLE if row.way == "event"} == moves.MOVING_EVENTS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("type_", EVENTS)
 @pytest.mark.parametrize("status", moves.STATUSES)
 def test_an_event_adds_its_amount_and_moves_where_the_table_does(

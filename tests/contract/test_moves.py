@@ -65,6 +65,7 @@ def test_a_command_that_the_table_has_is_done(
     assert answer.json["status"] in (targets or [status])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("status", "command"), REFUSED)
 def test_a_command_that_the_table_lacks_changes_nothing(
     house: House, ada: Holder, status: Status, command: str

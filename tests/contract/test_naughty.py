@@ -185,6 +185,7 @@ def _pointer(path: tuple[Any, ...]) -> str:
     return "".join(f"/{step}" for step in known)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("route", TAKING, ids=lambda route: route.name)
 @pytest.mark.parametrize("text", REFUSED_AS_TEXT, ids=ascii)
 def test_what_no_store_can_hold_is_no_json_of_ours(

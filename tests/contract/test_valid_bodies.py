@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
@@ -120,6 +121,7 @@ def run(check: Callable[[Any], None], kind: type[msgspec.Struct], examples: int)
     settled(given(bodies(kind))(check))()
 
 
+@pytest.mark.long
 def test_valid_payments_are_taken_or_refused_as_documented(
     house: House, people: People, thinned: Sized
 ) -> None:
@@ -144,6 +146,7 @@ def test_valid_payments_are_taken_or_refused_as_documented(
     assert taken.count(201) >= len(taken) * 0.4
 
 
+@pytest.mark.long
 def test_valid_actions_are_judged_or_refused_as_documented(
     house: House, people: People, thinned: Sized
 ) -> None:
@@ -181,6 +184,7 @@ def fitting(drawn: dict[str, Any], house: House) -> dict[str, Any]:
     return body
 
 
+@pytest.mark.long
 def test_valid_events_are_taken(house: House, people: People, thinned: Sized) -> None:
     payment_id = at(house, people.ada, "executing")["id"]
     taken: list[int] = []

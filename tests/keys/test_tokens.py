@@ -66,6 +66,7 @@ def changed(**members: Any) -> bytes:
     return json.dumps(MEMBERS | members).encode()
 
 
+@pytest.mark.long
 @given(claims())
 def test_what_is_signed_is_verified(made: PaymentClaims) -> None:
     text = sign(made, KEY)

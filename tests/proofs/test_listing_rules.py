@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.servers]
 CLIENTS, EACH = 8, 5
 
 
+@pytest.mark.long
 def test_payments_at_once_fill_a_place_once_and_the_next_is_refused(
     tmp_path: Path, fresh_database: Database | None
 ) -> None:

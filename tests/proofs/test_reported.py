@@ -36,6 +36,7 @@ def told(answer: Any) -> tuple[str, list[str]]:
     return answer.body["status"], [one["code"] for one in answer.body["assessment"]["reasons"]]
 
 
+@pytest.mark.long
 def test_what_a_fraud_was_paid_with_is_raised_at_once_and_refused_from_then_on(
     tmp_path: Path, fresh_database: Database | None
 ) -> None:

@@ -203,6 +203,7 @@ def test_a_timer_that_faults_is_left_alone_for_a_while_and_holds_up_nobody(
     assert desk.payment(sick).status == "expired"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("beyond", [0, 3])
 def test_many_timers_at_once_are_served_in_parts(place: Place, beyond: int) -> None:
     watched = Watched(place, preset="judge_only")

@@ -55,6 +55,7 @@ def test_the_worker_serves_a_timer(service: Service) -> None:
     Books(service.settings.database).check()
 
 
+@pytest.mark.long
 def test_a_worker_that_was_killed_serves_what_came_due_in_between(service: Service) -> None:
     with service.client(service.shop()) as client:
         payment_id = authorized(client, "overdue")
@@ -64,6 +65,7 @@ def test_a_worker_that_was_killed_serves_what_came_due_in_between(service: Servi
         lapses(client, payment_id)
 
 
+@pytest.mark.long
 def test_a_timer_that_came_while_the_writer_was_away_is_served_later(service: Service) -> None:
     with service.client(service.shop()) as client:
         payment_id = authorized(client, "waits")

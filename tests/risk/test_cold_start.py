@@ -112,6 +112,7 @@ def test_an_execution_has_no_score(judge, usual) -> None:
 VALUES = st.none() | st.integers(0, 60) | st.integers(0, 10**7)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=200)
 @given(st.data())
 @pytest.mark.parametrize("cold", [COLD, OWN], ids=["shipped", "own"])

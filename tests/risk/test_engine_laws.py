@@ -121,6 +121,7 @@ def test_a_challenge_comes_only_at_creation_and_to_a_payer_who_is_there(
     assert is_possible or facts.initiator == "payer" or not found.any_of
 
 
+@pytest.mark.long
 @LAW
 @given(FACTS, circumstances(forced=True), VECTORS)
 def test_a_decision_made_again_from_what_is_stored_is_equal(facts, known, vector) -> None:

@@ -74,6 +74,7 @@ def online(history: list[Facts]) -> list[FeatureVector]:
     return vectors
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=150)
 @given(history=payments())
 def test_online_equals_the_definition_over_any_history(history: list[Facts]) -> None:
@@ -111,6 +112,7 @@ def test_a_unit_follows_from_the_aggregate(feature: Feature) -> None:
     assert feature.unit == other.unit
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(history=payments())
 def test_vectors_are_deterministic(history: list[Facts]) -> None:

@@ -291,6 +291,7 @@ def check(stream: list[tuple[str, Paid]]) -> None:
     assert again.pack() == state.pack()
 
 
+@pytest.mark.long
 @settings(deadline=None)
 @given(steps(far=False))
 def test_a_stream_in_nearly_its_order_reads_as_the_recount(stream: list[tuple[str, Paid]]) -> None:
@@ -303,6 +304,7 @@ def test_a_stream_of_far_times_reads_as_the_recount(stream: list[tuple[str, Paid
     check(stream)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("gap_s", [0, 1, 7, 61, 3_599, 9_000])
 def test_a_long_stream_lets_go_and_still_reads_as_the_recount(gap_s: int) -> None:
     state, recount = EntityState(PLAN), Recount()

@@ -52,6 +52,7 @@ def test_the_mode_does_not_depend_on_the_umask(tmp_path: Path, umask: int) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.long
 def test_processes_that_start_at_once_end_with_one_key(tmp_path: Path, sized) -> None:
     paths = [tmp_path / f"root_{turn}.key" for turn in range(sized(quick=50, ci=500, full=5_000))]
 

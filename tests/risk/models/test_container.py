@@ -37,6 +37,7 @@ def test_the_file_that_all_are_made_of_loads(file, features) -> None:
     assert load(file, note, features).id == unpack(file).id
 
 
+@pytest.mark.long
 def test_no_damaged_file_loads_and_the_last_good_one_goes_on(file, features) -> None:
     model = open_model(file)
     scorer = make_scorer(model)
@@ -70,6 +71,7 @@ def test_a_walk_that_only_xgboost_tells_from_its_own_is_refused(file, features) 
     assert set(said) == {"our walk of scam does not give XGBoost's margins"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["one_byte", "signed_trees", "foreign"])
 def test_each_kind_is_refused_for_more_than_one_reason(file, features, kind) -> None:
     said = set()

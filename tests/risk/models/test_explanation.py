@@ -67,6 +67,7 @@ def expected(trees: Trees, row: np.ndarray, known: set[int]) -> float:
     return sum(below(int(root)) for root in trees.roots)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_reasons_are_those_of_xgboost(make, shape) -> None:
     grown = grow(8, **shape)

@@ -21,6 +21,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_margins_are_those_of_xgboost_bit_for_bit(make, shape) -> None:
     booster = grow(8, **shape)

@@ -166,6 +166,7 @@ def said(one):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["CN", "judge_only"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
@@ -176,6 +177,7 @@ def test_every_row_is_judged_as_the_engine_judges_it(sized, seed, preset):
         assert mismatches(history, strategy) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["CN", "judge_only"])
 @pytest.mark.parametrize("scorer", [Guesses(3), GuessesAll(1), None])
 def test_every_row_is_judged_by_a_model_as_the_engine_does(sized, scorer, preset):
@@ -185,6 +187,7 @@ def test_every_row_is_judged_by_a_model_as_the_engine_does(sized, scorer, preset
         assert mismatches(history, strategy, scorer) == []
 
 
+@pytest.mark.long
 def test_a_model_decides_and_its_reasons_are_told():
     history = history_of(300, seed=8, preset="CN")
 
@@ -241,6 +244,7 @@ def test_points_tell_rows_apart_by_the_score_that_they_are_added_to(scorer):
     assert levels(10**6) == [3, 3]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", range(len(KINDS)))
 def test_rows_that_were_told_alike_are_told_apart_by_time_and_amount(kind):
     other = history_of(120, seed=6, preset="CN")

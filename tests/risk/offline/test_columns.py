@@ -201,6 +201,7 @@ def declared(entity: Entity) -> FeatureSet:
     return make_feature_set(list(found.values()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("entity", get_args(Entity))
 def test_whatever_may_be_declared_has_no_mismatch(sized: Callable[..., int], entity: Any) -> None:
     """Eight months, so that the longest windows lose what is old, and states are read anew."""
@@ -237,6 +238,7 @@ def test_labels_count_from_when_they_were_known_and_told(
     assert len(set(offline["payee_unexplained_fraud_count_30d"])) > 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("late_s", [0, 900])
 def test_what_is_let_go_of_a_busy_payee_is_missing_here_as_well(late_s: int) -> None:
     """500 payments in 30 days, all labelled: late, and some twice and otherwise."""

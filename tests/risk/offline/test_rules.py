@@ -175,6 +175,7 @@ def one_by_one(node: Node, table: dict[str, list[Any]]) -> list[int]:
     return found
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=300)
 @given(conditions(), TABLES)
 def test_columns_say_what_the_compiled_function_says(node, table) -> None:

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any, Final
 
 import numpy as np
+import pytest
 
 from risk.offline.rules import ERROR, HIT, NO_HIT, Column, evaluate
 from risk.rules.checker import check
@@ -110,6 +111,7 @@ def answers_agree(node: Node, fields: Fields, chance: random.Random) -> None:
     assert evaluate(node, columns).tolist() == found
 
 
+@pytest.mark.long
 def test_mutated_expressions_are_answered_or_refused(fields, sized) -> None:
     chance = random.Random(SEED)  # noqa: S311  seeded on purpose, fuzzing only
     corpus = [rule.when.strip() for rule in load_strategy().rules]

@@ -78,6 +78,7 @@ def test_what_may_hit_is_not_doubted(when):
     assert in_vain(rule(when)) == []
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=150)
 @given(st.lists(conditions(), min_size=2, max_size=4), TABLES)
 def test_what_is_said_never_to_hit_never_does(parts, table):

@@ -104,6 +104,7 @@ def auc(fraud: Values, rest: Values) -> float:
     return float(above / (len(fraud) * len(rest)))
 
 
+@pytest.mark.long
 def test_no_input_alone_finds_take_overs_or_scams(payments: list[Paid]) -> None:
     told = {
         name: np.array(

@@ -92,6 +92,7 @@ def test_a_writer_that_stops_takes_nothing_more(
         submit(Drop(jar="a", coins=3), call=a_call(), deadline_ns=soon())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", CARRIERS)
 def test_many_threads_get_their_own_replies(
     running: Running, soon: Soon, sized: Callable[..., int], kind: str

@@ -56,6 +56,7 @@ def server(tmp_path: Path) -> Iterator[SocketServer]:
     server.stop()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
 def test_a_shortage_ends_no_accepting(server: SocketServer, error: int) -> None:
     listener = Short(error, error)

@@ -22,10 +22,16 @@ def migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def told_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """Return the data folder that a demo left behind, and what it said."""
+def told_once(
+    tmp_path_factory: pytest.TempPathFactory, profile: str
+) -> tuple[Path, dict[str, Any]]:
+    """Return the data folder that a demo left behind, and what it said.
+
+    The weeks that its shop lived through are left to the larger profiles.
+    """
     folder = tmp_path_factory.mktemp("demo") / "data"
-    said = Terminal(folder).json("demo", "--once", "--port", "0", "--keep", folder)
+    bare = ["--bare"] if profile == "quick" else []
+    said = Terminal(folder).json("demo", "--once", "--port", "0", "--keep", folder, *bare)
     return folder, said
 
 

@@ -75,6 +75,7 @@ def test_an_export_is_an_entry_and_replaces_no_file(signed: SignedLog, tmp_path:
     assert list(tmp_path.glob("*.partial")) == []
 
 
+@pytest.mark.long
 def test_a_restore_is_accepted_once_and_the_log_goes_on(signed: SignedLog, tmp_path: Path) -> None:
     older = signed.copied(tmp_path / "older")
     go_on(signed)

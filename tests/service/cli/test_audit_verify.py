@@ -103,6 +103,7 @@ def test_every_member_of_a_body_is_changed(signed: SignedLog) -> None:
     assert set(MEMBERS) == set(signed.body(5))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("member", "place"),
     [*((one, "middle") for one in MEMBERS), ("fields", "first"), ("mode", "last")],
@@ -120,6 +121,7 @@ def test_a_changed_body_is_found_and_placed(signed: SignedLog, member: str, plac
     assert found(signed.stranger()) == ("changed", position)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("member", MEMBERS)
 def test_a_body_changed_with_its_leaf_is_found_and_placed(signed: SignedLog, member: str) -> None:
     position = place_of(signed, "middle")
@@ -135,6 +137,7 @@ def test_a_body_changed_with_its_leaf_is_found_and_placed(signed: SignedLog, mem
     assert found(theirs)[1] in {begins, position}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("column", "place"),
     [*((one, "middle") for one in COLUMNS), ("leaf", "first"), ("kind", "last")],
@@ -159,6 +162,7 @@ def test_a_changed_column_is_found_and_placed(signed: SignedLog, column: str, pl
         assert (theirs["verified"], theirs["entries"]) == (True, signed.sizes[-1])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", PLACES)
 def test_a_dropped_entry_is_found_and_placed(signed: SignedLog, place: str) -> None:
     position = place_of(signed, place)
@@ -169,6 +173,7 @@ def test_a_dropped_entry_is_found_and_placed(signed: SignedLog, place: str) -> N
     assert found(signed.stranger()) == (theirs, position)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("apart", [1, 7, 256])
 def test_swapped_entries_are_found_and_placed(signed: SignedLog, apart: int) -> None:
     names = "body, leaf"

@@ -36,6 +36,7 @@ def retire(signed: SignedLog, upper: int, *, is_told: bool = True, is_signed: bo
         record_dropped(signed.settings, is_signed=is_signed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("upper", [1, 100, 256, 300])
 def test_what_retention_left_verifies(signed: SignedLog, upper: int) -> None:
     retire(signed, upper)

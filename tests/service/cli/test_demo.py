@@ -120,6 +120,7 @@ def test_two_demos_run_side_by_side_and_leave_nothing_behind() -> None:
     assert not Path(other.ready["data_dir"]).exists()
 
 
+@pytest.mark.long
 def test_a_shop_has_lived_through_weeks_of_payments_and_labels(
     told_once: tuple[Path, dict[str, Any]],
 ) -> None:
@@ -150,6 +151,7 @@ def test_a_demo_touches_nothing_of_a_service_whose_settings_are_set(tmp_path: Pa
     assert found.challenger_every_s == 0
 
 
+@pytest.mark.long
 def test_the_log_of_a_demo_verifies_and_that_is_told(
     told_once: tuple[Path, dict[str, Any]],
 ) -> None:
@@ -175,6 +177,7 @@ def test_a_demo_whose_log_does_not_verify_fails(tmp_path: Path) -> None:
     assert (found["verified"], found["position"], found["field"]) == (False, 3, "kind")
 
 
+@pytest.mark.long
 def test_a_bare_demo_has_no_history(tmp_path: Path) -> None:
     said = Terminal(tmp_path).json("demo", "--once", "--port", "0", "--bare")
 
@@ -217,6 +220,7 @@ def test_the_demo_s_log_holds_no_key_and_no_token(
     assert not [secret for secret in secrets if secret in log]
 
 
+@pytest.mark.long
 def test_the_model_library_is_never_loaded() -> None:
     program = "import sys, service.demo, service.cli.demo; print('xgboost' in sys.modules)"
 

@@ -108,6 +108,7 @@ def test_a_revoked_key_is_listed_as_such(payguard: Terminal, merchant_id: str) -
     assert states(payguard, merchant_id) == {key_id(made): "revoked"}
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("action", ["rotate", "revoke"])
 def test_another_merchant_s_key_is_not_found(

@@ -30,6 +30,7 @@ def ended(folder: Path, program: str, *, wait_s: float = 60.0) -> Learned:
         child.communicate()
 
 
+@pytest.mark.long
 def test_the_demo_s_model_is_of_a_simulation_and_decides(
     told_once: tuple[Path, dict[str, Any]],
 ) -> None:
@@ -44,6 +45,7 @@ def test_the_demo_s_model_is_of_a_simulation_and_decides(
     assert unpack((folder / FOLDER / MODEL).read_bytes()).manifest.origin == "simulated"
 
 
+@pytest.mark.long
 def test_the_strategy_of_a_model_names_it_and_is_else_the_packaged_one(
     told_once: tuple[Path, dict[str, Any]],
 ) -> None:

@@ -53,6 +53,7 @@ def test_what_cannot_be_is_refused(
     assert listed(payguard, merchant_id) == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_an_export_is_imported_as_it_was(

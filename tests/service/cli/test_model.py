@@ -24,6 +24,7 @@ def file(content: bytes, tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.long
 def test_a_model_is_checked_added_once_and_shown(payguard: Terminal, file: Path) -> None:
     checked = payguard.json("model", "check", file)
     assert (checked["name"], checked["origin"]) == ("small", "trained")

@@ -29,6 +29,7 @@ def ids(payguard: Terminal) -> list[str]:
     return [one["strategy_id"] for one in payguard.json("strategy", "list")]
 
 
+@pytest.mark.long
 def test_a_folder_is_checked_activated_and_taken_back(payguard: Terminal, folder: Path) -> None:
     found = payguard.json("strategy", "check", folder)
     assert found["against"] == OWN
@@ -65,6 +66,7 @@ def test_a_file_by_another_ending_is_refused_and_not_passed_over(
     assert f"rules/{name}" in said["error"]["detail"], said
 
 
+@pytest.mark.long
 def test_the_strategy_in_force_is_not_activated_twice(payguard: Terminal, folder: Path) -> None:
     payguard.json("strategy", "activate", folder)
 
@@ -102,6 +104,7 @@ tests = [
 """
 
 
+@pytest.mark.long
 def test_a_rule_is_a_file_of_the_folder(payguard: Terminal, folder: Path) -> None:
     (folder / "rules" / "own.toml").write_text(RULE)
 
@@ -114,6 +117,7 @@ def test_a_rule_is_a_file_of_the_folder(payguard: Terminal, folder: Path) -> Non
     assert "many_an_hour" in {one["code"] for one in shown["content"]["rules"]}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -143,6 +147,7 @@ def test_a_folder_that_is_there_is_not_written_over(payguard: Terminal, folder: 
     assert payguard.json("strategy", "check", missing)["error"]["code"] == "folder_unreadable"
 
 
+@pytest.mark.long
 def test_an_id_that_never_decided_is_not_found(payguard: Terminal, folder: Path) -> None:
     payguard.json("strategy", "activate", folder)
 

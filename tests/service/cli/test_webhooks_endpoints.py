@@ -103,6 +103,7 @@ def test_people_see_what_there_is(payguard: Terminal, merchant_id: str) -> None:
     assert "whsec_" not in shown.stdout + none.stdout
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("store_kind")
 @pytest.mark.parametrize("command", ["deliveries", "replay"])
 def test_an_endpoint_of_another_is_not_there(

@@ -261,6 +261,7 @@ def test_one_that_was_removed_meanwhile_is_removed() -> None:
     assert len(asked(service)) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [500, 503])
 def test_what_may_have_been_made_is_not_told_as_nothing(status: int) -> None:
     with (

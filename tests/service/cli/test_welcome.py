@@ -3,6 +3,7 @@ from pathlib import Path
 
 import click
 import msgspec
+import pytest
 
 from service.cli.kinds import TRIES_MAX
 from service.cli.story import Ready
@@ -50,6 +51,7 @@ def test_every_line_stands_alone_under_its_title(told: Told) -> None:
         assert printed[printed.index(one["line"]) - 1] == f"# {one['title']}"
 
 
+@pytest.mark.long
 def test_one_payment_of_each_kind_is_shown_with_its_reasons(told: Told) -> None:
     printed = shown(told)
 
@@ -67,6 +69,7 @@ def test_one_payment_of_each_kind_is_shown_with_its_reasons(told: Told) -> None:
     assert f"no. {kinds['card_testing']['tries']} with" in printed
 
 
+@pytest.mark.long
 def test_what_is_fraud_is_shown_with_what_spoke_for_it_in_both_languages(told: Told) -> None:
     printed = shown(told)
 
@@ -79,6 +82,7 @@ def test_what_is_fraud_is_shown_with_what_spoke_for_it_in_both_languages(told: T
         assert all(f"+ {weight}" in printed for weight in one["weights"])
 
 
+@pytest.mark.long
 def test_what_was_stopped_besides_is_shown_in_both_languages(told: Told) -> None:
     printed = shown(told)
 

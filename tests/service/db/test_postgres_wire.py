@@ -59,6 +59,7 @@ def test_the_server_ends_what_takes_too_long(shared_database: Shared) -> None:
     assert found == limits_ms
 
 
+@pytest.mark.long
 def test_a_listener_that_stays_silent_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

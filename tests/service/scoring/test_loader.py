@@ -3,6 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+import pytest
+
 from keys.notes import Signer, Verifier, sign_note
 from risk.models.arrays import map_model
 from risk.models.container import unpack
@@ -20,6 +22,7 @@ class Kept:
     note: str
 
 
+@pytest.mark.long
 def test_only_the_arrays_that_are_used_stay_of_a_model(tmp_path: Path) -> None:
     folder = tmp_path / "models"
     file = a_model()

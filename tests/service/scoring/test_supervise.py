@@ -39,6 +39,7 @@ def test_a_sound_model_is_named_and_its_signature_verified(content: bytes) -> No
     assert check(signed).model == model_id
 
 
+@pytest.mark.long
 def test_what_nobody_or_somebody_else_signed_is_refused(content: bytes) -> None:
     model_id = check(Question(file=content)).model
     other = Signer("payguard-model", bytes(32))
@@ -50,6 +51,7 @@ def test_what_nobody_or_somebody_else_signed_is_refused(content: bytes) -> None:
     assert why(asked) == "model_unsigned"
 
 
+@pytest.mark.long
 def test_damaged_files_are_refused(content: bytes) -> None:
     seeded = np.random.default_rng(6)
     for _ in range(DAMAGED):

@@ -81,6 +81,7 @@ def load(bench: Bench, chance: random.Random, *, batches: int) -> None:
             bench.restart()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(6))
 def test_state_is_the_fold_of_all_events_whatever_happened(
     bench: Bench, seed: int, sized: Callable[..., int]
@@ -153,6 +154,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: nothing catches it."""
 
 
+@pytest.mark.long
 def test_a_rebuild_writes_back_what_it_cannot_hold_and_may_die_at_it(bench: Bench) -> None:
     for batch in range(12):
         bench.run(*(Drop(jar=f"{batch}.{n}", coins=n) for n in range(200)))
@@ -194,6 +196,7 @@ class DyingStore(Store):
         self._within.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("commits", range(2, 8))
 def test_another_feature_set_is_built_from_all_events(bench: Bench, commits: int) -> None:
     for batch in range(12):

@@ -172,6 +172,7 @@ def bench(place: Place) -> Iterator[Bench]:
     bench.kill()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_a_fault_at_any_step_costs_its_own_command_alone(bench: Bench, step: str) -> None:
     call = a_call(key="k")
@@ -193,6 +194,7 @@ def test_a_fault_at_any_step_costs_its_own_command_alone(bench: Bench, step: str
     assert bench.states() == bench.folded()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["keys", *STEPS])
 def test_a_fault_is_kept_sealed_and_tells_no_value(bench: Bench, step: str) -> None:
     ticket = bench.ticket(Stumble(step=step))
@@ -215,6 +217,7 @@ def test_a_fault_is_kept_sealed_and_tells_no_value(bench: Bench, step: str) -> N
         faults.unseal(row, sealer=Sealer(bytes(32)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["keys", *STEPS])
 def test_a_fault_shows_itself_again_when_run_dry(bench: Bench, step: str) -> None:
     ticket = bench.ticket(Stumble(step=step))

@@ -214,6 +214,7 @@ def test_while_it_may_not_send_nothing_is_lost_and_nothing_is_an_attempt(
 # Stopping.
 
 
+@pytest.mark.long
 def test_a_stop_ends_what_hangs_within_seconds_and_it_is_due_still(
     store: Store, sender: Sender
 ) -> None:
@@ -247,6 +248,7 @@ def test_a_stop_before_the_start_is_a_stop(office: Office) -> None:
     assert office.store.looks == 0
 
 
+@pytest.mark.long
 def test_a_worker_that_was_killed_sends_again_with_the_same_id(
     store: Store, sender: Sender
 ) -> None:
@@ -319,6 +321,7 @@ def test_one_hung_receiver_among_fifty_leaves_the_others_p99_as_it_was(
     assert statistics.median(ratios) <= P99_RATIO
 
 
+@pytest.mark.long
 def test_two_hundred_hung_receivers_do_not_keep_one_from_its_parcels(
     store: Store, office: Office
 ) -> None:

@@ -33,6 +33,7 @@ def test_what_was_signed_is_sent_as_it_is(sender: Sender) -> None:
     assert abs(int(lines[-2].removeprefix(b"webhook-timestamp: ")) - time.time()) < 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("act", "cause", "status"),
     [
@@ -262,6 +263,7 @@ def inside() -> Iterator[StubReceiver]:
         yield receiver
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("url", INTERNAL_URLS)
 def test_no_form_of_an_internal_url_makes_a_connection(
     sender: Sender, inside: StubReceiver, url: str
@@ -276,6 +278,7 @@ def test_no_form_of_an_internal_url_makes_a_connection(
     assert (inside.connections, sender.wire.asked) == (0, [])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("address", INTERNAL_ADDRESSES)
 @pytest.mark.parametrize("others", [(), ("1.1.1.1", "8.8.8.8")], ids=["alone", "among"])
 def test_no_name_of_an_internal_address_makes_a_connection(

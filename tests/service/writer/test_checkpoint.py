@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
 from structlog.typing import FilteringBoundLogger
 
 from service.db.sqlite import connect
@@ -40,6 +41,7 @@ def written(path: Path) -> tuple[sqlite3.Connection, int]:
     return connection, largest
 
 
+@pytest.mark.long
 def test_the_log_stays_bounded_under_a_busy_writer(tmp_path: Path) -> None:
     checkpointer = Checkpointer(
         tmp_path / "a.sqlite", logger_to(io.BytesIO()), every_s=EVERY_S, log_bytes_max=LOG_BYTES_MAX
@@ -57,6 +59,7 @@ def test_the_log_stays_bounded_under_a_busy_writer(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.long
 def test_the_log_s_file_is_kept_unless_it_is_far_over_its_bound(tmp_path: Path) -> None:
     path = tmp_path / "kept.sqlite"
     connection, largest = written(path)
@@ -77,6 +80,7 @@ def test_the_log_s_file_is_kept_unless_it_is_far_over_its_bound(tmp_path: Path) 
     assert sizes[largest // 8] < largest // 8
 
 
+@pytest.mark.long
 def test_a_file_far_over_its_bound_is_given_back_however_little_is_in_it(tmp_path: Path) -> None:
     path = tmp_path / "over.sqlite"
     connection, largest = written(path)
@@ -94,6 +98,7 @@ def test_a_file_far_over_its_bound_is_given_back_however_little_is_in_it(tmp_pat
     connection.close()
 
 
+@pytest.mark.long
 def test_without_checkpoints_the_log_grows_with_what_is_written(tmp_path: Path) -> None:
     connection, largest = written(tmp_path / "b.sqlite")
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from service.kernel.clock import FrozenClock
@@ -48,6 +49,7 @@ def test_counts_of_ended_processes_go_and_those_of_running_ones_stay(tmp_path: P
     }
 
 
+@pytest.mark.long
 def test_a_writer_that_starts_removes_what_an_ended_process_left(tmp_path: Path) -> None:
     left = tmp_path / "counter_4294967296.db"
     left.touch()

@@ -63,6 +63,7 @@ def scoring(
     return Scoring(judge, loader, reader, ticket=TICKET, log=log)
 
 
+@pytest.mark.long
 def test_strategies_that_are_tried_do_not_take_the_model_in_force_away(
     mapped: Mapped, tmp_path: Path
 ) -> None:
@@ -87,6 +88,7 @@ def test_strategies_that_are_tried_do_not_take_the_model_in_force_away(
     assert own.scorer_of(strategy) is mapped.scorer
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("said", "why"),
     [

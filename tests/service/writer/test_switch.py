@@ -104,6 +104,7 @@ def test_a_new_store_gets_the_strategy_that_comes_with_the_software(place, folde
         assert len(rows_of(place, STRATEGIES)) == 1
 
 
+@pytest.mark.long
 def test_another_one_decides_from_its_commit_on_and_after_a_start(place, folder):
     with writer(place, folder) as one:
         tight = activate(one, folder, 2, 20)
@@ -119,6 +120,7 @@ def test_another_one_decides_from_its_commit_on_and_after_a_start(place, folder)
         assert decides(again) == tight
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "change_to",
     [
@@ -149,6 +151,7 @@ def test_content_that_was_changed_is_judged_by_nobody(place, folder):
         pass
 
 
+@pytest.mark.long
 def test_a_strategy_brought_by_hand_gives_way_to_the_softwares_own_if_it_no_longer_fits(
     place, folder
 ):
@@ -180,6 +183,7 @@ def test_a_strategy_brought_by_hand_gets_a_new_id_under_code_that_decides_otherw
     assert newest["strategy_id"] == whole.strategy.id
 
 
+@pytest.mark.long
 def test_going_back_works_after_an_upgrade_of_the_code(place, folder):
     older, newer = other(20), other(21)
     with writer(place, folder) as one:
@@ -198,6 +202,7 @@ def test_going_back_works_after_an_upgrade_of_the_code(place, folder):
         assert decides(again) == older.strategy.id
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("number", "origin"), [(2, "packaged"), (1, "hand")])
 def test_where_a_strategy_comes_from_is_signed_with_it(place, folder, number, origin):
     with writer(place, folder) as one:

@@ -61,6 +61,7 @@ def test_people_read_a_table(fresh: Terminal, file: Path, folder: Path) -> None:
         assert line in said
 
 
+@pytest.mark.long
 def test_both_strategies_judge_by_the_lists_that_are_given(
     payguard: Terminal, merchant_id: str, file: Path, folder: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_both_strategies_judge_by_the_lists_that_are_given(
     assert payguard.json(*asked[:-2])["lists"] is None
 
 
+@pytest.mark.long
 def test_it_compares_with_the_strategy_in_force(
     payguard: Terminal, file: Path, folder: Path
 ) -> None:
@@ -106,6 +108,7 @@ def modelled(fresh: Terminal, tmp_path: Path) -> tuple[Path, Path]:
     return folder, file
 
 
+@pytest.mark.long
 def test_a_strategy_with_a_model_is_tried_with_its_file(
     fresh: Terminal, file: Path, modelled: tuple[Path, Path]
 ) -> None:

@@ -100,6 +100,7 @@ def test_the_page_needs_no_other_file_and_its_pictures_are_sound(found: dict, fo
     assert found["data_sha256"] in page
 
 
+@pytest.mark.long
 def test_a_missed_goal_is_said_and_ends_with_status_1(folder: Path) -> None:
     result = Terminal(folder / "home")("evaluate", folder / "hard.toml", "--data", folder)
 
@@ -146,6 +147,7 @@ def test_a_page_that_cannot_be_written_is_told_before_anything_is_measured(folde
     assert "reading" not in result.stderr
 
 
+@pytest.mark.long
 def test_what_was_measured_is_shown_even_where_its_page_is_lost(folder: Path) -> None:
     # Always full.
     page = ("--html", "/dev/full")
@@ -221,6 +223,7 @@ def test_a_fold_with_a_second_currency_leaves_all_without_costs(tmp_path: Path) 
     assert "more than one currency" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.long
 def test_a_scam_is_not_priced_as_if_somebody_else_had_paid(tmp_path: Path) -> None:
     scam = MAP.replace('"1" = "unauthorized"', '"1" = "scam"')
 

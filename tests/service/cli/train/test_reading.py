@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from risk.models.inputs import input_names
 from risk.offline.examples import matrix, taught
@@ -14,6 +15,7 @@ from service.cli.train.reading import read
 from tests.support.labelled import payments, written
 
 
+@pytest.mark.long
 def test_the_inputs_of_a_history_teach_what_the_history_teaches(tmp_path: Path) -> None:
     strategy = load_strategy()
     found = read(

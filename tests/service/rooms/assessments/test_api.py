@@ -65,6 +65,7 @@ def test_reasons_come_in_both_languages(actions: Actions) -> None:
     assert texts == ["What a new payee asks for at least", "新增收款人的最低验证要求"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("event", "given", "pointers"),
     [

@@ -155,6 +155,7 @@ def reread(bodies: list[Body]) -> list[Body]:
     ]
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(bodies=lives())
 def test_the_row_equals_the_fold_of_its_stored_events(database: Place, bodies: list[Body]) -> None:
@@ -167,6 +168,7 @@ def test_the_row_equals_the_fold_of_its_stored_events(database: Place, bodies: l
     assert row == folded
 
 
+@pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(bodies=lives())
 def test_final_is_final_and_what_was_given_back_took_no_money(bodies: list[Body]) -> None:

@@ -54,6 +54,7 @@ def in_force(house: House) -> tuple[int, str, str]:
     return row["number"], row["strategy_id"], row["origin"]
 
 
+@pytest.mark.long
 def test_the_newest_decides_and_going_back_leads_the_way_that_was_come(house):
     own, tight, tighter = DESK.own, other(20), other(10)
     for number, whole in enumerate((own, tight, tighter), start=1):
@@ -72,6 +73,7 @@ def test_the_newest_decides_and_going_back_leads_the_way_that_was_come(house):
     assert set(house.kinds()) == set(AUDIT_KINDS)
 
 
+@pytest.mark.long
 def test_what_decides_already_and_what_came_too_late_are_refused(house):
     house.accept(activation(1, DESK.own), a_house_call())
 
@@ -83,6 +85,7 @@ def test_what_decides_already_and_what_came_too_late_are_refused(house):
     assert house.refuse(going_back(2, DESK.own), a_house_call()) == "strategy_changed"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", ["key", "number", "content", "id", "nonsense"])
 def test_what_is_not_signed_as_it_stands_never_decides(house, what):
     whole, tight = other(9), other(8)

@@ -199,6 +199,7 @@ def test_every_row_is_the_fold_of_its_events(sandbox: Desk) -> None:
         assert model.fold(events) == model.from_row(row)
 
 
+@pytest.mark.long
 def test_every_entry_is_of_the_closed_catalogue(desk: Desk) -> None:
     load_tables()
     payment_id = gone(desk)

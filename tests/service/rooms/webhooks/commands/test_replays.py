@@ -87,6 +87,7 @@ def test_what_was_skipped_while_disabled_can_be_replayed(hooks: Hooks) -> None:
     assert len(hooks.parcels()) == 1
 
 
+@pytest.mark.long
 def test_a_long_time_is_replayed_in_steps(hooks: Hooks) -> None:
     made = hooks.endpoint()
     count = contract.REPLAYED_AT_ONCE + 5
